@@ -1,0 +1,71 @@
+"""tracker: log training runs to plain files, shaped like W&B's Run.
+
+    import tracker
+
+    with tracker.init(project="mnist", config={"lr": 0.01}) as run:
+        for epoch in range(10):
+            run.log({"loss": ...})
+
+Every call appends a line to `runs/<project>/run-<time>-<id>.jsonl`; there is no server, no daemon and no network.
+`tracker-tui` shows the runs live.
+
+`tracker.run` is the current run or None; `tracker.config` and `tracker.summary` are its own. Nothing but this file is
+imported until something is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tracker._run import Run, finish, init, log
+    from tracker.api import Api
+    from tracker.errors import ConfigError, Error, UsageError
+    from tracker.mappings import Config, Summary
+
+    run: Run | None
+    config: Config
+    summary: Summary
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Api",
+    "ConfigError",
+    "Error",
+    "Run",
+    "UsageError",
+    "config",
+    "finish",
+    "init",
+    "log",
+    "run",
+    "summary",
+]
+
+_HOMES = {
+    "Api": "tracker.api",
+    "ConfigError": "tracker.errors",
+    "Error": "tracker.errors",
+    "Run": "tracker._run",
+    "UsageError": "tracker.errors",
+    "finish": "tracker._run",
+    "init": "tracker._run",
+    "log": "tracker._run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _HOMES:
+        value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return value
+    if name in ("run", "config", "summary"):
+        module = import_module("tracker._run")
+        return module.current if name == "run" else getattr(module.active(name), name)
+    raise AttributeError(f"module 'tracker' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,522 @@
+"""`Run`: what a training script holds. (The underscore keeps `tracker.run` free for the current run.)"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+import orjson
+
+from tracker import environment, host, layout, names, records, report
+from tracker.errors import UsageError
+from tracker.journal import Tail, Writer
+from tracker.lifecycle import Exit, exit_of, process
+from tracker.mappings import Config, Summary, config_values
+from tracker.records import RESERVED, Record, encode, non_finite, plain
+from tracker.replay import RunState
+
+CHECKPOINT_BYTES: Final = 32 * 1024
+"""Bytes of rows after which the state is repeated; or 8 times the last checkpoint, if that is more."""
+
+Mode = Literal["online", "offline", "dryrun", "shared", "disabled"]
+MODES: Final = ("online", "offline", "dryrun", "shared", "disabled")
+
+_APPEND_NEWLINE: Final = orjson.OPT_APPEND_NEWLINE
+
+current: Run | None = None
+"""The run that `tracker.log` and `tracker.finish` are about; `tracker.run` to users."""
+
+
+def init(
+    entity: str | None = None,
+    project: str | None = None,
+    dir: str | os.PathLike[str] | None = None,  # noqa: A002 - W&B's words
+    id: str | None = None,  # noqa: A002
+    name: str | None = None,
+    notes: str | None = None,
+    tags: Iterable[str] | None = None,
+    config: Any = None,
+    group: str | None = None,
+    job_type: str | None = None,
+    mode: Mode | None = None,
+    **unknown: Any,
+) -> Run:
+    """Start a run and make it the current one.
+
+    Args:
+        entity: the team or person the run belongs to; only a field here.
+        project: the folder of runs it is kept in; default `Uncategorized`, created on first use.
+        dir: the root of all projects; default the environment's `TRACKER_DIR`, else `./runs`.
+        id: unique in the project; default eight random characters of a-z0-9.
+        name: shown everywhere, may be changed at any time; default adjective-noun-N.
+        notes: a longer description.
+        tags: labels of 1 to 64 characters.
+        config: settings of the run: a mapping, an `argparse.Namespace`, anything with attributes.
+        group: runs that belong together, e.g. the folds of a cross-validation.
+        job_type: the run's role in its group, e.g. `train`.
+        mode: `disabled` writes nothing; every other mode of W&B logs to the files.
+        unknown: other arguments of W&B are accepted with one warning.
+
+    Returns:
+        The new run, or the current one if it has not finished.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type or value; the message names it.
+    """
+    global current
+    if current is not None and not current._over:
+        report.say(
+            [
+                f"WARNING run {records.clean(current.name)} is still active: init() gave it back; finish() it first"
+            ]
+        )
+        return current
+    project = layout.DEFAULT_PROJECT if project is None else layout.check_project(project)
+    run_id = layout.new_id() if id is None else layout.check_id(id)
+    texts = {"entity": entity, "name": name, "notes": notes, "group": group, "job_type": job_type}
+    for argument, value in texts.items():
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{argument} must be a string, not {type(value).__name__}")
+    if mode is not None and mode not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)} (got {mode!r})")
+    if dir is not None and not isinstance(dir, (str, os.PathLike)):
+        raise TypeError(f"dir must be a path, not {type(dir).__name__}")
+    start: Record = {
+        "_type": records.START,
+        "_timestamp": time.time(),
+        "format": records.FORMAT,
+        "id": run_id,
+        "project": project,
+        "tags": _check_tags(tags),
+        "config": config_values(config),
+        **{argument: value for argument, value in texts.items() if value},
+    }
+    if unknown:
+        report.say([f"WARNING init() does not know {', '.join(sorted(unknown))}: ignored"])
+    current = Run(layout.resolve_root(dir), start, write=mode != "disabled")
+    return current
+
+
+def _check_tags(tags: object) -> list[str]:
+    if tags is None:
+        return []
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise TypeError(f"tags must be a sequence of strings, not {type(tags).__name__}")
+    unique = list(dict.fromkeys(tags))
+    for tag in unique:
+        if not isinstance(tag, str):
+            raise TypeError(f"tags must be strings, not {type(tag).__name__}")
+        if not 1 <= len(tag) <= 64:
+            raise ValueError(f"tags must have 1 to 64 characters (got {tag[:70]!r})")
+    return unique
+
+
+class Run:
+    """A run that this process is writing. Made by `tracker.init`; usable as a context manager that finishes it.
+
+    Every `log` is one line appended to one file. Disk trouble never raises into the training loop: it is warned of
+    once, and the loop goes on.
+    """
+
+    def __init__(self, root: str, start: Record, write: bool) -> None:
+        self._lock = threading.RLock()
+        self._warned: set[str] = set()
+        self._over = False
+        self._foreign = False
+        self._root = root
+        project_folder = os.path.join(root, layout.file_name(start["project"]))
+        start.setdefault("name", names.run_name(_count_runs(project_folder) + 1 if write else 1))
+        self._writer: Writer | None = None
+        self._path = os.path.join(project_folder, layout.segment_name(start["id"], start["_timestamp"]))
+        if write:
+            start |= {**host.identity(), **environment.facts()}
+            try:
+                self._writer = Writer(project_folder, start["id"], start["_timestamp"])
+                self._path = self._writer.path
+            except OSError as error:
+                self._warn("disk", f"cannot create {self._path} ({error.strerror}): this run is not recorded")
+        self._state = RunState(start["id"], start["project"], start["_timestamp"])
+        self._state.apply(start)
+        self._state.name = start["name"]
+        self._config = Config(start["config"], self._save_config)
+        self._summary = Summary(self._current_summary, self._save_summary)
+        self._step = 0
+        self._pending: list[Record] = []
+        """Rows that are written but not yet folded into the state."""
+        self._unsaved = 0
+        self._limit = CHECKPOINT_BYTES
+        self._last_write = start["_timestamp"]
+        if write:
+            self._append(start)
+            process.enroll(self)
+            report.say(report.start_lines(start["name"], self._path, root))
+
+    # ---- logging ----
+
+    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+        """Append one history row; when this returns, the row is with the operating system.
+
+        Args:
+            data: metrics by name. Nested mappings become dotted names; scalars of numpy, torch and jax become numbers;
+                what cannot be kept as it is becomes its `repr`, with one warning a name.
+            step: the row's step; default the current one. A step below the current one is kept as a late row, with
+                one warning. Rows of one step are one row to readers, later values over earlier ones.
+            commit: whether the step is complete, so that the next row goes to the next one; default True without
+                `step` and False with it (W&B's rule).
+
+        Raises:
+            TypeError: `data` is no mapping, a name is no string, or `step` is no integer.
+            UsageError: the run has finished.
+        """
+        if self._over:
+            self._refuse()
+            return
+        if type(data) is not dict and not isinstance(data, Mapping):
+            raise TypeError(f"log() takes a mapping of names to values, not {type(data).__name__}")
+        with self._lock:
+            at = self._step if step is None else self._check_step(step)
+            now = time.time()
+            row: Record = {"_step": at, "_timestamp": now}
+            for key, value in data.items():
+                if type(value) is float and value - value == 0.0 and type(key) is str and key not in RESERVED:
+                    row[key] = value
+                else:
+                    self._put(row, key, value)
+            if at > self._step:
+                self._step = at
+            try:
+                line = orjson.dumps(row, option=_APPEND_NEWLINE)
+            except TypeError:  # a name with a lone surrogate
+                row = plain({key.encode("utf-8", "replace").decode(): value for key, value in row.items()})[0]
+                line = encode(row)
+            self._write(line, now)
+            self._pending.append(row)
+            if self._unsaved >= self._limit:
+                self._checkpoint()
+            if commit or (commit is None and step is None):
+                self._step = max(self._step, at + 1)
+
+    def _check_step(self, step: object) -> int:
+        if isinstance(step, bool) or not hasattr(step, "__index__"):
+            raise TypeError(f"step must be an integer, not {type(step).__name__}")
+        at = step.__index__()
+        if at < self._step:
+            self._warn("late", f"step {at} comes after step {self._step}: kept as a late row")
+        return int(at)
+
+    def _put(self, row: Record, key: object, value: Any) -> None:
+        """Set a row's value that is not a plain finite float under a plain name."""
+        if not isinstance(key, str):
+            raise TypeError(f"log() takes names that are strings, not {type(key).__name__} ({key!r})")
+        if key in RESERVED:
+            self._warn(f"reserved {key}", f"{key} is tracker's own name: stored as _{key}")
+            key = "_" + key
+        kind = type(value)
+        if kind is str or kind is bool or (kind is int and -(2**53) < value < 2**53) or value is None:
+            row[key] = value
+        elif kind is float:
+            row[key] = non_finite(value) if value - value != 0.0 else value
+        elif isinstance(value, Mapping) and "_type" not in value:
+            for inner, item in value.items():
+                if not isinstance(inner, str):
+                    raise TypeError(
+                        f"log() takes names that are strings, not {type(inner).__name__} ({inner!r})"
+                    )
+                self._put(row, f"{key}.{inner}", item)
+        else:
+            row[key], kept = plain(value)
+            if not kept:
+                self._warn(f"odd {key}", f"{key} is of type {kind.__name__}, which is kept as text only")
+
+    # ---- what the run is ----
+
+    @property
+    def id(self) -> str:
+        """Unique in the project; never changes."""
+        return self._state.id
+
+    @property
+    def name(self) -> str:
+        """What the run is called; set it at any time."""
+        return self._state.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        if not isinstance(name, str) or not name.strip():
+            raise TypeError(f"name must be a string that is not empty (got {name!r})")
+        self._update(name=name)
+
+    @property
+    def notes(self) -> str:
+        """A longer description; set it at any time."""
+        return self._state.notes
+
+    @notes.setter
+    def notes(self, notes: str) -> None:
+        if not isinstance(notes, str):
+            raise TypeError(f"notes must be a string, not {type(notes).__name__}")
+        self._update(notes=notes)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Labels; set them at any time."""
+        return tuple(self._state.tags)
+
+    @tags.setter
+    def tags(self, tags: Iterable[str]) -> None:
+        self._update(tags=_check_tags(tags))
+
+    @property
+    def project(self) -> str:
+        return self._state.project
+
+    @property
+    def entity(self) -> str:
+        return self._state.entity
+
+    @property
+    def group(self) -> str:
+        return self._state.group
+
+    @property
+    def job_type(self) -> str:
+        return self._state.job_type
+
+    @property
+    def config(self) -> Config:
+        """What the run was set up with."""
+        return self._config
+
+    @property
+    def summary(self) -> Summary:
+        """The last value of every metric, and whatever is set by hand."""
+        return self._summary
+
+    @property
+    def step(self) -> int:
+        """The step that the next row without a `step` goes to."""
+        return self._step
+
+    @property
+    def start_time(self) -> float:
+        """Seconds since the epoch."""
+        return self._state.created
+
+    @property
+    def path(self) -> str:
+        """`entity/project/id`, without the entity where there is none."""
+        return "/".join(part for part in (self.entity, self.project, self.id) if part)
+
+    @property
+    def file(self) -> str:
+        """The journal's path."""
+        return self._path
+
+    @property
+    def folder(self) -> str:
+        """The path of the folder for what the run keeps besides records; it may not exist."""
+        return self._path.removesuffix(".jsonl")
+
+    @property
+    def dir(self) -> str:
+        """The run's folder, made on first use."""
+        os.makedirs(self.folder, exist_ok=True)
+        return self.folder
+
+    @property
+    def url(self) -> str:
+        """The journal as a `file://` address."""
+        from urllib.parse import quote
+
+        return "file://" + quote(self._path)
+
+    @property
+    def disabled(self) -> bool:
+        """Whether the run writes nothing because of `mode="disabled"` or a disk that could not be written at its start."""
+        return self._writer is None
+
+    def __repr__(self) -> str:
+        return f"<tracker.Run {self.path} {self.name!r}>"
+
+    # ---- the end ----
+
+    def finish(self, exit_code: int | None = None) -> None:
+        """End the run: write its last record and print its history and summary. A second call does nothing.
+
+        Args:
+            exit_code: 0, the default, reads finished; anything else failed.
+        """
+        if exit_code is not None and (isinstance(exit_code, bool) or not isinstance(exit_code, int)):
+            raise TypeError(f"exit_code must be an integer, not {type(exit_code).__name__}")
+        self._end(Exit(exit_code or 0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end(exit_of(error))
+
+    def _end(self, how: Exit) -> None:
+        with self._lock:
+            if self._over:
+                return
+            self._over = True
+            self._take_edits()
+            self._fold()
+            end = {**self._state.checkpoint(time.time()), "_type": records.END, "exit_code": how.code}
+            end |= {
+                key: value for key, value in (("signal", how.signal), ("exception", how.exception)) if value
+            }
+            self._state.apply(plain(end, 2 * records.MAX_DEPTH)[0])
+            if self._writer is not None:
+                self._append(end)
+                self._attempt(self._writer.sync)
+                self._writer.close()
+        process.discharge(self)
+        if self._writer is not None:
+            report.say(report.end_lines(self._state, self._state.verdict(alive=False), self._path))
+
+    def _take_edits(self) -> None:
+        """Fold in what was changed from outside, so that the last word is the newest name."""
+        if self._writer is None:
+            return
+        folder, project = os.path.split(os.path.dirname(self._path))
+        for entry in host.list_files(folder, project):
+            if entry.name.startswith("edits-"):
+                for edit in Tail(os.path.join(folder, project, entry.name)).read():
+                    if edit.get("id") == self.id:
+                        self._state.apply_edit(edit)
+
+    # ---- called by lifecycle ----
+
+    def _beat(self, idle: float, sync: bool) -> None:
+        with self._lock:
+            if self._over or self._writer is None:
+                return
+            if time.time() - self._last_write >= idle * 0.9:
+                self._append({"_type": records.HEARTBEAT, "_timestamp": time.time()})
+        if sync:
+            self._attempt(self._writer.sync)
+
+    def _note_signal(self, name: str) -> None:
+        self._append({"_type": records.SIGNAL, "_timestamp": time.time(), "signal": name})
+
+    def _disown(self) -> None:
+        """In a forked child: the run belongs to the parent. The lock may have been held by a thread that is no more."""
+        self._lock = threading.RLock()
+        self._over = self._foreign = True
+        self._writer = None
+
+    def _refuse(self) -> None:
+        if not self._foreign:
+            raise UsageError(f"run {self.name} has finished: call tracker.init() for a new one")
+        self._warn(
+            "fork", "log() in a forked child does nothing: call tracker.init() there for a run of its own"
+        )
+
+    # ---- writing ----
+
+    def _write(self, line: bytes, now: float) -> None:
+        self._last_write = now
+        self._unsaved += len(line)
+        if self._writer is None:
+            return
+        try:
+            self._writer.append(line)
+        except OSError as error:
+            self._warn(
+                "disk", f"cannot write {self._path} ({error.strerror}): rows are being lost, training goes on"
+            )
+
+    def _append(self, record: Record) -> None:
+        with self._lock:
+            self._write(encode(plain(record, 2 * records.MAX_DEPTH)[0]), record["_timestamp"])
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except (OSError, ValueError) as error:
+            self._warn("sync", f"cannot sync {self._path} ({error})")
+
+    def _fold(self) -> None:
+        rows, self._pending = self._pending, []
+        for row in rows:
+            self._state.apply(row)
+
+    def _checkpoint(self) -> None:
+        self._fold()
+        before = self._unsaved
+        self._append(self._state.checkpoint(time.time()))
+        self._limit = max(CHECKPOINT_BYTES, 8 * (self._unsaved - before))
+        self._unsaved = 0
+
+    def _record(self, kind: str, fields: Record) -> None:
+        """Append a record of our own and fold it."""
+        with self._lock:
+            if self._over:
+                self._refuse()
+                return
+            self._fold()
+            record = plain({"_type": kind, "_timestamp": time.time(), **fields}, 2 * records.MAX_DEPTH)[0]
+            self._append(record)
+            self._state.apply(record)
+
+    def _update(self, **fields: Any) -> None:
+        self._record(records.UPDATE, fields)
+
+    def _save_config(self, changed: dict[str, Any]) -> None:
+        self._record(records.CONFIG, {"config": changed})
+
+    def _current_summary(self) -> dict[str, Any]:
+        with self._lock:
+            self._fold()
+        return self._state.summary
+
+    def _save_summary(self, changed: dict[str, Any], deleted: list[str]) -> None:
+        self._update(summary=changed, summary_deleted=deleted)
+
+    def _warn(self, about: str, text: str) -> None:
+        if about not in self._warned:
+            self._warned.add(about)
+            report.say([f"WARNING {records.clean(text)}"])
+
+
+def _count_runs(project_folder: str) -> int:
+    try:
+        return sum(layout.parse_segment_name(name) is not None for name in os.listdir(project_folder))
+    except OSError:
+        return 0
+
+
+def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+    """`Run.log` of the current run.
+
+    Raises:
+        UsageError: there is no current run.
+    """
+    active("log").log(data, step, commit)
+
+
+def finish(exit_code: int | None = None) -> None:
+    """`Run.finish` of the current run; nothing without one."""
+    global current
+    if current is not None:
+        run, current = current, None
+        run.finish(exit_code)
+
+
+def active(what: str) -> Run:
+    """The current run.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if current is None:
+        raise UsageError(f"call tracker.init() before tracker.{what}")
+    return current

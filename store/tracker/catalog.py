@@ -1,0 +1,305 @@
+"""Every run under a root, kept up to date: the one reader behind `Api`, the commands and the dashboard.
+
+Looking and folding are two steps, so that a dashboard can look in a thread and fold where its widgets live:
+
+    readings = catalog.collect()      # reads files, asks about processes; touches no run
+    delta = catalog.apply(readings)   # folds what was read into the runs; says which changed
+
+`refresh` is both. Looking costs little when nothing happens: folders are listed when their mtime changes, finished
+runs are never looked at again, the others by their size.
+"""
+
+from __future__ import annotations
+
+import calendar
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from tracker import host, layout, records
+from tracker.journal import Tail, first_record, last_checkpoint
+from tracker.lifecycle import HEARTBEAT
+from tracker.records import Record
+from tracker.replay import RunState, State
+
+WHOLE: Final = 1 << 20
+"""Bytes; a journal up to this size is read whole, of a larger one its head and its tail from the last checkpoint."""
+SILENCE: Final = max(60.0, 4 * HEARTBEAT)
+"""Seconds without growth after which a run whose process cannot be seen from here counts as crashed."""
+DEAD_LOOK: Final = 5.0
+"""Seconds between two looks at a run whose process is gone."""
+
+
+class Key(NamedTuple):
+    """A run's place under a root, in the words of the disk (encoded)."""
+
+    project: str
+    id: str
+
+
+class StoredRun(RunState):
+    """A run as its files tell it."""
+
+    def __init__(self, key: Key, path: str, created: float) -> None:
+        super().__init__(
+            records.clean(layout.true_name(key.id)), records.clean(layout.true_name(key.project)), created
+        )
+        self.key = key
+        self.path = path
+        """The journal's path."""
+        self.bad_lines = 0
+        """Lines that are no records, in what was read of the journal."""
+        self.alive: bool | None = None
+        """Whether its process lives or, where that cannot be told, whether the file has grown of late."""
+        self.deadly_signal: str | None = None
+
+    @property
+    def state(self) -> State:
+        return self.verdict(self.alive, self.deadly_signal)
+
+    @property
+    def label(self) -> str:
+        """What to call it: the name, else the id."""
+        return self.name or self.id
+
+    def duration(self, now: float) -> float:
+        """Seconds from the start to the end; to the last record of a run that crashed; to `now` of a running one."""
+        return max(0.0, now - self.created) if self.state == "running" else self.runtime
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one look at one file brought."""
+
+    project: str
+    name: str
+    records: list[Record] = field(default_factory=list)
+    bad_lines: int = 0
+    mtime: float = 0.0
+    alive: bool | None = None
+    deadly_signal: str | None = None
+    gone: bool = False
+
+
+@dataclass(slots=True)
+class Delta:
+    """Which runs changed; one that is new is among the changed."""
+
+    changed: set[Key] = field(default_factory=set)
+    removed: set[Key] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.removed)
+
+
+class _File:
+    """The looking side of one journal or edits file."""
+
+    def __init__(self, root: str, entry: host.Entry) -> None:
+        self.entry = entry
+        self.path = os.path.join(root, entry.project, entry.name)
+        self.is_journal = entry.name.startswith("run-")
+        self.tail = Tail(self.path)
+        self.ended = False
+        self._start: Record = {}
+        self._opened = False
+        self._alive: bool | None = None
+        self._grew = time.monotonic() - max(0.0, time.time() - entry.mtime)
+        self._looked = 0.0
+
+    def look(self) -> Reading | None:
+        """What is new since the last look; None when nothing is."""
+        now = time.monotonic()
+        if self._alive is False and now - self._looked < DEAD_LOOK:
+            return None
+        self._looked = now
+        reading = Reading(self.entry.project, self.entry.name, mtime=self.entry.mtime)
+        size = host.size_of(self.path)
+        first, self._opened = not self._opened, True
+        if first and self.is_journal and size is not None and size > WHOLE:
+            reading.records += self._skip_to_tail(size)
+        if size is not None and size > self.tail.offset:
+            reading.records += self.tail.read()
+            self._grew = now if not first else self._grew
+        reading.bad_lines = self.tail.bad_lines
+        for record in reading.records:
+            kind = record.get("_type")
+            if kind == records.START:
+                self._start = record
+            self.ended = kind == records.END
+        if not self.is_journal:
+            return reading if reading.records else None
+        before = self._alive
+        self._judge(reading, now)
+        return reading if first or reading.records or self._alive != before else None
+
+    def _skip_to_tail(self, size: int) -> list[Record]:
+        offset = last_checkpoint(self.path, size)
+        if not offset:
+            return []
+        self.tail.offset = offset
+        head = first_record(self.path)
+        return [head] if head else []
+
+    def _judge(self, reading: Reading, now: float) -> None:
+        if self.ended:
+            self._alive = False
+            return
+        alive = host.is_alive(self._start)
+        self._alive = alive if alive is not None else now - self._grew < SILENCE
+        reading.alive = self._alive
+        if not self._alive:
+            reading.deadly_signal = host.deadly_signal(self.path.removesuffix(".jsonl"))
+
+
+class Catalog:
+    """The runs below a folder that holds projects, or of one project's folder, or of one journal.
+
+    Args:
+        path: the root, default `TRACKER_DIR`, else `./runs`; a project's folder or a journal narrows it to that.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.root = layout.resolve_root(path)
+        self.only_project: str | None = None
+        self.only_file: str | None = None
+        if layout.parse_segment_name(os.path.basename(self.root)) and not os.path.isdir(self.root):
+            self.root, self.only_file = os.path.split(self.root)
+        if self.only_file or any(
+            e.name.startswith("run-") for e in host.list_files(*os.path.split(self.root))
+        ):
+            self.root, self.only_project = os.path.split(self.root)
+        self.runs: dict[Key, StoredRun] = {}
+        self.readable = True
+        """Whether the root could be listed at the last look."""
+        self._segments: dict[Key, dict[str, StoredRun]] = {}
+        self._edits: dict[Key, list[Record]] = {}
+        self._files: dict[tuple[str, str], _File] = {}
+        self._stamps: dict[str, int] = {}
+
+    def refresh(self) -> Delta:
+        """Look and fold."""
+        return self.apply(self.collect())
+
+    def newest_first(self) -> list[StoredRun]:
+        """All runs, the newest first."""
+        return sorted(self.runs.values(), key=lambda run: (run.created, run.key), reverse=True)
+
+    def of_project(self, project: str) -> list[StoredRun]:
+        """The runs of a project by its true name, the newest first."""
+        return [run for run in self.newest_first() if run.project == project]
+
+    # ---- looking ----
+
+    def collect(self) -> list[Reading]:
+        """What is new in the files since the last call. May run in a thread of its own, one call at a time."""
+        readings = self._list()
+        for file in self._files.values():
+            if not file.ended and (reading := file.look()):
+                readings.append(reading)
+        return readings
+
+    def _list(self) -> list[Reading]:
+        """Learn of new files; report those that are gone."""
+        projects = [self.only_project] if self.only_project else host.list_projects(self.root)
+        self.readable = projects is not None
+        gone = []
+        for project in {*(projects or ()), *self._stamps}:
+            stamp = host.folder_stamp(os.path.join(self.root, project))
+            if stamp == self._stamps.get(project):
+                continue
+            # A file made within the same tick of the clock would not change the stamp again.
+            recent = time.time() - stamp / 1e9 < 2.0
+            self._stamps[project] = 0 if recent else stamp
+            found = {
+                (project, e.name): e
+                for e in host.list_files(self.root, project)
+                if self.only_file in (None, e.name)
+            }
+            for place in found.keys() - self._files.keys():
+                self._files[place] = _File(self.root, found[place])
+            for place in [p for p in self._files if p[0] == project and p not in found]:
+                del self._files[place]
+                gone.append(Reading(*place, gone=True))
+            if stamp == -1:
+                del self._stamps[project]
+        return gone
+
+    # ---- folding ----
+
+    def apply(self, readings: Iterable[Reading]) -> Delta:
+        """Fold readings, in the order they were collected, into the runs."""
+        delta = Delta()
+        for reading in readings:
+            parsed = layout.parse_segment_name(reading.name)
+            if parsed is None:
+                self._apply_edits(reading, delta)
+                continue
+            key = Key(reading.project, parsed[1])
+            segments = self._segments.setdefault(key, {})
+            if reading.gone:
+                segments.pop(reading.name, None)
+            else:
+                run = segments.get(reading.name)
+                if run is None:
+                    run = segments[reading.name] = self._new_run(key, reading, parsed[0])
+                self._fold(run, reading)
+            self._choose(key, delta)
+        return delta
+
+    def _new_run(self, key: Key, reading: Reading, stamp: str) -> StoredRun:
+        try:
+            created = float(calendar.timegm(time.strptime(stamp, "%Y%m%d_%H%M%S")))
+        except ValueError:
+            created = reading.mtime
+        run = StoredRun(key, os.path.join(self.root, reading.project, reading.name), created)
+        return run
+
+    def _fold(self, run: StoredRun, reading: Reading) -> None:
+        fresh = not run.start
+        for record in reading.records:
+            run.apply(record)
+        if fresh:
+            for edit in self._edits.get(run.key, ()):
+                run.apply_edit(edit)
+        run.bad_lines = reading.bad_lines
+        run.alive = reading.alive
+        run.deadly_signal = reading.deadly_signal
+
+    def _choose(self, key: Key, delta: Delta) -> None:
+        """An id used again starts anew: the newest journal is the run."""
+        segments = self._segments[key]
+        if segments:
+            self.runs[key] = segments[
+                max(segments, key=lambda name: layout.parse_segment_name(name) or ("", "", 0))
+            ]
+            delta.changed.add(key)
+            delta.removed.discard(key)
+        elif self.runs.pop(key, None) is not None:
+            delta.removed.add(key)
+            delta.changed.discard(key)
+
+    def _apply_edits(self, reading: Reading, delta: Delta) -> None:
+        for edit in reading.records:
+            if not isinstance(edit.get("id"), str):
+                continue
+            key = Key(reading.project, layout.file_name(edit["id"]))
+            self._edits.setdefault(key, []).append(edit)
+            if key in self.runs and self.runs[key].apply_edit(edit):
+                delta.changed.add(key)
+
+    # ---- editing ----
+
+    def edit(self, run: StoredRun, **fields: object) -> str:
+        """Append a change of name, tags or notes to this user's edits file and fold it at once.
+
+        Returns:
+            "" or, where it could not be written, why.
+        """
+        folder = os.path.dirname(run.path)
+        record, trouble = host.append_edit(folder, run.id, fields, run.last_change)
+        if record is not None:
+            run.apply_edit(record)
+        return trouble

@@ -1,0 +1,253 @@
+"""All access to the files of runs for reading, and to the processes that write them.
+
+Paths in, bytes and plain values out; nothing here knows what a record means. This module imports nothing of ours,
+only the standard library, and keeps to Python 3.8 syntax: the very same source is meant to run on another machine.
+Every function tells trouble by its return value; none raises for a file that is missing, unreadable or strange.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import socket
+import stat
+import time
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple  # noqa: UP035 - Python 3.8
+
+SIGNAL_FILES = {"SIGTERM": "stack-SIGTERM.txt", "SIGHUP": "stack-SIGHUP.txt"}
+"""In a run's folder: the stack at the moment a deadly signal arrived; empty while none has."""
+
+
+class Entry(NamedTuple):
+    """A file of a project's folder."""
+
+    project: str
+    """The project's folder name, encoded as on disk."""
+    name: str
+    size: int
+    """Bytes."""
+    mtime: float
+    """Seconds since the epoch, by the file system's clock."""
+
+
+def list_projects(root: str) -> Optional[List[str]]:
+    """Names of the folders that may be projects; None when the root cannot be read."""
+    try:
+        with os.scandir(root) as entries:
+            return sorted(e.name for e in entries if not e.name.startswith(".") and _is_folder(e))
+    except OSError:
+        return None
+
+
+def folder_stamp(path: str) -> int:
+    """Changes when a file is added to or removed from the folder (mtime in ns; -1: not there)."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return -1
+
+
+def list_files(root: str, project: str) -> List[Entry]:
+    """The journals (`run-*.jsonl`) and edits files of one project, in order of name. Links are not followed."""
+    found = []
+    try:
+        with os.scandir(os.path.join(root, project)) as entries:
+            for entry in entries:
+                if not entry.name.endswith(".jsonl") or not entry.name.startswith(("run-", "edits-")):
+                    continue
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    found.append(Entry(project, entry.name, status.st_size, status.st_mtime))
+    except OSError:
+        return []
+    return sorted(found, key=lambda e: e.name)
+
+
+def size_of(path: str) -> Optional[int]:
+    """Bytes now; None when the file is gone or may not be read. Opens it, for NFS looks anew only then."""
+    descriptor = _open(path)
+    if descriptor is None:
+        return None
+    try:
+        return os.fstat(descriptor).st_size
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def read(path: str, offset: int, limit: int) -> Optional[bytes]:
+    """Up to `limit` bytes from `offset`; empty at the end; None when the file cannot be read."""
+    descriptor = _open(path)
+    if descriptor is None:
+        return None
+    try:
+        return os.pread(descriptor, limit, offset)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: str) -> Optional[int]:
+    """A descriptor of a regular file; a FIFO, a device or a link is None."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def deadly_signal(run_folder: str) -> Optional[str]:
+    """The signal that ended the run's process by its default action, when one left its stack behind."""
+    for name, file in SIGNAL_FILES.items():
+        if size_of(os.path.join(run_folder, file)):
+            return name
+    return None
+
+
+# ---- processes ----
+
+
+def identity() -> Dict[str, Any]:
+    """What tells this process from every other, now and after a restart of the machine."""
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "process_start": process_start(os.getpid()),
+        "boot_id": boot_id(),
+        "pid_namespace": pid_namespace(),
+    }
+
+
+@functools.lru_cache(maxsize=1)
+def boot_id() -> str:
+    """The same from start to stop of this machine, never again after."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return _command("sysctl", "-n", "kern.boottime")
+
+
+@functools.lru_cache(maxsize=1)
+def pid_namespace() -> str:
+    """Pids mean something only inside one namespace (a container has its own)."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def process_start(pid: int) -> str:
+    """When the process started, in the system's own words; empty when it is dead, a zombie included."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        return "" if fields[0] in (b"Z", b"X", b"x") else fields[19].decode()
+    except FileNotFoundError:
+        if os.path.exists("/proc/self/stat"):
+            return ""
+    except (OSError, IndexError):
+        return ""
+    state, _, started = _command("ps", "-o", "state=,lstart=", "-p", str(pid)).partition(" ")
+    return "" if state.startswith("Z") else started.strip()
+
+
+def is_alive(process: Dict[str, Any]) -> Optional[bool]:
+    """Whether the process of a `start` record lives; None when that cannot be told from here.
+
+    It can be told on the same boot of the same machine and in the same pid namespace.
+    """
+    pid = process.get("pid")
+    if type(pid) is not int or pid <= 0 or not process.get("boot_id"):
+        return None
+    if process["boot_id"] != boot_id() or process.get("pid_namespace") != pid_namespace():
+        return None
+    started = process_start(pid)
+    return bool(started) and started == process.get("process_start")
+
+
+def _command(*words: str) -> str:
+    import subprocess  # only where /proc is missing: it is costly to import
+
+    try:
+        return subprocess.run(words, capture_output=True, text=True, timeout=5, check=False).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+# ---- edits ----
+
+
+def edits_file_name() -> str:
+    """The one edits file that this user on this host may append to."""
+    words = (socket.gethostname(), _user())
+    return "edits-" + "-".join(re.sub(r"[^A-Za-z0-9_.]", "_", word)[:60] for word in words) + ".jsonl"
+
+
+def append_edit(
+    folder: str, run_id: str, fields: Dict[str, Any], after: float
+) -> Tuple[Optional[Dict[str, Any]], str]:
+    """Append one edit of a run to this user's edits file in the project's folder.
+
+    Args:
+        folder: the project's folder.
+        run_id: the run's true id.
+        fields: what changes, e.g. `{"name": "better"}`.
+        after: the newest time any earlier change of this run has; the edit's time is later even if the clock is not.
+
+    Returns:
+        The record as written and "", or None and why it could not be written.
+    """
+    record = {
+        "_type": "edit",
+        "_timestamp": max(time.time(), after + 0.001),
+        "id": run_id,
+        "host": socket.gethostname(),
+        "user": _user(),
+    }
+    record.update(fields)
+    line = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    path = os.path.join(folder, edits_file_name())
+    try:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        return None, "%s: %s" % (error.strerror, path)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = b"\n" + line  # an earlier write was torn
+        if os.write(descriptor, line) != len(line):
+            return None, "disk full: " + path
+        os.fsync(descriptor)
+    except OSError as error:
+        return None, "%s: %s" % (error.strerror, path)
+    finally:
+        os.close(descriptor)
+    return record, ""
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

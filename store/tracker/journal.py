@@ -1,0 +1,138 @@
+"""Append-only JSONL files: one writer, any number of readers, nothing ever rewritten."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from tracker import host, layout
+from tracker.records import BadLineError, Record, decode
+
+CHUNK: Final = 256 * 1024
+MAX_LINE: Final = 16 * 1024 * 1024
+"""Bytes; a longer line is counted as bad and passed over, so that no file can fill a reader's memory."""
+FIRST_TAIL: Final = 4096
+
+_SUMS: Final = (b'\n{"_type":"checkpoint"', b'\n{"_type":"end"')
+
+
+class Writer:
+    """The one writer of one journal: a line is with the operating system when `append` returns.
+
+    Nothing is buffered here, so a process killed right after loses nothing. Creating makes the folders; it fails with
+    OSError where the disk does.
+    """
+
+    def __init__(self, folder: str, run_id: str, started: float) -> None:
+        os.makedirs(folder, exist_ok=True)
+        attempt = 1
+        while True:
+            self.path = os.path.join(folder, layout.segment_name(run_id, started, attempt))
+            try:
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                self._descriptor = os.open(self.path, flags, 0o666)
+                break
+            except FileExistsError:
+                attempt += 1
+        self._torn = False
+
+    def append(self, line: bytes) -> None:
+        """One line in one write.
+
+        Raises:
+            OSError: not, or not wholly, written; the next line then starts on a new one.
+        """
+        if self._torn:
+            line = b"\n" + line
+        written = os.write(self._descriptor, line)
+        if written != len(line):
+            self._torn = True
+            raise OSError(28, "no space left on device", self.path)
+        self._torn = False
+
+    def sync(self) -> None:
+        """Ask for everything appended to be on the disk itself."""
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class Tail:
+    """Reads the records of a growing journal, each once, in order: call `read` again for what has come since."""
+
+    def __init__(self, path: str, offset: int = 0) -> None:
+        self.path = path
+        self.offset = offset
+        """Bytes taken from the file so far."""
+        self.bad_lines = 0
+        self._rest = b""
+        self._skipping = False
+
+    def read(self, limit: int | None = None) -> list[Record]:
+        """The records that are complete now, from at most about `limit` bytes (default: all there are)."""
+        records: list[Record] = []
+        end = None if limit is None else self.offset + limit
+        while end is None or self.offset < end:
+            chunk = host.read(self.path, self.offset, CHUNK)
+            if not chunk:
+                break
+            self.offset += len(chunk)
+            records += self._split(chunk)
+        return records
+
+    def _split(self, chunk: bytes) -> list[Record]:
+        *lines, rest = (self._rest + chunk if self._rest else chunk).split(b"\n")
+        if self._skipping and lines:
+            self._skipping = False
+            del lines[0]
+        if len(rest) > MAX_LINE or self._skipping:
+            self.bad_lines += not self._skipping
+            self._skipping = True
+            rest = b""
+        self._rest = rest
+        records, bad = decode_lines(lines)
+        self.bad_lines += bad
+        return records
+
+
+def decode_lines(lines: list[bytes]) -> tuple[list[Record], int]:
+    """The records of complete lines and the number of lines that were none; empty lines count as nothing."""
+    records = []
+    bad = 0
+    for line in lines:
+        try:
+            records.append(decode(line))
+        except BadLineError:
+            bad += bool(line.strip())
+    return records, bad
+
+
+def last_checkpoint(path: str, size: int) -> int | None:
+    """The offset of the journal's last checkpoint or end, found by reading backwards; None when it has none."""
+    length = FIRST_TAIL
+    while True:
+        start = max(0, size - length)
+        tail = host.read(path, start, size - start)
+        if tail is None:
+            return None
+        found = max(tail.rfind(mark) for mark in _SUMS)
+        if found >= 0 and tail.find(b"\n", found + 1) >= 0:
+            return start + found + 1
+        if start == 0 or length > 4 * MAX_LINE:
+            return None
+        length *= 2
+
+
+def first_record(path: str) -> Record | None:
+    """The journal's first line, if it is a record."""
+    head = b""
+    while len(head) < MAX_LINE:
+        chunk = host.read(path, len(head), FIRST_TAIL if not head else CHUNK)
+        if not chunk:
+            return None
+        head += chunk
+        if b"\n" in chunk:
+            break
+    records, _ = decode_lines([head.split(b"\n", 1)[0]])
+    return records[0] if records else None

@@ -1,0 +1,219 @@
+"""How the runs of this process stay alive on record, and how their end is told whatever ends the process.
+
+    normal end, exception, sys.exit, Ctrl-C    an exit hook writes `end`
+    SIGTERM, SIGHUP with a Python handler      `signal` is written, then the handler is called as before
+    SIGTERM, SIGHUP by default                 the process dies at once, as it would without us; on the way the
+                                               interpreter's fault handler, which needs no interpreter lock, leaves the
+                                               stack in the run's folder, and readers take that for `killed`
+    SIGKILL, os._exit, power loss              nothing can be written: readers see that the process is gone
+
+We change nothing about how a job dies: no signal is caught that was not caught before, an ignored one stays ignored.
+(A Python handler, or a thread that waits on a wake-up descriptor, would keep a job alive that is stuck in native code
+holding the interpreter lock. `faulthandler` with `chain=True` acts in C and lets the default action follow.)
+
+One sleeping thread writes heartbeats and syncs files. A forked child inherits no run: it says nothing for its parent.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, NoReturn
+
+from tracker import host
+
+if TYPE_CHECKING:
+    from tracker._run import Run
+
+HEARTBEAT: Final = 10.0
+"""Seconds without a record after which a heartbeat is written."""
+SYNC: Final = 30.0
+"""Seconds between two fsyncs of a journal that grows."""
+
+KEYBOARD_EXIT: Final = 255
+"""Exit code on record for Ctrl-C (W&B's)."""
+
+
+class Exit(NamedTuple):
+    """How a process ends."""
+
+    code: int = 0
+    signal: str | None = None
+    exception: str | None = None
+
+
+def exit_of(error: BaseException | None) -> Exit:
+    """How a process ends that nothing but this exception ends."""
+    if error is None:
+        return Exit()
+    if isinstance(error, KeyboardInterrupt):
+        return Exit(KEYBOARD_EXIT, signal="SIGINT")
+    if isinstance(error, SystemExit):
+        return Exit(exit_code(error.code))
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # a foreign __str__ may raise anything
+        text = type(error).__name__
+    return Exit(1, exception=text[:2000])
+
+
+def exit_code(argument: object) -> int:
+    """The exit code that `sys.exit(argument)` gives."""
+    if argument is None:
+        return 0
+    return argument & 0xFF if isinstance(argument, int) else 1
+
+
+class _Process:
+    """The runs that this process is writing, and the hooks that serve them; there is one."""
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+        self.exit = Exit()
+        self._wake = threading.Event()
+        self._hooked = False
+        self._stacks: dict[str, BinaryIO] = {}
+        self._handlers: dict[str, tuple[Any, Any]] = {}
+
+    def enroll(self, run: Run) -> None:
+        """Keep a run: heartbeats from now on, and an end whatever ends the process."""
+        if not self._hooked:
+            self._hooked = True
+            atexit.register(self._at_exit)
+            os.register_at_fork(after_in_child=self._in_forked_child)
+            self._hook_exceptions()
+            self._hook_exit()
+        for name in host.SIGNAL_FILES:
+            self._attend(name, run)
+        self.runs.append(run)
+        if len(self.runs) == 1:
+            self._wake = threading.Event()
+            threading.Thread(
+                target=self._keep, args=(self._wake,), name="tracker-keeper", daemon=True
+            ).start()
+
+    def discharge(self, run: Run) -> None:
+        """Let go of a run that has ended; with the last one, signals are as they were before."""
+        if run not in self.runs:
+            return
+        self.runs.remove(run)
+        for file in host.SIGNAL_FILES.values():
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(run.folder, file))
+        with contextlib.suppress(OSError):
+            os.rmdir(run.folder)  # only if nothing else is in it
+        if not self.runs:
+            self._wake.set()
+            for name in host.SIGNAL_FILES:
+                self._release(name)
+
+    # ---- signals ----
+
+    def _attend(self, name: str, run: Run) -> None:
+        number = getattr(signal, name)
+        current = signal.getsignal(number)
+        if current == signal.SIG_DFL:
+            self._leave_stack(name, number, run)
+        elif callable(current) and name not in self._handlers:
+            handler = self._noting(name, current)
+            with contextlib.suppress(ValueError):  # only the main thread may set handlers
+                signal.signal(number, handler)
+                self._handlers[name] = (handler, current)
+
+    def _leave_stack(self, name: str, number: int, run: Run) -> None:
+        """Have the stack written into the run's folder should the signal end the process."""
+        path = os.path.join(run.folder, host.SIGNAL_FILES[name])
+        with contextlib.suppress(OSError):
+            os.makedirs(run.folder, exist_ok=True)
+            if name in self._stacks:  # several runs of one process share one stack file by hard links
+                other = next(r.folder for r in self.runs)
+                os.link(os.path.join(other, host.SIGNAL_FILES[name]), path)
+                return
+            file = open(path, "ab", buffering=0)  # noqa: SIM115 - open for as long as the run
+            self._stacks[name] = file
+            faulthandler.register(number, file=file, all_threads=True, chain=True)
+
+    def _noting(
+        self, name: str, handler: Callable[[int, FrameType | None], Any]
+    ) -> Callable[[int, FrameType | None], Any]:
+        def note(number: int, frame: FrameType | None) -> Any:
+            for run in list(self.runs):
+                run._note_signal(name)
+            return handler(number, frame)
+
+        return note
+
+    def _release(self, name: str) -> None:
+        number = getattr(signal, name)
+        handler, previous = self._handlers.pop(name, (None, None))
+        if handler is not None and signal.getsignal(number) is handler:
+            with contextlib.suppress(ValueError):
+                signal.signal(number, previous)
+        file = self._stacks.get(name)
+        # A handler set meanwhile would be undone by unregistering; then the file stays open instead.
+        if file is not None and signal.getsignal(number) == signal.SIG_DFL:
+            faulthandler.unregister(number)
+            del self._stacks[name]
+            file.close()
+
+    # ---- the end of the process ----
+
+    def _at_exit(self) -> None:
+        for run in list(self.runs):
+            run._end(self.exit)
+
+    def _hook_exceptions(self) -> None:
+        previous = sys.excepthook
+
+        def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+            self.exit = exit_of(error)
+            previous(kind, error, trace)
+
+        sys.excepthook = hook
+
+    def _hook_exit(self) -> None:
+        """`sys.exit(n)`, `exit(n)` and `quit(n)` leave no other trace of `n` for an exit hook to find."""
+        import builtins
+
+        def note(function: Callable[[Any], NoReturn]) -> Callable[[Any], NoReturn]:
+            def leave(code: Any = None, /) -> NoReturn:
+                self.exit = Exit(exit_code(code))
+                function(code)
+
+            leave.__doc__ = function.__doc__
+            return leave
+
+        sys.exit = note(sys.exit)
+        for name in ("exit", "quit"):
+            if hasattr(builtins, name):
+                setattr(builtins, name, note(getattr(builtins, name)))
+
+    def _in_forked_child(self) -> None:
+        for run in self.runs:
+            run._disown()
+        for name in host.SIGNAL_FILES:
+            self._release(name)
+        self.runs.clear()
+        self.exit = Exit()
+
+    # ---- while it runs ----
+
+    def _keep(self, wake: threading.Event) -> None:
+        last_sync = time.monotonic()
+        while not wake.wait(HEARTBEAT):
+            sync = time.monotonic() - last_sync >= SYNC
+            for run in list(self.runs):
+                run._beat(HEARTBEAT, sync)
+            if sync:
+                last_sync = time.monotonic()
+
+
+process: Final = _Process()

@@ -1,0 +1,30 @@
+"""Names for runs that were given none: adjective-noun-N."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+ADJECTIVES: Final = (
+    "amber ancient autumn bold brave breezy bright brisk bronze calm candid cedar clear clever cobalt copper coral "
+    "cosmic crimson crisp curious dapper daring dawn deep distant dusty eager early earnest easy electric ember "
+    "fabled fair fearless fine floral frosty gentle gilded glad golden grand happy hardy hazel hidden honest humble "
+    "icy indigo ivory jade jolly keen kind late leafy light lively lucid lucky lunar magic mellow merry mild misty "
+    "modest mossy neat nimble noble northern olive opal patient pearly polite proud quick quiet radiant rapid rosy "
+    "royal ruby rustic sandy serene sharp shiny silent silver smooth snowy solar southern spring steady still stormy "
+    "sunny swift tidy tranquil upbeat valiant velvet vivid warm wild winter wise witty young zesty"
+).split()
+NOUNS: Final = (
+    "anchor arbor aspen badger basin bay beacon birch bird bloom breeze bridge brook canyon cedar cliff cloud comet "
+    "coral cove crane creek crystal dawn delta desert dew dolphin dove dune eagle ember falcon feather fern field "
+    "finch fire firefly fjord flower forest fox galaxy garden glacier glade grove gull harbor hare haven hawk haze "
+    "heron hill horizon island ivy jay lagoon lake lantern lark leaf lily lion lotus lynx maple marsh meadow meteor "
+    "mist moon moss mountain oak oasis ocean orbit orchid otter owl panda path peak pebble pine planet plum pond "
+    "prairie rain raven reef ridge river robin sail shadow shore sky snow sparrow spring star stone storm stream "
+    "sun sunset swan thunder tide trail tree tulip valley violet wave willow wind wolf wood wren"
+).split()
+
+
+def run_name(number: int) -> str:
+    """A friendly name such as `jolly-haze-4`; `number` is the run's place in its project, from 1."""
+    return f"{secrets.choice(ADJECTIVES)}-{secrets.choice(NOUNS)}-{number}"

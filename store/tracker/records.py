@@ -1,0 +1,175 @@
+"""The vocabulary on disk: every kind of line in a journal, and how values become JSON and come back.
+
+A journal is JSON lines, one record a line. A line without `_type` is a history row:
+
+    {"_step": 12, "_timestamp": 1795332199.55, "loss": 0.31, "acc": 0.88}
+
+Every other line names its kind in `_type`, which is always its first key, so that a kind can be found by its bytes.
+Unknown kinds and fields are kept and ignored by readers: an old viewer opens a new run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+
+import orjson
+
+Record = dict[str, Any]
+
+FORMAT: Final = 1
+"""Version of the format, in every `start`. A reader that knows less says so and shows what it understands."""
+
+START: Final = "start"
+"""First line of a journal: who the run is and which process writes it."""
+CONFIG: Final = "config"
+"""Config keys set after the start: `config` holds them, later ones win."""
+UPDATE: Final = "update"
+"""Name, tags, notes or summary values set by the job itself."""
+EDIT: Final = "edit"
+"""Name, tags or notes set from outside the job; lives in an edits file, names its run in `id`."""
+HEARTBEAT: Final = "heartbeat"
+"""Written only when nothing else was for a while."""
+SIGNAL: Final = "signal"
+"""The job was asked to stop (`signal` names how) and its own handler was called."""
+CHECKPOINT: Final = "checkpoint"
+"""The run's small state repeated, so that the tail of a journal is enough to list it."""
+END: Final = "end"
+"""The last line: a checkpoint with `exit_code`, and `exception` or `signal` where there was one."""
+
+RESERVED: Final = frozenset({"_type", "_step", "_timestamp"})
+"""Row keys that are ours; a user's own get one more underscore in front."""
+
+MAX_DEPTH: Final = 32
+MAX_REPR: Final = 200
+MAX_ARRAY: Final = 32
+"""Elements of an array that is kept as a list."""
+
+_NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+class BadLineError(ValueError):
+    """A line that is not a record: torn, not JSON, or not an object."""
+
+
+def encode(record: Record) -> bytes:
+    """One record as one line of standard JSON, newline included.
+
+    Raises:
+        TypeError: a value is not JSON (`plain` makes it so).
+    """
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def decode(line: bytes) -> Record:
+    """The record of one line.
+
+    Raises:
+        BadLineError: the line is torn, is not JSON or is not an object.
+    """
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise BadLineError(str(error)) from None
+    if type(record) is not dict:
+        raise BadLineError("not an object")
+    return record
+
+
+def non_finite(value: float) -> str:
+    """NaN and the infinities as W&B writes them: standard JSON has no numbers for them."""
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
+def restore(value: Any, depth: int = 2 * MAX_DEPTH) -> Any:
+    """A decoded value as it was logged: `"NaN"`, `"Infinity"` and `"-Infinity"` become floats again, at any depth.
+
+    What is nested deeper than a writer nests is cut, so that a hostile line cannot exhaust the stack.
+    """
+    if type(value) is str:
+        return _NON_FINITE.get(value, value)
+    if type(value) is dict:
+        return {key: restore(item, depth - 1) for key, item in value.items()} if depth else "…"
+    if type(value) is list:
+        return [restore(item, depth - 1) for item in value] if depth else "…"
+    return value
+
+
+def clean(text: object, limit: int = 1000) -> str:
+    """Foreign text made safe for a terminal: nothing unprintable, nothing endless.
+
+    Control characters, escape sequences, bidi marks and zero-width characters are dropped, white space becomes a
+    space, and what is over `limit` characters is cut with `…`.
+    """
+    string = text if type(text) is str else str(text)
+    if len(string) > limit:
+        string = string[: limit - 1] + "…"
+    if string.isprintable():
+        return string
+    return "".join(c if c.isprintable() else " " if c.isspace() else "" for c in string)
+
+
+def plain(value: Any, depth: int = MAX_DEPTH) -> tuple[Any, bool]:
+    """A value as JSON can hold it, and whether that kept its meaning.
+
+    Numbers, strings, None, mappings and sequences stay what they are; anything with a one-element `.item()` (numpy,
+    torch, jax) becomes its scalar; Enum its name; set a list; bytes, dates and paths text; a callable its qualified
+    name. Anything else becomes its `repr`, cut to 200 characters, and the flag is False. Never raises.
+    """
+    try:
+        return _plain(value, depth)
+    except Exception:  # a foreign __len__, .item() or __repr__ may raise anything; logging goes on
+        return f"<{type(value).__qualname__}>", False
+
+
+def _plain(value: Any, depth: int) -> tuple[Any, bool]:
+    scalar = _scalar(value)
+    if scalar is not _NOT_SCALAR:
+        return scalar, True
+    if depth <= 0:
+        return _short_repr(value), False
+    if isinstance(value, Mapping):
+        pairs = [(str(key), plain(item, depth - 1)) for key, item in value.items()]
+        return {key: item for key, (item, _) in pairs}, all(kept for _, (_, kept) in pairs)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = [plain(item, depth - 1) for item in value]
+        return [item for item, _ in items], all(kept for _, kept in items)
+    count = value.numel() if hasattr(value, "numel") else getattr(value, "size", 1)
+    if callable(getattr(value, "item", None)) and count == 1:
+        return plain(value.item(), depth - 1)
+    if callable(getattr(value, "tolist", None)) and isinstance(count, int) and count <= MAX_ARRAY:
+        return plain(value.tolist(), depth - 1)
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}", True
+    return _short_repr(value), False
+
+
+_NOT_SCALAR: Final = object()
+
+
+def _scalar(value: Any) -> Any:
+    """The JSON scalar for a scalar of Python, else `_NOT_SCALAR`."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, float):
+        return float(value) if value - value == 0.0 else non_finite(value)
+    if isinstance(value, int):
+        if -(2**63) <= value < 2**64:
+            return int(value)
+        return float(value) if abs(value) < 10**308 else str(value)[:MAX_REPR]
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).decode("utf-8", "replace")
+    if hasattr(value, "__fspath__") or hasattr(value, "isoformat"):
+        return str(value)
+    return _NOT_SCALAR
+
+
+def _short_repr(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_REPR else text[: MAX_REPR - 1] + "…"

@@ -1,0 +1,309 @@
+"""Folds records into one run's state. The job itself, `Api`, the commands and the dashboard all use this one fold, so
+they show the same numbers.
+
+Nothing here reads a file, and no record, however strange, raises: what has the wrong type is passed over.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+from tracker import records
+from tracker.records import Record, clean, restore
+from tracker.sparkline import Sketch
+
+State = Literal["running", "finished", "failed", "killed", "crashed"]
+
+Stamp = tuple[float, str]
+"""When a change was made (seconds since the epoch) and on which host: changes are ordered by it, the last one wins."""
+
+EDITABLE: Final = ("name", "tags", "notes")
+MAX_KEYS: Final = 100_000
+"""Metrics of one run; rows may name more, they are left out of summary and history."""
+
+
+class RunState:
+    """Everything small about a run: who it is, config, summary, last step, how it ended. Feed it with `apply`."""
+
+    def __init__(self, run_id: str, project: str, created: float) -> None:
+        self.id = run_id
+        self.project = project
+        self.created = created
+        """Seconds since the epoch, by the job's clock."""
+        self.updated = created
+        """The newest time in any record of the job."""
+        self.name = ""
+        self.entity = ""
+        self.group = ""
+        self.job_type = ""
+        self.tags: list[str] = []
+        self.notes = ""
+        self.config: dict[str, Any] = {}
+        self.summary: dict[str, Any] = {}
+        self.sketches: dict[str, Sketch] = {}
+        self.step: int | None = None
+        """The greatest step of any row; None before the first."""
+        self.start: Record = {}
+        """The `start` record as written: host, pid, command, python, git and the rest. Clean it before showing."""
+        self.exit_code: int | None = None
+        self.signal: str | None = None
+        """The signal that asked the job to stop, if nothing came after."""
+        self.exception: str | None = None
+        """`Type: message` of the exception that ended the job."""
+        self.ended = False
+        self._stamps: dict[str, Stamp] = {}
+
+    @property
+    def runtime(self) -> float:
+        """Seconds from the start to the newest record."""
+        return max(0.0, self.updated - self.created)
+
+    @property
+    def last_change(self) -> float:
+        """The newest time at which name, tags or notes were changed."""
+        return max((time for time, _ in self._stamps.values()), default=self.created)
+
+    def apply(self, record: Record) -> None:
+        """Fold the next record of the run's journal."""
+        kind = record.get("_type")
+        time = _time(record.get("_timestamp"))
+        if time is not None and time > self.updated:
+            self.updated = time
+        if kind is None:
+            self._row(record)
+        elif isinstance(kind, str) and (fold := _FOLDS.get(kind)):
+            fold(self, record)
+
+    def edit(self, fields: Mapping[str, Any], stamp: Stamp) -> bool:
+        """Set name, tags or notes as of a moment; an older change than the one in place is passed over.
+
+        Returns whether anything changed.
+        """
+        changed = False
+        for field in EDITABLE:
+            value = _edited(field, fields.get(field))
+            if value is None or stamp < self._stamps.get(field, (0.0, "")):
+                continue
+            self._stamps[field] = stamp
+            changed |= value != getattr(self, field)
+            setattr(self, field, value)
+        return changed
+
+    def apply_edit(self, record: Record) -> bool:
+        """Fold an edit record of this run, made outside its job; returns whether anything changed."""
+        time = _time(record.get("_timestamp"))
+        return time is not None and self.edit(record, (time, _text(record.get("host"))))
+
+    def checkpoint(self, time: float) -> Record:
+        """The record from which `apply` restores all that rows and edits have made of the state so far."""
+        return {
+            "_type": records.CHECKPOINT,
+            "_timestamp": time,
+            "step": self.step,
+            "name": self.name,
+            "tags": self.tags,
+            "notes": self.notes,
+            "changed": {field: stamp for field, stamp in self._stamps.items() if stamp[0] > self.created},
+            "config": self.config,
+            "summary": self.summary,
+            "sketches": {key: sketch.dump() for key, sketch in self.sketches.items()},
+        }
+
+    def _row(self, row: Record) -> None:
+        self.signal = None
+        step = row.get("_step")
+        if type(step) is int and (self.step is None or step > self.step):
+            self.step = step
+        summary = self.summary
+        for key, value in row.items():
+            if key in records.RESERVED:
+                continue
+            if type(value) is not float and type(value) is not int:
+                value = restore(value)
+            if key not in summary:
+                if len(summary) >= MAX_KEYS:
+                    continue
+                key = clean(key)
+            summary[key] = value
+            if type(value) is float or type(value) is int:
+                sketch = self.sketches.get(key)
+                if sketch is None:
+                    sketch = self.sketches[key] = Sketch()
+                sketch.add(value)
+
+    def _start(self, record: Record) -> None:
+        self.start = record
+        self.id = _text(record.get("id")) or self.id
+        self.project = _text(record.get("project")) or self.project
+        self.entity = _text(record.get("entity"))
+        self.group = _text(record.get("group"))
+        self.job_type = _text(record.get("job_type"))
+        time = _time(record.get("_timestamp"))
+        self.created = self.updated = time if time is not None else self.created
+        self.edit(record, (self.created, ""))
+        self._config(record)
+
+    def _config(self, record: Record) -> None:
+        config = record.get("config")
+        if isinstance(config, dict):
+            self.config.update(restore(config))
+
+    def _update(self, record: Record) -> None:
+        self.edit(record, (self.updated, _text(self.start.get("host"))))
+        summary = record.get("summary")
+        if isinstance(summary, dict):
+            self.summary.update(restore(summary))
+        for key in _strings(record.get("summary_deleted")):
+            self.summary.pop(key, None)
+
+    def _signal(self, record: Record) -> None:
+        self.signal = _text(record.get("signal")) or None
+
+    def _checkpoint(self, record: Record) -> None:
+        stamps = record.get("changed")
+        for field in EDITABLE:
+            stamp = stamps.get(field) if isinstance(stamps, dict) else None
+            time = _time(stamp[0]) if isinstance(stamp, list) and stamp else None
+            self.edit({field: record.get(field)}, (time or self.created, _text(stamp[-1]) if stamp else ""))
+        if type(record.get("step")) is int:
+            self.step = record["step"]
+        if isinstance(record.get("config"), dict):
+            self.config = restore(record["config"])
+        if isinstance(record.get("summary"), dict):
+            self.summary = restore(record["summary"])
+        sketches = record.get("sketches")
+        for key, dumped in sketches.items() if isinstance(sketches, dict) else ():
+            try:
+                self.sketches[key] = Sketch.load(dumped)
+            except (ValueError, TypeError, IndexError, KeyError, OverflowError):
+                continue
+
+    def _end(self, record: Record) -> None:
+        self._checkpoint(record)
+        self.ended = True
+        code = record.get("exit_code")
+        self.exit_code = code if type(code) is int else 0
+        self.signal = _text(record.get("signal")) or None
+        self.exception = _text(record.get("exception")) or None
+
+    def verdict(self, alive: bool | None, deadly_signal: str | None = None) -> State:
+        """The run's state (the rules are in CONTRIBUTING.md, "States").
+
+        Args:
+            alive: whether its process lives, or, where that cannot be told, whether its file still grows.
+            deadly_signal: the signal that left a stack behind when it ended the process.
+        """
+        if self.signal or (deadly_signal and not self.ended and not alive):
+            return "killed"
+        if self.ended:
+            return "failed" if self.exit_code else "finished"
+        return "running" if alive else "crashed"
+
+
+_FOLDS: Final[dict[str, Callable[[RunState, Record], None]]] = {
+    records.START: RunState._start,
+    records.CONFIG: RunState._config,
+    records.UPDATE: RunState._update,
+    records.SIGNAL: RunState._signal,
+    records.CHECKPOINT: RunState._checkpoint,
+    records.END: RunState._end,
+}
+
+
+class Column:
+    """One metric's history: `steps` strictly increasing, `values` beside them (NaN and the infinities included)."""
+
+    __slots__ = ("steps", "values")
+
+    def __init__(self) -> None:
+        self.steps = array("d")
+        self.values = array("d")
+
+    def put(self, step: float, value: float) -> None:
+        """Set the value at a step; a late step is sorted in, a known one overwritten."""
+        steps = self.steps
+        if not steps or step > steps[-1]:
+            steps.append(step)
+            self.values.append(value)
+            return
+        index = bisect_left(steps, step)
+        if steps[index] == step:
+            self.values[index] = value
+        else:
+            steps.insert(index, step)
+            self.values.insert(index, value)
+
+
+class History:
+    """The numbers of a run as columns, one a metric: history is a set of (step, metric) → value, the last one wins."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, Column] = {}
+
+    def apply(self, record: Record) -> None:
+        """Fold the next record; all but rows are passed over."""
+        if "_type" in record:
+            return
+        step = _number(record.get("_step"))
+        if step is None:
+            return
+        for key, value in record.items():
+            if key in records.RESERVED:
+                continue
+            if type(value) is str:
+                value = restore(value)
+            if type(value) is float or type(value) is int:
+                column = self.columns.get(key) or self._column(clean(key))
+                if column is not None:
+                    column.put(step, value)
+
+    def _column(self, key: str) -> Column | None:
+        if key not in self.columns and len(self.columns) < MAX_KEYS:
+            self.columns[key] = Column()
+        return self.columns.get(key)
+
+
+def merge_rows(rows: list[Record]) -> list[Record]:
+    """History rows in order of step, those of one step merged, later values over earlier ones."""
+    by_step: dict[float, Record] = {}
+    for row in rows:
+        step = _number(row.get("_step"))
+        if "_type" in row or step is None:
+            continue
+        if step in by_step:
+            by_step[step].update(row)
+        else:
+            by_step[step] = dict(row)
+    return [by_step[step] for step in sorted(by_step)]
+
+
+def _number(value: Any) -> float | None:
+    return value if type(value) in (int, float) else None
+
+
+def _time(value: Any) -> float | None:
+    """Seconds since the epoch that a calendar can show; anything else is no time."""
+    time = _number(value)
+    return time if time is not None and 0 <= time < 1e11 else None
+
+
+def _text(value: Any) -> str:
+    return clean(value) if isinstance(value, str) else ""
+
+
+def _strings(value: Any) -> list[str]:
+    return [clean(item, 64) for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _edited(field: str, value: Any) -> Any:
+    """The value a change gives a field, cleaned; None where it is not one."""
+    if field == "tags":
+        return _strings(value) if isinstance(value, list) else None
+    if not isinstance(value, str):
+        return None
+    if field == "notes":
+        return "\n".join(clean(line, 10_000) for line in value.split("\n"))
+    return clean(value) or None

@@ -1,0 +1,100 @@
+"""What a run prints when it starts and when it ends, and how values look in text."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from tracker.records import clean
+from tracker.replay import RunState, State
+from tracker.sparkline import Sketch
+
+ROWS: Final = 10
+"""Metrics listed at the end; the rest is counted."""
+MAX_STRING: Final = 20
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print lines on stderr with the prefix `tracker: `, unless `TRACKER_SILENT` is set. A broken stderr is no error."""
+    if silent() or sys.stderr is None:
+        return
+    try:
+        sys.stderr.write("".join(f"tracker: {line}".rstrip() + "\n" for line in lines))
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return
+
+
+def silent() -> bool:
+    """Whether `TRACKER_SILENT` is set to anything but false."""
+    return os.environ.get("TRACKER_SILENT", "").lower() not in ("", "0", "false", "no")
+
+
+def start_lines(name: str, path: str, root: str) -> list[str]:
+    """Who the run is, where it is kept and how to watch it."""
+    return [
+        f"Run {clean(name)} started: {short_path(path)}",
+        f"Watch it with: tracker-tui {shlex.quote(root)}",
+    ]
+
+
+def end_lines(state: RunState, verdict: State, path: str) -> list[str]:
+    """The history and summary of the metrics in short, and where the run is kept."""
+    shown = {
+        key: value
+        for key, value in state.summary.items()
+        if not key.startswith("_") and not isinstance(value, dict)
+    }
+    history = {
+        key: state.sketches[key].line() for key in sorted(shown) if _has_values(state.sketches.get(key))
+    }
+    lines = _table("Run history:", history) if history else []
+    if shown:
+        lines += _table("Run summary:", {key: format_value(shown[key], MAX_STRING) for key in sorted(shown)})
+    return [*lines, f"Run {clean(state.name)} {verdict}. Find logs at: {short_path(path)}"]
+
+
+def _has_values(sketch: Sketch | None) -> bool:
+    return sketch is not None and bool(sketch.line().strip())
+
+
+def _table(title: str, rows: Mapping[str, str]) -> list[str]:
+    width = max(len(key) for key in list(rows)[:ROWS])
+    lines = [title, *(f" {key:>{width}} {value}" for key, value in list(rows.items())[:ROWS])]
+    if len(rows) > ROWS:
+        lines.append(f" +{len(rows) - ROWS} ...")
+    return [*lines, ""]
+
+
+def format_value(value: Any, limit: int = 60) -> str:
+    """A value in few characters: floats to 5 decimals or significant figures, text on one line and cut to `limit`."""
+    if isinstance(value, float):
+        return format_number(value)
+    if isinstance(value, str):
+        return clean(value, limit)
+    if isinstance(value, dict) and value.get("_type"):
+        return f"<{clean(value['_type'], 40)}>"
+    if isinstance(value, (list, dict)):
+        return clean(repr(value), limit)
+    return clean(value, max(limit, 20))
+
+
+def format_number(value: float) -> str:
+    """A float for reading: 0.98, 0.0312, 1.2e-07, 7099, NaN."""
+    if value - value != 0.0:
+        return "NaN" if value != value else "∞" if value > 0 else "-∞"
+    if value == 0 or 1e-3 <= abs(value) < 1e15:
+        return f"{value:.5f}".rstrip("0").rstrip(".")
+    return f"{value:.5g}"
+
+
+def short_path(path: str) -> str:
+    """The path as one would type it: relative when it is below the working folder."""
+    try:
+        relative = os.path.relpath(path)
+    except (OSError, ValueError):
+        return path
+    return path if relative.startswith("..") else relative
