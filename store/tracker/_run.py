@@ -70,9 +70,7 @@ def init(
     global current
     if current is not None and not current._over:
         report.say(
-            [
-                f"WARNING run {records.clean(current.name)} is still active: init() gave it back; finish() it first"
-            ]
+            [f"WARNING run {records.clean(current.name)} is still active: init() gave it back; finish() it first"]
         )
         return current
     project = layout.DEFAULT_PROJECT if project is None else layout.check_project(project)
@@ -223,9 +221,7 @@ class Run:
         elif isinstance(value, Mapping) and "_type" not in value:
             for inner, item in value.items():
                 if not isinstance(inner, str):
-                    raise TypeError(
-                        f"log() takes names that are strings, not {type(inner).__name__} ({inner!r})"
-                    )
+                    raise TypeError(f"log() takes names that are strings, not {type(inner).__name__} ({inner!r})")
                 self._put(row, f"{key}.{inner}", item)
         else:
             row[key], kept = plain(value)
@@ -336,7 +332,7 @@ class Run:
 
     @property
     def disabled(self) -> bool:
-        """Whether the run writes nothing because of `mode="disabled"` or a disk that could not be written at its start."""
+        """Whether the run writes nothing: `mode="disabled"`, or its file could not be made."""
         return self._writer is None
 
     def __repr__(self) -> str:
@@ -370,9 +366,7 @@ class Run:
             self._take_edits()
             self._fold()
             end = {**self._state.checkpoint(time.time()), "_type": records.END, "exit_code": how.code}
-            end |= {
-                key: value for key, value in (("signal", how.signal), ("exception", how.exception)) if value
-            }
+            end |= {key: value for key, value in (("signal", how.signal), ("exception", how.exception)) if value}
             self._state.apply(plain(end, 2 * records.MAX_DEPTH)[0])
             if self._writer is not None:
                 self._append(end)
@@ -416,9 +410,7 @@ class Run:
     def _refuse(self) -> None:
         if not self._foreign:
             raise UsageError(f"run {self.name} has finished: call tracker.init() for a new one")
-        self._warn(
-            "fork", "log() in a forked child does nothing: call tracker.init() there for a run of its own"
-        )
+        self._warn("fork", "log() in a forked child does nothing: call tracker.init() there for a run of its own")
 
     # ---- writing ----
 
@@ -430,9 +422,7 @@ class Run:
         try:
             self._writer.append(line)
         except OSError as error:
-            self._warn(
-                "disk", f"cannot write {self._path} ({error.strerror}): rows are being lost, training goes on"
-            )
+            self._warn("disk", f"cannot write {self._path} ({error.strerror}): rows are being lost, training goes on")
 
     def _append(self, record: Record) -> None:
         with self._lock:

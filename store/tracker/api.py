@@ -26,11 +26,7 @@ class Api:
     def runs(self, project: str | None = None) -> Runs:
         """The runs of a project (default: of all), the newest first, as they are now."""
         self._catalog.refresh()
-        found = (
-            self._catalog.newest_first()
-            if project is None
-            else self._catalog.of_project(project.split("/")[-1])
-        )
+        found = self._catalog.newest_first() if project is None else self._catalog.of_project(project.split("/")[-1])
         return Runs(ApiRun(self._catalog, run) for run in found)
 
     def run(self, path: str) -> ApiRun:

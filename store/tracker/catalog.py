@@ -43,9 +43,7 @@ class StoredRun(RunState):
     """A run as its files tell it."""
 
     def __init__(self, key: Key, path: str, created: float) -> None:
-        super().__init__(
-            records.clean(layout.true_name(key.id)), records.clean(layout.true_name(key.project)), created
-        )
+        super().__init__(records.clean(layout.true_name(key.id)), records.clean(layout.true_name(key.project)), created)
         self.key = key
         self.path = path
         """The journal's path."""
@@ -167,9 +165,7 @@ class Catalog:
         self.only_file: str | None = None
         if layout.parse_segment_name(os.path.basename(self.root)) and not os.path.isdir(self.root):
             self.root, self.only_file = os.path.split(self.root)
-        if self.only_file or any(
-            e.name.startswith("run-") for e in host.list_files(*os.path.split(self.root))
-        ):
+        if self.only_file or any(e.name.startswith("run-") for e in host.list_files(*os.path.split(self.root))):
             self.root, self.only_project = os.path.split(self.root)
         self.runs: dict[Key, StoredRun] = {}
         self.readable = True
@@ -214,9 +210,7 @@ class Catalog:
             recent = time.time() - stamp / 1e9 < 2.0
             self._stamps[project] = 0 if recent else stamp
             found = {
-                (project, e.name): e
-                for e in host.list_files(self.root, project)
-                if self.only_file in (None, e.name)
+                (project, e.name): e for e in host.list_files(self.root, project) if self.only_file in (None, e.name)
             }
             for place in found.keys() - self._files.keys():
                 self._files[place] = _File(self.root, found[place])
@@ -254,8 +248,7 @@ class Catalog:
             created = float(calendar.timegm(time.strptime(stamp, "%Y%m%d_%H%M%S")))
         except ValueError:
             created = reading.mtime
-        run = StoredRun(key, os.path.join(self.root, reading.project, reading.name), created)
-        return run
+        return StoredRun(key, os.path.join(self.root, reading.project, reading.name), created)
 
     def _fold(self, run: StoredRun, reading: Reading) -> None:
         fresh = not run.start
@@ -272,9 +265,7 @@ class Catalog:
         """An id used again starts anew: the newest journal is the run."""
         segments = self._segments[key]
         if segments:
-            self.runs[key] = segments[
-                max(segments, key=lambda name: layout.parse_segment_name(name) or ("", "", 0))
-            ]
+            self.runs[key] = segments[max(segments, key=lambda name: layout.parse_segment_name(name) or ("", "", 0))]
             delta.changed.add(key)
             delta.removed.discard(key)
         elif self.runs.pop(key, None) is not None:

@@ -1,4 +1,4 @@
-"""What surrounds a run: the command, the Python, the commit. Facts for the `start` record, gathered without a process."""
+"""What surrounds a run: the command, the Python, the commit. Gathered for the `start` record, without a process."""
 
 from __future__ import annotations
 

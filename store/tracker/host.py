@@ -14,7 +14,7 @@ import re
 import socket
 import stat
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple  # noqa: UP035 - Python 3.8
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 SIGNAL_FILES = {"SIGTERM": "stack-SIGTERM.txt", "SIGHUP": "stack-SIGHUP.txt"}
 """In a run's folder: the stack at the moment a deadly signal arrived; empty while none has."""
@@ -201,9 +201,7 @@ def edits_file_name() -> str:
     return "edits-" + "-".join(re.sub(r"[^A-Za-z0-9_.]", "_", word)[:60] for word in words) + ".jsonl"
 
 
-def append_edit(
-    folder: str, run_id: str, fields: Dict[str, Any], after: float
-) -> Tuple[Optional[Dict[str, Any]], str]:
+def append_edit(folder: str, run_id: str, fields: Dict[str, Any], after: float) -> Tuple[Optional[Dict[str, Any]], str]:
     """Append one edit of a run to this user's edits file in the project's folder.
 
     Args:

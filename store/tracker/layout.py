@@ -36,9 +36,7 @@ def resolve_root(dir: str | os.PathLike[str] | None = None) -> str:  # noqa: A00
 def file_name(name: str) -> str:
     """A project or id as one path component: percent-encoded, and cut with a hash above 100 bytes."""
     encoded = "".join(
-        c
-        if c.isascii() and (c.isalnum() or c in "_-")
-        else "".join(f"%{b:02X}" for b in c.encode("utf-8", "replace"))
+        c if c.isascii() and (c.isalnum() or c in "_-") else "".join(f"%{b:02X}" for b in c.encode("utf-8", "replace"))
         for c in name
     )
     if len(encoded) <= MAX_FILE_NAME_BYTES:
@@ -79,9 +77,7 @@ def check_project(project: object) -> str:
     if not isinstance(project, str):
         raise TypeError(f"project must be a string, not {type(project).__name__}")
     if not project or len(project) > 128 or _PROJECT_FORBIDDEN & set(project):
-        raise ValueError(
-            f"project must have 1 to 128 characters and none of / \\ # ? % : (got {_shown(project)})"
-        )
+        raise ValueError(f"project must have 1 to 128 characters and none of / \\ # ? % : (got {_shown(project)})")
     return project
 
 

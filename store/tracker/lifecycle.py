@@ -96,9 +96,7 @@ class _Process:
         self.runs.append(run)
         if len(self.runs) == 1:
             self._wake = threading.Event()
-            threading.Thread(
-                target=self._keep, args=(self._wake,), name="tracker-keeper", daemon=True
-            ).start()
+            threading.Thread(target=self._keep, args=(self._wake,), name="tracker-keeper", daemon=True).start()
 
     def discharge(self, run: Run) -> None:
         """Let go of a run that has ended; with the last one, signals are as they were before."""
@@ -191,7 +189,7 @@ class _Process:
             leave.__doc__ = function.__doc__
             return leave
 
-        sys.exit = note(sys.exit)
+        sys.exit = note(sys.exit)  # type: ignore[assignment]
         for name in ("exit", "quit"):
             if hasattr(builtins, name):
                 setattr(builtins, name, note(getattr(builtins, name)))

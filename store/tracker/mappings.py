@@ -46,7 +46,7 @@ class Config(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return repr(self._values)
 
-    def update(self, values: Any = (), /, allow_val_change: bool = False, **more: Any) -> None:  # type: ignore[override]
+    def update(self, values: Any = (), /, allow_val_change: bool = False, **more: Any) -> None:
         """Set many keys, shallowly.
 
         Args:
@@ -58,9 +58,7 @@ class Config(MutableMapping[str, Any]):
             TypeError: `values` is none of these.
         """
         new = {**config_values(values), **more}
-        changed = {
-            key: value for key, value in new.items() if key not in self._values or self._values[key] != value
-        }
+        changed = {key: value for key, value in new.items() if key not in self._values or self._values[key] != value}
         known = [key for key in changed if key in self._values]
         if known and not allow_val_change:
             raise ConfigError(
@@ -90,25 +88,19 @@ def config_values(values: Any) -> dict[str, Any]:
         return {}
     if not isinstance(values, (Mapping, list, tuple)):
         if not hasattr(values, "__dict__") or isinstance(values, type):
-            raise TypeError(
-                f"config must be a mapping or an object with attributes, not {type(values).__name__}"
-            )
+            raise TypeError(f"config must be a mapping or an object with attributes, not {type(values).__name__}")
         values = {key: value for key, value in vars(values).items() if not key.startswith("_")}
     try:
         pairs = dict(values).items()
     except (TypeError, ValueError):
-        raise TypeError(
-            "config must be a mapping or an object with attributes, not a plain sequence"
-        ) from None
+        raise TypeError("config must be a mapping or an object with attributes, not a plain sequence") from None
     return {str(key).strip("-"): plain(value)[0] for key, value in pairs}
 
 
 class Summary(MutableMapping[str, Any]):
     """The run's numbers in short: the last value of every metric, and whatever is set by hand."""
 
-    def __init__(
-        self, values: Callable[[], dict[str, Any]], save: Callable[[dict[str, Any], list[str]], None]
-    ) -> None:
+    def __init__(self, values: Callable[[], dict[str, Any]], save: Callable[[dict[str, Any], list[str]], None]) -> None:
         vars(self).update(_values=values, _save=save)
 
     def __getitem__(self, key: str) -> Any:

@@ -5,24 +5,24 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
-ADJECTIVES: Final = (
-    "amber ancient autumn bold brave breezy bright brisk bronze calm candid cedar clear clever cobalt copper coral "
-    "cosmic crimson crisp curious dapper daring dawn deep distant dusty eager early earnest easy electric ember "
-    "fabled fair fearless fine floral frosty gentle gilded glad golden grand happy hardy hazel hidden honest humble "
-    "icy indigo ivory jade jolly keen kind late leafy light lively lucid lucky lunar magic mellow merry mild misty "
-    "modest mossy neat nimble noble northern olive opal patient pearly polite proud quick quiet radiant rapid rosy "
-    "royal ruby rustic sandy serene sharp shiny silent silver smooth snowy solar southern spring steady still stormy "
-    "sunny swift tidy tranquil upbeat valiant velvet vivid warm wild winter wise witty young zesty"
-).split()
-NOUNS: Final = (
-    "anchor arbor aspen badger basin bay beacon birch bird bloom breeze bridge brook canyon cedar cliff cloud comet "
-    "coral cove crane creek crystal dawn delta desert dew dolphin dove dune eagle ember falcon feather fern field "
-    "finch fire firefly fjord flower forest fox galaxy garden glacier glade grove gull harbor hare haven hawk haze "
-    "heron hill horizon island ivy jay lagoon lake lantern lark leaf lily lion lotus lynx maple marsh meadow meteor "
-    "mist moon moss mountain oak oasis ocean orbit orchid otter owl panda path peak pebble pine planet plum pond "
-    "prairie rain raven reef ridge river robin sail shadow shore sky snow sparrow spring star stone storm stream "
-    "sun sunset swan thunder tide trail tree tulip valley violet wave willow wind wolf wood wren"
-).split()
+ADJECTIVES: Final = """
+    amber ancient autumn bold brave breezy bright brisk bronze calm candid cedar clear clever cobalt copper coral
+    cosmic crimson crisp curious dapper daring dawn deep distant dusty eager early earnest easy electric ember
+    fabled fair fearless fine floral frosty gentle gilded glad golden grand happy hardy hazel hidden honest humble
+    icy indigo ivory jade jolly keen kind late leafy light lively lucid lucky lunar magic mellow merry mild misty
+    modest mossy neat nimble noble northern olive opal patient pearly polite proud quick quiet radiant rapid rosy
+    royal ruby rustic sandy serene sharp shiny silent silver smooth snowy solar southern spring steady still stormy
+    sunny swift tidy tranquil upbeat valiant velvet vivid warm wild winter wise witty young zesty
+""".split()  # noqa: SIM905 - a word a line would be a hundred lines
+NOUNS: Final = """
+    anchor arbor aspen badger basin bay beacon birch bird bloom breeze bridge brook canyon cedar cliff cloud comet
+    coral cove crane creek crystal dawn delta desert dew dolphin dove dune eagle ember falcon feather fern field
+    finch fire firefly fjord flower forest fox galaxy garden glacier glade grove gull harbor hare haven hawk haze
+    heron hill horizon island ivy jay lagoon lake lantern lark leaf lily lion lotus lynx maple marsh meadow meteor
+    mist moon moss mountain oak oasis ocean orbit orchid otter owl panda path peak pebble pine planet plum pond
+    prairie rain raven reef ridge river robin sail shadow shore sky snow sparrow spring star stone storm stream sun
+    sunset swan thunder tide trail tree tulip valley violet wave willow wind wolf wood wren
+""".split()  # noqa: SIM905 - a word a line would be a hundred lines
 
 
 def run_name(number: int) -> str:

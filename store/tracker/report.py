@@ -18,7 +18,7 @@ MAX_STRING: Final = 20
 
 
 def say(lines: Iterable[str]) -> None:
-    """Print lines on stderr with the prefix `tracker: `, unless `TRACKER_SILENT` is set. A broken stderr is no error."""
+    """Print lines on stderr, each behind `tracker: `, unless `TRACKER_SILENT` is set. A broken stderr is no error."""
     if silent() or sys.stderr is None:
         return
     try:
@@ -44,13 +44,9 @@ def start_lines(name: str, path: str, root: str) -> list[str]:
 def end_lines(state: RunState, verdict: State, path: str) -> list[str]:
     """The history and summary of the metrics in short, and where the run is kept."""
     shown = {
-        key: value
-        for key, value in state.summary.items()
-        if not key.startswith("_") and not isinstance(value, dict)
+        key: value for key, value in state.summary.items() if not key.startswith("_") and not isinstance(value, dict)
     }
-    history = {
-        key: state.sketches[key].line() for key in sorted(shown) if _has_values(state.sketches.get(key))
-    }
+    history = {key: state.sketches[key].line() for key in sorted(shown) if _has_values(state.sketches.get(key))}
     lines = _table("Run history:", history) if history else []
     if shown:
         lines += _table("Run summary:", {key: format_value(shown[key], MAX_STRING) for key in sorted(shown)})
