@@ -1,0 +1,1 @@
+"""tracker-tui: a dashboard in the terminal over the runs that `tracker` writes."""

@@ -1,0 +1,29 @@
+"""The dashboard's application: one model, one screen."""
+
+from __future__ import annotations
+
+import os
+
+from textual.app import App
+
+from tracker_tui.model import Model
+from tracker_tui.screens.dashboard import NARROW, Dashboard
+
+
+class TrackerApp(App[None]):
+    """`tracker-tui [PATH]` on a terminal.
+
+    Args:
+        path: as `tracker.catalog.Catalog` takes it.
+    """
+
+    TITLE = "tracker-tui"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        super().__init__()
+        self.model = Model(path)
+        self.animation_level = "none"
+
+    def on_mount(self) -> None:
+        self.push_screen(Dashboard(self.model))

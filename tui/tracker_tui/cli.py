@@ -1,0 +1,272 @@
+"""The `tracker-tui` command. Textual is imported only when the dashboard opens."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NoReturn
+
+from tracker import __version__, layout
+from tracker.catalog import Catalog, StoredRun
+from tracker.records import clean, encode, plain
+from tracker.report import short_path
+from tracker_tui import look
+
+EXAMPLES: Final = """\
+commands:
+  ls [PATH] [--json]      list runs, the newest first
+  show RUN [--json]       one run: state, config, summary
+  rename RUN NAME         give a run another name; a running job goes on undisturbed
+  demo                    open the dashboard on a few short training jobs
+
+RUN is an id, a unique name, project/id or the path of a run's file.
+
+examples:
+  tracker-tui                          watch ./runs, or the folder in TRACKER_DIR
+  tracker-tui ~/experiments/runs       watch another folder
+  tracker-tui ls --json | jq '.[0]'    the newest run, for scripts
+  tracker-tui rename jolly-haze-4 "lr 0.1, no warm-up"
+"""
+USAGE_ERROR: Final = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        _fail(f"{message} (try {self.prog} --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        The exit code: 0, or 2 for what the command line got wrong.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = _COMMANDS.get(words[0]) if words else None
+    try:
+        if command is not None:
+            return command(words[1:])
+        return _dashboard(words)
+    except BrokenPipeError:  # e.g. `| head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _fail(text: str) -> NoReturn:
+    sys.stderr.write(f"tracker-tui: {clean(text, 2000)}\n")
+    raise SystemExit(USAGE_ERROR)
+
+
+# ---- the dashboard ----
+
+
+def _dashboard(words: list[str]) -> int:
+    parser = _Parser(
+        prog="tracker-tui",
+        usage="tracker-tui [PATH] | tracker-tui COMMAND ...",
+        description="Watch training runs live in the terminal.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "path", metavar="PATH", nargs="?", help="folder of runs, default TRACKER_DIR, else ./runs; or a project in it"
+    )
+    parser.add_argument("--version", action="version", version=f"tracker-tui {__version__}")
+    path = parser.parse_args(words).path
+    if path is not None and not os.path.exists(path) and os.sep not in path and "." not in path:
+        near = ", ".join(_COMMANDS)
+        _fail(f"there is no folder {path!r}, and no command of that name (commands: {near})")
+    if not sys.stdout.isatty():
+        return _ls([path] if path else [])
+    _need_terminal()
+    _open(path)
+    return 0
+
+
+def _need_terminal() -> None:
+    if os.environ.get("TERM", "dumb") == "dumb" or not sys.stdin.isatty():
+        _fail("the dashboard needs a terminal that can move its cursor; `tracker-tui ls` does not")
+
+
+def _open(path: str | os.PathLike[str] | None) -> None:
+    from tracker_tui.app import TrackerApp
+
+    app = TrackerApp(path)
+    app.run()
+    if app.return_code:
+        raise SystemExit(app.return_code)
+
+
+def _demo(words: list[str]) -> int:
+    _Parser(prog="tracker-tui demo", description="Open the dashboard on a few short training jobs.").parse_args(words)
+    if not sys.stdout.isatty():
+        _fail("the demo needs a terminal")
+    _need_terminal()
+    from tracker_tui.demo import Demo
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    for name in (signal.SIGTERM, signal.SIGHUP):  # so that the jobs end and the folder goes
+        signal.signal(name, leave)
+    with Demo() as demo:
+        _open(demo.root)
+    return 0
+
+
+# ---- commands for scripts ----
+
+
+def _ls(words: list[str]) -> int:
+    parser = _Parser(prog="tracker-tui ls", description="List runs, the newest first.")
+    parser.add_argument("path", metavar="PATH", nargs="?", help="folder of runs, default TRACKER_DIR, else ./runs")
+    parser.add_argument("--json", action="store_true", help="one array of objects")
+    given = parser.parse_args(words)
+    if given.path is not None and not os.path.exists(given.path):
+        _fail(f"there is no folder {given.path!r}")
+    catalog = Catalog(given.path)
+    catalog.refresh()
+    runs = catalog.newest_first()
+    if given.json:
+        _print_json([describe(run) for run in runs])
+    elif runs:
+        _print_table(runs)
+    else:
+        sys.stderr.write(f"tracker-tui: no runs in {short_path(catalog.root)} yet\n")
+    return 0
+
+
+def _show(words: list[str]) -> int:
+    parser = _Parser(prog="tracker-tui show", description="One run: state, config, summary.")
+    _add_run(parser)
+    parser.add_argument("--json", action="store_true", help="one object")
+    given = parser.parse_args(words)
+    _, run = _find(given.run, given.dir)
+    if given.json:
+        _print_json(describe(run))
+        return 0
+    from tracker_tui.facts import config_of, facts_of, reason_of, summary_of
+
+    _print(f"{run.label}", f"{look.GLYPHS[run.state]} {run.state}  {reason_of(run)}".rstrip())
+    _print(*(f"{label:<10}{value}" for label, value in facts_of(run) if value))
+    for title, values in (("Config", config_of(run)), ("Summary", summary_of(run))):
+        if values:
+            width = max(map(len, values))
+            _print("", title)
+            for key, value in values.items():
+                sketch = run.sketches.get(key) if title == "Summary" else None
+                _print(f"  {key:<{width}}  {value:<12}{sketch.line() if sketch else ''}".rstrip())
+    return 0
+
+
+def _rename(words: list[str]) -> int:
+    parser = _Parser(prog="tracker-tui rename", description="Give a run another name.")
+    _add_run(parser)
+    parser.add_argument("name", metavar="NAME", help="the new name")
+    given = parser.parse_args(words)
+    if not clean(given.name).strip():
+        _fail("NAME must not be empty")
+    catalog, run = _find(given.run, given.dir)
+    before = run.label
+    if trouble := catalog.edit(run, name=given.name):
+        sys.stderr.write(f"tracker-tui: not renamed: {clean(trouble)}\n")
+        return 1
+    _print(f"{before} is now {run.label}")
+    return 0
+
+
+_COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {"ls": _ls, "show": _show, "rename": _rename, "demo": _demo}
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="an id, a unique name, project/id or the path of a run's file")
+    parser.add_argument("--dir", metavar="PATH", help="folder of runs, default TRACKER_DIR, else ./runs")
+
+
+def _find(wanted: str, root: str | None) -> tuple[Catalog, StoredRun]:
+    """The run a user means, or the end of the command."""
+    is_path = layout.parse_segment_name(os.path.basename(wanted)) is not None and os.path.isfile(wanted)
+    catalog = Catalog(wanted if is_path else root)
+    catalog.refresh()
+    project, _, last = wanted.rpartition("/")
+    runs = catalog.newest_first()
+    found = (
+        runs
+        if is_path
+        else [run for run in runs if run.id == last and project in ("", run.project, f"{run.entity}/{run.project}")]
+        or [run for run in runs if run.label == wanted]
+    )
+    if not found:
+        _fail(f"there is no run {wanted!r} in {short_path(catalog.root)}")
+    if len(found) > 1:
+        places = ", ".join(f"{run.project}/{run.id}" for run in found[:5])
+        _fail(f"{len(found)} runs are called {wanted!r}: say which one, e.g. {places}")
+    return catalog, found[0]
+
+
+def describe(run: StoredRun) -> dict[str, Any]:
+    """A run as `ls --json` and `show --json` give it; NaN and the infinities are strings, as on disk."""
+    return {
+        "id": run.id,
+        "name": run.label,
+        "entity": run.entity,
+        "project": run.project,
+        "group": run.group,
+        "job_type": run.job_type,
+        "state": run.state,
+        "created_at": datetime.fromtimestamp(run.created, UTC).isoformat(timespec="milliseconds"),
+        "duration": round(run.duration(time.time()), 3),
+        "step": run.step,
+        "config": run.config,
+        "summary": run.summary,
+        "tags": run.tags,
+        "notes": run.notes,
+        "exit_code": run.exit_code,
+        "exception": run.exception,
+        "signal": run.signal or run.deadly_signal,
+        "path": run.path,
+        "bad_lines": run.bad_lines,
+    }
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.buffer.write(encode(plain(value, 100)[0]))
+    sys.stdout.buffer.flush()
+
+
+def _print_table(runs: Iterable[StoredRun]) -> None:
+    """Aligned columns; cut to the terminal's width where there is one."""
+    from tracker_tui.model import main_metric
+
+    now = time.time()
+    rows = [("STATE", "NAME", "PROJECT/ID", "STEP", "AGE", "TIME", "METRIC")]
+    for run in runs:
+        metric = main_metric(run)
+        value = f"{clean(metric)} {look.last_value(run.summary.get(metric))}" if metric else ""
+        state = f"{look.GLYPHS[run.state]} {run.state}"
+        step = "" if run.step is None else str(run.step)
+        place = f"{run.project}/{run.id}"
+        rows.append((state, run.label[:60], place[:80], step, look.age(run, now), look.span(run.duration(now)), value))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+    right = {3, 4, 5}
+    for row in rows:
+        cells = [
+            cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        _print("  ".join(cells).rstrip()[:limit])
+
+
+def _print(*lines: str) -> None:
+    """To standard output, whatever its encoding can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write("".join(line.encode(encoding, "replace").decode(encoding) + "\n" for line in lines))
+    sys.stdout.flush()

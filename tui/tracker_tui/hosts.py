@@ -1,0 +1,52 @@
+"""Where runs come from: this machine. Wakes the dashboard when files change.
+
+File system events are only hints that it is time to look. Where there are none (network file systems, a watch limit
+that is reached) the dashboard's own steady look carries on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Final
+
+STEP: Final = 10
+DEBOUNCE: Final = 60
+"""Milliseconds over which events are gathered: `STEP` after the last one, `DEBOUNCE` at most."""
+RETRY: Final = 1.0
+"""Seconds until a missing root or a failed watch is tried again."""
+
+
+async def watch(root: str, projects: Callable[[], frozenset[str]], wake: asyncio.Event) -> None:
+    """Set `wake` whenever something changes in the root or in one of its projects' folders. Never returns.
+
+    Args:
+        root: the folder of projects; it may not exist yet.
+        projects: the names of the projects known now; a new one is watched from then on.
+        wake: what to set.
+    """
+    from watchfiles import awatch  # costly: loaded once the first frame is on the screen
+
+    while True:
+        known = projects()
+        folders = [folder for folder in (root, *(os.path.join(root, name) for name in known)) if os.path.isdir(folder)]
+        stop = asyncio.Event()
+        watcher = asyncio.create_task(_until_changed(projects, known, stop))
+        try:
+            if folders:
+                async for _ in awatch(
+                    *folders, recursive=False, step=STEP, debounce=DEBOUNCE, stop_event=stop, watch_filter=None
+                ):
+                    wake.set()
+        except (OSError, RuntimeError):  # a watch limit, a folder that vanished: the steady look carries on
+            pass
+        finally:
+            watcher.cancel()
+        await asyncio.sleep(0 if stop.is_set() else RETRY)
+
+
+async def _until_changed(projects: Callable[[], frozenset[str]], known: frozenset[str], stop: asyncio.Event) -> None:
+    while projects() == known:
+        await asyncio.sleep(0.25)
+    stop.set()

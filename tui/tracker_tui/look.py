@@ -1,0 +1,55 @@
+"""How runs look in text, the same on every screen and in every command."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from tracker.report import format_value
+
+if TYPE_CHECKING:
+    from tracker.catalog import StoredRun
+
+GLYPHS: Final = {"running": "●", "finished": "✓", "failed": "✗", "killed": "■", "crashed": "!"}
+"""A sign a state, so that colour never tells it alone."""
+
+
+def last_value(value: Any) -> str:
+    """A metric's value to 6 significant digits: 7099, 0.312346, 1.2e-07."""
+    if isinstance(value, float) and value - value == 0.0:
+        return f"{value:.6g}"
+    return format_value(value)
+
+
+def span(seconds: float) -> str:
+    """A length of time in two or three signs where it can: 12s, 5m, 3h, 2d."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def long_span(seconds: float) -> str:
+    """A length of time to two units: 12s, 5m 03s, 3h 20m, 2d 4h."""
+    days, rest = divmod(int(seconds), 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, secs = divmod(rest, 60)
+    if days:
+        return f"{days}d {hours}h"
+    if hours:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {secs:02d}s" if minutes else f"{secs}s"
+
+
+def age(run: StoredRun, now: float | None = None) -> str:
+    """How long ago a run started."""
+    return span(max(0.0, (time.time() if now is None else now) - run.created))
+
+
+COLOURS: Final = (75, 214, 114, 204, 141, 80, 221, 209, 111, 150)
+"""Of the 256 colours of terminals: told apart on dark and light."""
+
+
+def colour(run: StoredRun) -> int:
+    """The run's one colour, the same everywhere and after every start."""
+    return COLOURS[sum(run.id.encode()) % len(COLOURS)]

@@ -1,0 +1,216 @@
+"""Every run known, what is looked at, and what changed: plain Python, owned here, shown elsewhere.
+
+The dashboard calls `collect` in a thread, then `apply` and everything else on its own loop; no part of this is shared
+between threads, so nothing is locked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from tracker.catalog import Catalog, Delta, Key, Reading, StoredRun
+from tracker.journal import Tail
+from tracker.records import Record, clean
+from tracker.replay import History
+
+HISTORY_CHUNK: Final = 1 << 20
+"""Bytes of one run's journal folded into its history at a time, so that keys are never late."""
+
+
+class Branch(NamedTuple):
+    """A project, or a group of runs in one (`group` is empty for the project itself)."""
+
+    project: str
+    group: str = ""
+
+
+Place = Key | Branch
+"""What the cursor of the tree can be on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One line of the tree."""
+
+    place: Place
+    depth: int
+    runs: tuple[StoredRun, ...]
+    """The run itself; of a branch, its runs, the newest first."""
+    is_open: bool = True
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one `collect` brought."""
+
+    readings: list[Reading] = field(default_factory=list)
+    history_of: Key | None = None
+    rows: list[Record] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Change:
+    """What an `apply` changed."""
+
+    runs: Delta = field(default_factory=Delta)
+    history: bool = False
+    """Whether the history that is looked at has grown."""
+
+    def __bool__(self) -> bool:
+        return bool(self.runs) or self.history
+
+
+class _HistoryFeed:
+    """The history of the run that is looked at, read from its first line on beside the small state of every run."""
+
+    def __init__(self, run: StoredRun) -> None:
+        self.key = run.key
+        self.tail = Tail(run.path)
+        self.history = History()
+        self.is_whole = False
+        """Whether all that was on disk at the last look is folded."""
+
+    def read(self) -> list[Record]:
+        before = self.tail.offset
+        rows = self.tail.read(HISTORY_CHUNK)
+        self.is_whole = self.tail.offset - before < HISTORY_CHUNK
+        return rows
+
+
+class Model:
+    """The runs under a path, the run that is looked at and its history, and which branches are closed.
+
+    Args:
+        path: as `Catalog` takes it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.catalog = Catalog(path)
+        self.closed: set[Branch] = set()
+        self._feed: _HistoryFeed | None = None
+
+    @property
+    def root(self) -> str:
+        return self.catalog.root
+
+    @property
+    def runs(self) -> dict[Key, StoredRun]:
+        return self.catalog.runs
+
+    # ---- what is new ----
+
+    def collect(self) -> Batch:
+        """Read what is new; the only method for another thread."""
+        batch = Batch(self.catalog.collect())
+        feed = self._feed
+        if feed is not None:
+            batch.history_of, batch.rows = feed.key, feed.read()
+        return batch
+
+    def apply(self, batch: Batch) -> Change:
+        """Fold what was read."""
+        change = Change(self.catalog.apply(batch.readings))
+        if self._feed is not None and batch.history_of == self._feed.key and batch.rows:
+            for row in batch.rows:
+                self._feed.history.apply(row)
+            change.history = True
+        return change
+
+    # ---- what is looked at ----
+
+    def look_at(self, key: Key | None) -> None:
+        """Read the history of this run from now on; of none with None."""
+        run = self.runs.get(key) if key is not None else None
+        if run is None:
+            self._feed = None
+        elif self._feed is None or self._feed.tail.path != run.path:
+            self._feed = _HistoryFeed(run)
+
+    @property
+    def history(self) -> History | None:
+        """The history of the run that is looked at; None when none is or before its first rows are read."""
+        return self._feed.history if self._feed is not None and self._feed.history.columns else None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more of that history lies on disk than was read."""
+        return self._feed is not None and not self._feed.is_whole
+
+    # ---- the tree ----
+
+    def tree(self) -> list[Node]:
+        """The lines of the tree: projects by name; in each its groups and ungrouped runs, the newest first."""
+        projects: dict[str, list[StoredRun]] = {}
+        for run in self.catalog.newest_first():
+            projects.setdefault(run.key.project, []).append(run)
+        nodes: list[Node] = []
+        for project in sorted(projects, key=str.casefold):
+            nodes += self._project(Branch(project), projects[project])
+        return nodes
+
+    def _project(self, branch: Branch, runs: list[StoredRun]) -> Iterable[Node]:
+        is_open = branch not in self.closed
+        yield Node(branch, 0, tuple(runs), is_open)
+        if not is_open:
+            return
+        groups: dict[str, list[StoredRun]] = {}
+        for run in runs:
+            groups.setdefault(run.group, []).append(run)
+        shown = set()
+        for run in runs:
+            if not run.group:
+                yield Node(run.key, 1, (run,))
+            elif run.group not in shown:
+                shown.add(run.group)
+                group = Branch(branch.project, run.group)
+                yield Node(group, 1, tuple(groups[run.group]), group not in self.closed)
+                if group not in self.closed:
+                    yield from (Node(member.key, 2, (member,)) for member in groups[run.group])
+
+    def runs_of(self, branch: Branch) -> list[StoredRun]:
+        """The runs of a project or group, the newest first."""
+        return [
+            run
+            for run in self.catalog.newest_first()
+            if run.key.project == branch.project and branch.group in ("", run.group)
+        ]
+
+    def label(self, branch: Branch) -> str:
+        """What a project or group is called."""
+        if branch.group:
+            return branch.group
+        return next((clean(run.project) for run in self.runs.values() if run.key.project == branch.project), "")
+
+    def first_choice(self) -> Key | None:
+        """The run to show first: the newest that runs, else the newest."""
+        runs = self.catalog.newest_first()
+        chosen = next((run for run in runs if run.state == "running"), runs[0] if runs else None)
+        return chosen.key if chosen is not None else None
+
+    def counts(self, runs: Iterable[StoredRun] | None = None) -> dict[str, int]:
+        """How many runs are in each state; of all runs by default."""
+        counts: dict[str, int] = {}
+        for run in self.runs.values() if runs is None else runs:
+            counts[run.state] = counts.get(run.state, 0) + 1
+        return counts
+
+
+def metrics(run: StoredRun) -> list[str]:
+    """The names of a run's numeric metrics, in the order they were first logged."""
+    return [key for key in run.sketches if not key.startswith("_")]
+
+
+def main_metric(run: StoredRun) -> str | None:
+    """The metric that stands for a run in one line: a loss, validation before training, else an accuracy, else any."""
+    keys = metrics(run)
+
+    def rank(key: str) -> tuple[int, int]:
+        low = key.lower()
+        kind = 0 if "loss" in low else 1 if "acc" in low else 2
+        part = 0 if any(word in low for word in ("val", "test", "eval")) else 1
+        return kind, part
+
+    return min(keys, key=rank, default=None)

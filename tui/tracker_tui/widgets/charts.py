@@ -1,0 +1,182 @@
+"""The metrics of the run that is looked at: a chart each, in a grid that fills the pane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import lcm
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.containers import VerticalScroll
+from textual.events import Resize
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tracker.replay import Column
+from tracker_tui import chart, series
+from tracker_tui.chart import Cells, Curve
+from tracker_tui.look import last_value
+from tracker_tui.widgets.lines import fit
+
+MIN_WIDTH = 34
+MIN_HEIGHT = 8
+GOOD_HEIGHT = 11
+BEST_SHAPE = 3.6
+"""Cells wide to cells high of a chart that reads well."""
+
+
+class MetricChart(Widget):
+    """One metric: its name and last value above its history. Drawn when seen, repainted by the line."""
+
+    DEFAULT_CSS = """
+    MetricChart { height: 1fr; padding: 0 1 0 0; }
+    MetricChart .chart--title { text-style: bold; }
+    MetricChart .chart--value { color: $accent; text-style: bold; }
+    MetricChart .chart--badge { color: $warning; }
+    MetricChart .chart--axis { color: $text-muted; }
+    """
+    COMPONENT_CLASSES = {"chart--title", "chart--value", "chart--badge", "chart--axis"}
+
+    def __init__(self, metric: str) -> None:
+        super().__init__()
+        self.auto_links = False
+        self.metric = metric
+        self._column = Column()
+        self._colour = 0
+        self._rows: list[Cells] = []
+        self._title: tuple[str, str, str] = ("", "", "")
+        self._drawn_size = (0, 0)
+
+    def show(self, column: Column, colour: int) -> None:
+        """Show this history as it is now; repaint what differs."""
+        self._column = column
+        self._colour = colour
+        if not self.is_on_screen:
+            self._drawn_size = (0, 0)  # drawn when it comes into sight
+            return
+        rows, title = self._rows, self._title
+        self._draw()
+        if len(rows) != len(self._rows):
+            self.refresh()
+            return
+        if title != self._title:
+            self.refresh(Region(0, 0, self.size.width, 1))
+        for y, (old, new) in enumerate(zip(rows, self._rows, strict=True), 1):
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def _draw(self) -> None:
+        width, height = self.size
+        self._drawn_size = (width, height)
+        column = self._column
+        gaps = series.gaps(column)
+        last = last_value(column.values[-1]) if len(column.values) else ""
+        self._title = (self.metric, last, f"{gaps} not finite" if gaps else "")
+        extent = series.extent(column)
+        if extent is None:
+            self._rows = [((" " * width, None),)] * max(0, height - 1)
+            return
+        x = series.axis(column.steps[0], column.steps[-1], max(2, width // 12), whole=True)
+        y = series.axis(*extent, max(2, height // 3))
+        curve = Curve(tuple(series.pieces(column, x.low, x.high, 2 * width)), self._colour)
+        self._rows = chart.draw([curve], x, y, width, max(1, height - 1))
+
+    def render_line(self, y: int) -> Strip:
+        if self._drawn_size != tuple(self.size):
+            self._draw()
+        if y == 0:
+            return self._title_strip()
+        axis = self.get_component_rich_style("chart--axis")
+        row = self._rows[y - 1] if y <= len(self._rows) else ()
+        segments = [Segment(text, axis if colour is None else axis + _style(colour)) for text, colour in row]
+        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+
+    def _title_strip(self) -> Strip:
+        name, value, badge = self._title
+        width = self.size.width
+        room = width - len(value) - len(badge) - 4
+        segments = [
+            Segment(fit(name, min(max(8, room), len(name))) + "  ", self.get_component_rich_style("chart--title")),
+            Segment(value, self.get_component_rich_style("chart--value")),
+            Segment("  " + badge if badge else "", self.get_component_rich_style("chart--badge")),
+        ]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+
+def _style(colour: int) -> Style:
+    return Style(color=f"color({colour})")
+
+
+class ChartGrid(VerticalScroll):
+    """A chart for every metric, in as many columns as read well, with no space left over."""
+
+    DEFAULT_CSS = """
+    ChartGrid { layout: grid; grid-gutter: 1 1; scrollbar-size-vertical: 1; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._charts: dict[str, MetricChart] = {}
+
+    def show(self, columns: Mapping[str, Column], colour: int) -> None:
+        """Show these histories by the names of their metrics, in order of name."""
+        names = sorted(key for key in columns if not key.startswith("_"))
+        if names != list(self._charts):
+            self._rebuild(names)
+        for name in names:
+            self._charts[name].show(columns[name], colour)
+
+    def _rebuild(self, names: list[str]) -> None:
+        old = self._charts
+        self._charts = {name: old.get(name) or MetricChart(name) for name in names}
+        with self.app.batch_update():
+            for name, gone in old.items():
+                if name not in self._charts:
+                    gone.remove()
+            before: MetricChart | None = None
+            for made in self._charts.values():
+                if not made.is_attached:
+                    self.mount(made, after=before) if before else self.mount(made, before=0 if self.children else None)
+                before = made
+            self._fit_grid()
+
+    def on_resize(self, event: Resize) -> None:
+        self._fit_grid()
+
+    def _fit_grid(self) -> None:
+        count = len(self._charts)
+        width, height = self.size
+        if not count or not width or not height:
+            return
+        columns, row_height = arrange(count, width, height)
+        left_over = count % columns
+        unit = lcm(columns, left_over or 1)
+        self.styles.grid_size_columns = unit
+        self.styles.grid_rows = str(row_height)
+        for index, made in enumerate(self._charts.values()):
+            in_last_row = left_over and index >= count - left_over
+            made.styles.column_span = unit // (left_over if in_last_row else columns)
+
+
+def arrange(count: int, width: int, height: int) -> tuple[int, int]:
+    """Columns of the grid and height of a row: all charts in sight where that reads well, else a grid that scrolls.
+
+    Args:
+        count: charts, at least 1.
+        width: cells of the pane.
+        height: cells of the pane.
+    """
+    most = max(1, min(count, (width + 1) // (MIN_WIDTH + 1)))
+    fitting = []
+    for columns in range(1, most + 1):
+        rows = -(-count // columns)
+        row_height = (height + 1) // rows - 1
+        if row_height >= MIN_HEIGHT:
+            shape = (width / columns) / row_height
+            fitting.append((abs(shape - BEST_SHAPE), columns, row_height))
+    if fitting:
+        _, columns, row_height = min(fitting)
+        return columns, row_height
+    rows_in_sight = max(1, (height + 1) // (GOOD_HEIGHT + 1))
+    return most, max(min(MIN_HEIGHT, height), (height + 1) // rows_in_sight - 1)

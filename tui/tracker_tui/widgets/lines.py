@@ -1,0 +1,249 @@
+"""A pane of lines that are asked for only when they are seen, and repainted only when they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.binding import Binding
+from textual.events import Click, Resize
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+Cell = tuple[str, str]
+"""Text and the name of its style: a component class of `Lines`, or "" for plain."""
+Line = tuple[Cell, ...]
+
+
+class Lines(ScrollView, can_focus=True):
+    """A scrolling list with an optional cursor and an optional fixed header.
+
+    A subclass says how many lines there are and what each holds; after anything changed, `update_lines` repaints the
+    visible ones that differ.
+    """
+
+    DEFAULT_CSS = """
+    Lines {
+        scrollbar-size-vertical: 1;
+        overflow-x: hidden;
+    }
+    Lines .lines--dim { color: $text-muted; }
+    Lines .lines--strong { text-style: bold; }
+    Lines .lines--heading { color: $accent; text-style: bold; }
+    Lines .lines--value { color: $foreground; }
+    Lines .lines--spark { color: $primary; }
+    Lines .lines--error { color: $text-error; }
+    Lines .lines--running { color: $success; }
+    Lines .lines--finished { color: $primary; }
+    Lines .lines--failed { color: $error; }
+    Lines .lines--killed { color: $warning; }
+    Lines .lines--crashed { color: $error; }
+    Lines .lines--cursor { background: $foreground 8%; }
+    Lines:focus .lines--cursor { background: $primary 40%; text-style: bold; }
+    """
+    COMPONENT_CLASSES = {
+        "lines--dim",
+        "lines--strong",
+        "lines--heading",
+        "lines--value",
+        "lines--spark",
+        "lines--error",
+        "lines--running",
+        "lines--finished",
+        "lines--failed",
+        "lines--killed",
+        "lines--crashed",
+        "lines--cursor",
+    }
+    BINDINGS = [
+        Binding("up,k", "move(-1)", "Up", id="lines.up", tooltip="One line up", show=False),
+        Binding("down,j", "move(1)", "Down", id="lines.down", tooltip="One line down", show=False),
+        Binding("pageup", "page(-1)", "Page up", id="lines.page-up", tooltip="One page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", id="lines.page-down", tooltip="One page down", show=False),
+        Binding("home", "edge(-1)", "First", id="lines.first", tooltip="To the first line", show=False),
+        Binding("end", "edge(1)", "Last", id="lines.last", tooltip="To the last line", show=False),
+        Binding("enter", "choose", "Open", id="lines.open", tooltip="Open what is under the cursor", show=False),
+    ]
+
+    @dataclass
+    class Moved(Message):
+        """The cursor came to another line."""
+
+        lines: Lines
+        index: int
+
+        @property
+        def control(self) -> Lines:
+            return self.lines
+
+    @dataclass
+    class Chosen(Message):
+        """The line under the cursor was opened."""
+
+        lines: Lines
+        index: int
+
+        @property
+        def control(self) -> Lines:
+            return self.lines
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self.auto_links = False
+        self.cursor: int | None = None
+        """The line under the cursor; None for a pane that only scrolls."""
+        self._painted: dict[int, tuple[Line, bool]] = {}
+        self._styles: dict[tuple[str, bool], Style] = {}
+
+    # ---- what a subclass says ----
+
+    def line_count(self) -> int:
+        """How many lines there are, the header not counted."""
+        raise NotImplementedError
+
+    def line(self, index: int, width: int) -> Line:
+        """A line's cells; what is over the width is cut."""
+        raise NotImplementedError
+
+    def header(self, width: int) -> Line | None:
+        """A first line that never scrolls."""
+        return None
+
+    # ---- painting ----
+
+    def update_lines(self) -> None:
+        """Take notice that lines may have changed: repaint the visible ones that differ from what was painted."""
+        count = self.line_count()
+        if self.cursor is not None:
+            self.cursor = max(0, min(self.cursor, count - 1))
+        size = Size(self.size.width, count + self._header_rows)
+        if size != self.virtual_size:
+            self.virtual_size = size
+        for y in range(self.size.height):
+            painted = self._painted.get(y)
+            if painted is not None and painted != self._content(y):
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    @property
+    def _header_rows(self) -> int:
+        return 1 if self.header(self.size.width) is not None else 0
+
+    def _content(self, y: int) -> tuple[Line, bool]:
+        """The cells of a row of the screen and whether the cursor is on it."""
+        width = self.size.width
+        header = self.header(width)
+        if header is not None:
+            if y == 0:
+                return header, False
+            y -= 1
+        index = y + round(self.scroll_y)
+        if index >= self.line_count():
+            return (), False
+        return self.line(index, width), index == self.cursor
+
+    def render_line(self, y: int) -> Strip:
+        content = self._painted[y] = self._content(y)
+        line, is_cursor = content
+        width = self.size.width
+        segments = [Segment(text, self._style(name, is_cursor)) for text, name in line]
+        return Strip(segments).adjust_cell_length(width, self._style("", is_cursor))
+
+    def _style(self, name: str, is_cursor: bool) -> Style:
+        key = (name, is_cursor)
+        style = self._styles.get(key)
+        if style is None:
+            style = self.rich_style
+            if name:
+                found = self.get_component_rich_style(f"lines--{name}")
+                style += Style(color=found.color, bold=found.bold)
+            if is_cursor:
+                found = self.get_component_rich_style("lines--cursor")
+                style += Style(bgcolor=found.bgcolor, bold=found.bold or None)
+            self._styles[key] = style
+        return style
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+
+    def watch_has_focus(self, focused: bool) -> None:
+        super().watch_has_focus(focused)
+        self._styles.clear()
+        self.refresh()
+
+    def on_resize(self, event: Resize) -> None:
+        self._painted.clear()
+        self.update_lines()
+        self.scroll_to_cursor()
+
+    # ---- moving ----
+
+    def move_to(self, index: int) -> None:
+        """Put the cursor on a line and tell."""
+        index = max(0, min(index, self.line_count() - 1))
+        if self.cursor is None or self.line_count() == 0:
+            return
+        moved = index != self.cursor
+        self.cursor = index
+        self.update_lines()
+        self.scroll_to_cursor()
+        if moved:
+            self.post_message(self.Moved(self, index))
+
+    def cursor_row(self) -> int:
+        """The row of this widget that the cursor is on."""
+        return (self.cursor or 0) - round(self.scroll_y) + self._header_rows
+
+    def scroll_to_cursor(self) -> None:
+        """Scroll as little as shows the line under the cursor."""
+        if self.cursor is None:
+            return
+        room = self.size.height - self._header_rows
+        top = round(self.scroll_y)
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False)
+        elif room > 0 and self.cursor >= top + room:
+            self.scroll_to(y=self.cursor - room + 1, animate=False)
+
+    def action_move(self, by: int) -> None:
+        if self.cursor is None:
+            self.scroll_relative(y=by, animate=False)
+        else:
+            self.move_to(self.cursor + by)
+
+    def action_page(self, by: int) -> None:
+        self.action_move(by * max(1, self.size.height - self._header_rows - 1))
+
+    def action_edge(self, by: int) -> None:
+        self.action_move(by * self.line_count())
+
+    def action_choose(self) -> None:
+        if self.cursor is not None and self.line_count():
+            self.post_message(self.Chosen(self, self.cursor))
+
+    def on_click(self, event: Click) -> None:
+        index = event.y - self._header_rows + round(self.scroll_y)
+        if self.cursor is None or not 0 <= index < self.line_count():
+            return
+        if index == self.cursor and event.chain > 1:
+            self.action_choose()
+        self.move_to(index)
+
+
+def fit(text: str, width: int) -> str:
+    """Text in exactly this many cells, wide characters counted as such; what is cut ends in `…`."""
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - 1) + "…"
+
+
+def width_of(line: Iterable[Cell]) -> int:
+    """Cells that a line takes."""
+    return sum(cell_len(text) for text, _ in line)

@@ -1,0 +1,115 @@
+"""The tree of projects, groups and runs."""
+
+from __future__ import annotations
+
+import time
+
+from textual.binding import Binding
+
+from tracker.catalog import StoredRun
+from tracker.sparkline import blocks
+from tracker_tui.look import GLYPHS, age
+from tracker_tui.model import Branch, Model, Node, Place, main_metric
+from tracker_tui.widgets.lines import Line, Lines, fit
+
+SPARK_WIDTH = 8
+AGE_WIDTH = 4
+
+
+class RunTree(Lines):
+    """Every run under its project and group; the cursor stays on its run whatever appears around it."""
+
+    BINDINGS = [
+        Binding("left,h", "close", "Close", id="tree.close", tooltip="Close the branch under the cursor", show=False),
+        Binding("right,l", "open", "Open", id="tree.open", tooltip="Open the branch under the cursor", show=False),
+    ]
+
+    def __init__(self, model: Model, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.cursor = 0
+        self._model = model
+        self._rows: list[Node] = []
+
+    @property
+    def place(self) -> Place | None:
+        """What the cursor is on; None in an empty tree."""
+        if self.cursor is None or self.cursor >= len(self._rows):
+            return None
+        return self._rows[self.cursor].place
+
+    def line_count(self) -> int:
+        return len(self._rows)
+
+    def line(self, index: int, width: int) -> Line:
+        node = self._rows[index]
+        if isinstance(node.place, Branch):
+            return self._branch_line(node, node.place, width)
+        return self._run_line(node.runs[0], node.depth, width)
+
+    def _branch_line(self, node: Node, branch: Branch, width: int) -> Line:
+        counts = self._model.counts(node.runs)
+        tail = [(f" {GLYPHS[state]}{counts[state]}", state) for state in GLYPHS if state in counts]
+        arrow = "▾ " if node.is_open else "▸ "
+        room = width - 2 * node.depth - 3 - sum(len(text) for text, _ in tail)
+        name = fit(self._model.label(branch), room)
+        return (("  " * node.depth + arrow, "dim"), (name, "strong"), *tail, (" ", ""))
+
+    def _run_line(self, run: StoredRun, depth: int, width: int) -> Line:
+        metric = main_metric(run)
+        spark_width = SPARK_WIDTH if width >= 30 else 0
+        spark = blocks(run.sketches[metric].values(spark_width)) if metric else ""
+        room = width - 2 * depth - 2 - (spark_width + 1 if spark_width else 0) - AGE_WIDTH - 1
+        return (
+            ("  " * depth, ""),
+            (GLYPHS[run.state] + " ", run.state),
+            (fit(run.label, room), ""),
+            (" " + spark.ljust(spark_width) if spark_width else "", "spark"),
+            (age(run, time.time()).rjust(AGE_WIDTH) + " ", "dim"),
+        )
+
+    def update_tree(self) -> None:
+        """Take the model's runs anew and keep the cursor on what it was on, at its height on the screen."""
+        place, before = self.place, self.cursor or 0
+        self._rows = self._model.tree()
+        at = self._find(place)
+        if at is None:
+            at = min(before, max(0, len(self._rows) - 1))
+        self.cursor = at
+        self.update_lines()
+        if at != before:
+            self.scroll_to(y=max(0, round(self.scroll_y) + at - before), animate=False, force=True)
+        self.scroll_to_cursor()
+
+    def go_to(self, place: Place) -> None:
+        """Put the cursor on a run or branch, opening what hides it."""
+        if self._find(place) is None and not isinstance(place, Branch):
+            run = self._model.runs.get(place)
+            if run is not None:
+                self._model.closed -= {Branch(place.project), Branch(place.project, run.group)}
+                self.update_tree()
+        index = self._find(place)
+        if index is not None:
+            self.move_to(index)
+
+    def _find(self, place: Place | None) -> int | None:
+        return next((i for i, node in enumerate(self._rows) if node.place == place), None)
+
+    def action_close(self) -> None:
+        """Close the branch; on a run, or a closed branch, go to the branch around it."""
+        place = self.place
+        if isinstance(place, Branch) and place not in self._model.closed:
+            self._model.closed.add(place)
+            self.update_tree()
+            return
+        for index in range((self.cursor or 0) - 1, -1, -1):
+            if self._rows[index].depth < self._rows[self.cursor or 0].depth:
+                self.move_to(index)
+                return
+
+    def action_open(self) -> None:
+        place = self.place
+        if isinstance(place, Branch) and place in self._model.closed:
+            self._model.closed.discard(place)
+            self.update_tree()
+        elif isinstance(place, Branch):
+            self.action_move(1)
