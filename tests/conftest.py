@@ -7,12 +7,11 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 import tracker
-from support import end_script, start_script
+from support import StartScript, end_script, start_script
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -44,14 +43,6 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def root(tmp_path: Path) -> Path:
     """The folder of runs that is used when nothing names another."""
     return tmp_path / "runs"
-
-
-class StartScript(Protocol):
-    """`support.start_script` in the test's own folder."""
-
-    def __call__(
-        self, source: str, *arguments: str, env: Mapping[str, str] | None = None, under: Sequence[str] = ()
-    ) -> subprocess.Popen[str]: ...
 
 
 @pytest.fixture

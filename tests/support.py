@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import tracker
 
@@ -73,6 +73,14 @@ def start_script(
     )
 
 
+class StartScript(Protocol):
+    """`start_script` in a folder that is given: what the fixture `start` is."""
+
+    def __call__(
+        self, source: str, *arguments: str, env: Mapping[str, str] | None = None, under: Sequence[str] = ()
+    ) -> subprocess.Popen[str]: ...
+
+
 def script_environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment with the tree's packages importable, output unbuffered, and `env` added."""
     paths = [*map(str, SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -114,11 +122,6 @@ def tell(process: subprocess.Popen[str], line: str = "go") -> None:
     assert process.stdin is not None
     process.stdin.write(line + "\n")
     process.stdin.flush()
-
-
-def wait_death(process: subprocess.Popen[str]) -> None:
-    """Wait until the process is dead, but leave it a zombie."""
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
 
 def end_script(process: subprocess.Popen[str]) -> None:

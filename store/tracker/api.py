@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, overload
 
 from tracker.catalog import Catalog, StoredRun
@@ -117,6 +118,31 @@ class ApiRun:
     def summary(self) -> dict[str, Any]:
         """The last value of every metric, and what was set by hand."""
         return self._stored.summary
+
+    @property
+    def step(self) -> int | None:
+        """The greatest step of any row; None before the first."""
+        return self._stored.step
+
+    @property
+    def created_at(self) -> datetime:
+        """When the run started, in UTC."""
+        return datetime.fromtimestamp(self._stored.created, UTC)
+
+    @property
+    def exit_code(self) -> int | None:
+        """As `finish` or the end of the process gave it; None without an end."""
+        return self._stored.exit_code
+
+    @property
+    def exception(self) -> str | None:
+        """`Type: message` of what ended the run, where something did."""
+        return self._stored.exception
+
+    @property
+    def bad_lines(self) -> int:
+        """Lines of the journal that are no records, in what was read of it: all, of one up to 1 MiB."""
+        return self._stored.bad_lines
 
     @property
     def path(self) -> str:

@@ -13,7 +13,7 @@ def facts() -> dict[str, Any]:
     """Command line, program, working folder, Python, operating system and git commit; what is unknown is left out."""
     program = sys.argv[0] if sys.argv else ""
     found = {
-        "command": shlex.join([os.path.basename(sys.executable or "python"), *sys.argv]),
+        "command": shlex.join([os.path.basename(sys.executable or "python"), *_arguments()]),
         "program": os.path.abspath(program) if os.path.isfile(program) else None,
         "cwd": _cwd(),
         "python": platform.python_version(),
@@ -21,6 +21,15 @@ def facts() -> dict[str, Any]:
         "git": git_commit(os.path.dirname(os.path.abspath(program)) if os.path.isfile(program) else _cwd()),
     }
     return {key: value for key, value in found.items() if value}
+
+
+def _arguments() -> list[str]:
+    """The interpreter's arguments as typed; a program given after `-c` is left out."""
+    given = sys.orig_argv[1:]
+    if "-c" in given:
+        place = given.index("-c") + 1
+        return [*given[:place], "...", *given[place + 1 :]]
+    return given
 
 
 def git_commit(folder: str | None) -> str | None:

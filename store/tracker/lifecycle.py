@@ -57,7 +57,7 @@ def exit_of(error: BaseException | None) -> Exit:
     if isinstance(error, KeyboardInterrupt):
         return Exit(KEYBOARD_EXIT, signal="SIGINT")
     if isinstance(error, SystemExit):
-        return Exit(exit_code(error.code))
+        return _exit_with(error.code)
     try:
         text = f"{type(error).__name__}: {error}"
     except Exception:  # a foreign __str__ may raise anything
@@ -65,11 +65,13 @@ def exit_of(error: BaseException | None) -> Exit:
     return Exit(1, exception=text[:2000])
 
 
-def exit_code(argument: object) -> int:
-    """The exit code that `sys.exit(argument)` gives."""
+def _exit_with(argument: object) -> Exit:
+    """How `sys.exit(argument)` ends a process."""
     if argument is None:
-        return 0
-    return argument & 0xFF if isinstance(argument, int) else 1
+        return Exit()
+    if isinstance(argument, int):
+        return Exit(argument & 0xFF)
+    return Exit(1, exception=f"SystemExit: {argument}"[:2000])
 
 
 class _Process:
@@ -78,6 +80,8 @@ class _Process:
     def __init__(self) -> None:
         self.runs: list[Run] = []
         self.exit = Exit()
+        """How the process is about to end, as far as is known."""
+        self._steps_at_exit: list[int] | None = None
         self._wake = threading.Event()
         self._hooked = False
         self._stacks: dict[str, BinaryIO] = {}
@@ -165,25 +169,34 @@ class _Process:
     # ---- the end of the process ----
 
     def _at_exit(self) -> None:
+        was_caught = self._steps_at_exit is not None and self._steps_at_exit != self._steps()
         for run in list(self.runs):
-            run._end(self.exit)
+            run._end(Exit() if was_caught else self.exit)
+
+    def _steps(self) -> list[int]:
+        return [run.step for run in self.runs]
 
     def _hook_exceptions(self) -> None:
         previous = sys.excepthook
 
         def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-            self.exit = exit_of(error)
+            self.exit, self._steps_at_exit = exit_of(error), None
             previous(kind, error, trace)
 
         sys.excepthook = hook
 
     def _hook_exit(self) -> None:
-        """`sys.exit(n)`, `exit(n)` and `quit(n)` leave no other trace of `n` for an exit hook to find."""
+        """`sys.exit(n)`, `exit(n)` and `quit(n)` leave no other trace of `n` for an exit hook to find.
+
+        One that is caught does not count once another row is logged. A bare `raise SystemExit(n)` outside `with` is
+        not seen at all.
+        """
         import builtins
 
         def note(function: Callable[[Any], NoReturn]) -> Callable[[Any], NoReturn]:
             def leave(code: Any = None, /) -> NoReturn:
-                self.exit = Exit(exit_code(code))
+                if threading.current_thread() is threading.main_thread():
+                    self.exit, self._steps_at_exit = _exit_with(code), self._steps()
                 function(code)
 
             leave.__doc__ = function.__doc__

@@ -149,13 +149,13 @@ class RunState:
     def _config(self, record: Record) -> None:
         config = record.get("config")
         if isinstance(config, dict):
-            self.config.update(restore(config))
+            self.config.update(_named(config))
 
     def _update(self, record: Record) -> None:
         self.edit(record, (self.updated, _text(self.start.get("host"))))
         summary = record.get("summary")
         if isinstance(summary, dict):
-            self.summary.update(restore(summary))
+            self.summary.update(_named(summary))
         for key in _strings(record.get("summary_deleted")):
             self.summary.pop(key, None)
 
@@ -171,13 +171,13 @@ class RunState:
         if type(record.get("step")) is int:
             self.step = record["step"]
         if isinstance(record.get("config"), dict):
-            self.config = restore(record["config"])
+            self.config = _named(record["config"])
         if isinstance(record.get("summary"), dict):
-            self.summary = restore(record["summary"])
+            self.summary = _named(record["summary"])
         sketches = record.get("sketches")
         for key, dumped in sketches.items() if isinstance(sketches, dict) else ():
             try:
-                self.sketches[key] = Sketch.load(dumped)
+                self.sketches[clean(key)] = Sketch.load(dumped)
             except (ValueError, TypeError, IndexError, KeyError, OverflowError):
                 continue
 
@@ -292,6 +292,11 @@ def _time(value: Any) -> float | None:
 
 def _text(value: Any) -> str:
     return clean(value) if isinstance(value, str) else ""
+
+
+def _named(values: dict[str, Any]) -> dict[str, Any]:
+    """Values by their names, which are shown as they are and so are cleaned here."""
+    return {clean(name): restore(value) for name, value in values.items()}
 
 
 def _strings(value: Any) -> list[str]:

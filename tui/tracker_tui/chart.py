@@ -1,4 +1,4 @@
-"""The only module that knows plotext: series and a size in, lines of coloured cells out. Pure, and safe for any numbers.
+"""The only module that knows plotext: series and a size in, lines of coloured cells out. Pure, safe for any numbers.
 
 plotext 5.3 and not 6.1, by measurement (2 cores, Python 3.11, one decimated line):
 

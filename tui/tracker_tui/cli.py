@@ -92,7 +92,8 @@ def _dashboard(words: list[str]) -> int:
 
 
 def _need_terminal() -> None:
-    if os.environ.get("TERM", "dumb") == "dumb" or not sys.stdin.isatty():
+    is_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    if os.environ.get("TERM", "dumb") == "dumb" or not is_terminal:
         _fail("the dashboard needs a terminal that can move its cursor; `tracker-tui ls` does not")
 
 

@@ -16,6 +16,8 @@ from tracker.journal import Tail
 from tracker.records import Record, clean
 from tracker.replay import History
 
+HELD_OUT: Final = ("val", "test", "eval")
+"""What the names of metrics on held-out data contain."""
 HISTORY_CHUNK: Final = 1 << 20
 """Bytes of one run's journal folded into its history at a time, so that keys are never late."""
 
@@ -206,11 +208,14 @@ def metrics(run: StoredRun) -> list[str]:
 def main_metric(run: StoredRun) -> str | None:
     """The metric that stands for a run in one line: a loss, validation before training, else an accuracy, else any."""
     keys = metrics(run)
+    return min(keys, key=lambda key: (_kind(key), not any(word in key.lower() for word in HELD_OUT)), default=None)
 
-    def rank(key: str) -> tuple[int, int]:
-        low = key.lower()
-        kind = 0 if "loss" in low else 1 if "acc" in low else 2
-        part = 0 if any(word in low for word in ("val", "test", "eval")) else 1
-        return kind, part
 
-    return min(keys, key=rank, default=None)
+def by_interest(names: Iterable[str]) -> list[str]:
+    """Names of metrics in the order people look for them: losses, accuracies, the rest; each in order of name."""
+    return sorted((name for name in names if not name.startswith("_")), key=lambda name: (_kind(name), name))
+
+
+def _kind(metric: str) -> int:
+    low = metric.lower()
+    return 0 if "loss" in low else 1 if "acc" in low else 2

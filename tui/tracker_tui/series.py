@@ -1,4 +1,4 @@
-"""History made drawable: finite pieces, round axes, and as few points as the width can show. Plain numbers in and out."""
+"""History made drawable: finite pieces, round axes, as few points as the width can show. Plain numbers in and out."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.events import Resize
 from textual.geometry import Offset
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Static
@@ -181,11 +180,12 @@ class Dashboard(Screen[None]):
     def _show_status(self) -> None:
         counts = self.model.counts()
         total = sum(counts.values())
-        parts = [f"{platform.node()}:{_home(self.model.root)}", f"{total} run{'s' * (total != 1)}"]
+        parts = [f"{total} run{'s' * (total != 1)}"]
         parts += [f"{GLYPHS[state]} {counts[state]} {state}" for state in GLYPHS if state in counts]
         bad = sum(run.bad_lines for run in self.model.runs.values())
         if bad:
-            parts.append(f"{bad} bad lines skipped")
+            parts.append(f"{bad} bad line{'s' * (bad != 1)} skipped")
+        parts.append(f"{platform.node()}:{_home(self.model.root)}")
         self._set("#status", "  ".join(parts))
 
     def _set(self, selector: str, text: str) -> None:
@@ -248,7 +248,7 @@ class Dashboard(Screen[None]):
         ]
         self.query_one("#bar", Static).update(Content.assemble(*parts))
 
-    def on_resize(self, event: Resize) -> None:
+    def on_resize(self) -> None:
         self._show_bar()
 
     def action_pane(self, pane: Pane) -> None:

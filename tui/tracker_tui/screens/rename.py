@@ -21,7 +21,7 @@ class RenameScreen(ModalScreen[str | None]):
 
     DEFAULT_CSS = """
     RenameScreen { background: $background 0%; }
-    RenameScreen Input {
+    RenameScreen Input, RenameScreen Input:focus {
         border: round $accent;
         border-title-color: $accent;
         border-subtitle-color: $text-muted;

@@ -8,7 +8,6 @@ from math import lcm
 from rich.segment import Segment
 from rich.style import Style
 from textual.containers import VerticalScroll
-from textual.events import Resize
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -17,11 +16,12 @@ from tracker.replay import Column
 from tracker_tui import chart, series
 from tracker_tui.chart import Cells, Curve
 from tracker_tui.look import last_value
+from tracker_tui.model import by_interest
 from tracker_tui.widgets.lines import fit
 
 MIN_WIDTH = 34
 MIN_HEIGHT = 8
-GOOD_HEIGHT = 11
+GOOD_HEIGHT = 9
 BEST_SHAPE = 3.6
 """Cells wide to cells high of a chart that reads well."""
 
@@ -120,8 +120,8 @@ class ChartGrid(VerticalScroll):
         self._charts: dict[str, MetricChart] = {}
 
     def show(self, columns: Mapping[str, Column], colour: int) -> None:
-        """Show these histories by the names of their metrics, in order of name."""
-        names = sorted(key for key in columns if not key.startswith("_"))
+        """Show these histories, each in a chart of its own."""
+        names = by_interest(columns)
         if names != list(self._charts):
             self._rebuild(names)
         for name in names:
@@ -141,7 +141,7 @@ class ChartGrid(VerticalScroll):
                 before = made
             self._fit_grid()
 
-    def on_resize(self, event: Resize) -> None:
+    def on_resize(self) -> None:
         self._fit_grid()
 
     def _fit_grid(self) -> None:

@@ -79,5 +79,5 @@ def _wrap(text: str, width: int, limit: int = 4) -> list[str]:
     """Text in lines of at most `width` cells, `limit` of them."""
     import textwrap
 
-    lines = textwrap.wrap(text, max(8, width), max_lines=limit, placeholder="…")
+    lines = textwrap.wrap(text, max(8, width), max_lines=limit, placeholder="…", break_on_hyphens=False)
     return [fit(line, width).rstrip() for line in lines]

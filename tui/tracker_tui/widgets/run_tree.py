@@ -8,11 +8,14 @@ from textual.binding import Binding
 
 from tracker.catalog import StoredRun
 from tracker.sparkline import blocks
-from tracker_tui.look import GLYPHS, age
+from tracker_tui.look import GLYPHS, age, last_value
 from tracker_tui.model import Branch, Model, Node, Place, main_metric
 from tracker_tui.widgets.lines import Line, Lines, fit
 
 SPARK_WIDTH = 8
+WIDE = 60
+"""Cells from which on a run's line also tells the value of its main metric, and its course in twice the width."""
+VALUE_WIDTH = 24
 AGE_WIDTH = 4
 
 
@@ -56,13 +59,16 @@ class RunTree(Lines):
 
     def _run_line(self, run: StoredRun, depth: int, width: int) -> Line:
         metric = main_metric(run)
-        spark_width = SPARK_WIDTH if width >= 30 else 0
+        value = f"{metric} {last_value(run.summary.get(metric))}" if metric and width >= WIDE else ""
+        value_width = VALUE_WIDTH if width >= WIDE else 0
+        spark_width = 2 * SPARK_WIDTH if width >= WIDE else SPARK_WIDTH if width >= 30 else 0
         spark = blocks(run.sketches[metric].values(spark_width)) if metric else ""
-        room = width - 2 * depth - 2 - (spark_width + 1 if spark_width else 0) - AGE_WIDTH - 1
+        room = width - 2 * depth - 2 - value_width - (spark_width + 1 if spark_width else 0) - AGE_WIDTH - 1
         return (
             ("  " * depth, ""),
             (GLYPHS[run.state] + " ", run.state),
             (fit(run.label, room), ""),
+            (fit(value, value_width).rstrip().rjust(value_width), "dim"),
             (" " + spark.ljust(spark_width) if spark_width else "", "spark"),
             (age(run, time.time()).rjust(AGE_WIDTH) + " ", "dim"),
         )

@@ -7,7 +7,7 @@ import time
 from tracker.catalog import Key, StoredRun
 from tracker.sparkline import blocks
 from tracker_tui.look import GLYPHS, age, last_value, span
-from tracker_tui.model import main_metric, metrics
+from tracker_tui.model import by_interest, main_metric, metrics
 from tracker_tui.widgets.lines import Line, Lines, fit
 
 VALUE_WIDTH = 10
@@ -30,11 +30,9 @@ class RunsTable(Lines):
         """Show these runs in this order; the cursor stays on its run."""
         key = self.key
         self._runs = runs
-        found: dict[str, None] = {}
-        for run in runs[:100]:
-            best = main_metric(run)
-            found |= dict.fromkeys([best, *metrics(run)] if best else [])
-        self._metrics = list(found)
+        names = by_interest({name for run in runs for name in metrics(run)})
+        first = next((metric for run in runs if (metric := main_metric(run))), None)
+        self._metrics = sorted(names, key=lambda name: name != first)
         self.cursor = next((i for i, run in enumerate(runs) if run.key == key), min(self.cursor or 0, len(runs)))
         self.update_lines()
 

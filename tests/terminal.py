@@ -1,0 +1,128 @@
+"""A real pseudo-terminal with a program in it, and what a person would see on its screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pexpect
+import pyte
+
+TREE = Path(__file__).parents[1]
+KEYS = {
+    "enter": "\r",
+    "escape": "\x1b",
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "backspace": "\x7f",
+    "tab": "\t",
+    "ctrl+c": "\x03",
+}
+
+
+def environment(**more: str) -> dict[str, str]:
+    """A terminal user's environment in which the packages of this tree are found."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "WANDB_"))}
+    path = os.pathsep.join([str(TREE / "store"), str(TREE / "tui"), kept.get("PYTHONPATH", "")])
+    return {**kept, "PYTHONPATH": path, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8", **more}
+
+
+class Terminal:
+    """A program on a screen of its own; `with` ends it.
+
+    Args:
+        words: the arguments of the interpreter, e.g. `["-m", "tracker_tui", "ls"]`.
+        columns: cells.
+        rows: cells.
+        cwd: working folder.
+        env: more environment variables.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        columns: int = 160,
+        rows: int = 45,
+        cwd: Path | None = None,
+        env: Mapping[str, str] = {},
+    ) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self.raw = b""
+        """Every byte that the terminal got."""
+        self.child = pexpect.spawn(
+            sys.executable, list(words), dimensions=(rows, columns), cwd=cwd, env=environment(**env), timeout=10
+        )
+        self.child.delaybeforesend = None
+
+    @property
+    def lines(self) -> list[str]:
+        """The rows of the screen, without the spaces at their ends."""
+        return [line.rstrip() for line in self._screen.display]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def wait_for(self, wanted: str | Callable[[Self], bool], seconds: float = 15) -> str:
+        """Read until the screen shows a text or satisfies a question; the screen's text then.
+
+        Raises:
+            AssertionError: it does not within the time, or the program ended before.
+        """
+        deadline = time.monotonic() + seconds
+        while not (wanted in self.text if isinstance(wanted, str) else wanted(self)):
+            left = deadline - time.monotonic()
+            assert left > 0, f"not on the screen after {seconds} s: {wanted}\n{self.text}"
+            assert self._read(min(left, 0.5)), f"the program ended before {wanted}\n{self.text}"
+        return self.text
+
+    def settle(self, seconds: float = 0.2) -> None:
+        """Read until the program has been quiet for a moment, as a person waits before the next key."""
+        before = -1
+        while len(self.raw) != before:
+            before = len(self.raw)
+            self._read(seconds)
+
+    def _read(self, seconds: float) -> bool:
+        """Take what the program writes; False once it has ended."""
+        try:
+            data = self.child.read_nonblocking(65536, timeout=seconds)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.raw += data
+        self._stream.feed(data)
+        return True
+
+    def press(self, *keys: str) -> None:
+        """Type keys by name, or text as it is."""
+        for key in keys:
+            self.child.send(KEYS.get(key, key))
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size, as a window manager would."""
+        self._screen.resize(rows, columns)
+        self.child.setwinsize(rows, columns)
+
+    def wait_for_end(self, seconds: float = 10) -> int:
+        """Read until the program ends; its exit code, negative for a signal."""
+        deadline = time.monotonic() + seconds
+        while self._read(0.2):
+            assert time.monotonic() < deadline, f"still runs after {seconds} s\n{self.text}"
+        self.child.close()
+        return self.child.exitstatus if self.child.exitstatus is not None else -self.child.signalstatus
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.child.close(force=True)

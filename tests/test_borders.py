@@ -1,0 +1,98 @@
+"""What may import what, and what the package shows."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tracker
+from support import REPOSITORY, run_script, script_environment
+
+HOST = REPOSITORY / "store" / "tracker" / "host.py"
+
+
+def imports_of(path: Path) -> set[str]:
+    """The top-level modules that a file imports anywhere; relative imports begin with a dot."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add("." if node.level else str(node.module).partition(".")[0])
+    return found
+
+
+def test_host_is_python_3_8() -> None:
+    """`host` has no syntax that is younger than Python 3.8: it is to run on other machines."""
+    ast.parse(HOST.read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+def test_host_needs_the_standard_library_only() -> None:
+    """`host` imports nothing of ours and nothing that has to be installed."""
+    assert imports_of(HOST) - sys.stdlib_module_names == set()
+
+
+def test_host_runs_from_its_source_alone(tmp_path: Path) -> None:
+    """`host` works where its source is all there is: isolated, from standard input."""
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "run-20260101_120000-abcd1234.jsonl").write_text("{}\n")
+    source = HOST.read_text(encoding="utf-8") + f"\nprint([e.name for e in list_files({str(tmp_path)!r}, 'p')])\n"
+    done = subprocess.run([sys.executable, "-IS", "-"], input=source, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("['run-20260101_120000-abcd1234.jsonl']\n", "")
+
+
+def test_store_needs_orjson_only() -> None:
+    """The store imports itself, orjson and the standard library."""
+    imported = set().union(*map(imports_of, (REPOSITORY / "store" / "tracker").glob("*.py")))
+    assert imported - sys.stdlib_module_names == {"orjson", "tracker"}
+
+
+def test_contracts_hold() -> None:
+    """Every border that `pyproject.toml` draws between modules is kept."""
+    command = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [command, "--no-cache"],
+        cwd=REPOSITORY,
+        env=script_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", tracker.__all__)
+def test_public_name_is_there(name: str) -> None:
+    """Every name that `tracker` promises exists while a run is active; functions and classes say what they are for."""
+    tracker.init(mode="disabled")
+    value = getattr(tracker, name)
+    if inspect.isclass(value) or inspect.isfunction(value):
+        assert value.__doc__
+
+
+@pytest.mark.parametrize("name", tracker.__all__)
+def test_public_name_is_listed(name: str) -> None:
+    """`dir(tracker)` has every public name, those that load late too."""
+    assert name in dir(tracker)
+
+
+@pytest.mark.parametrize(
+    "public", [tracker.Run, tracker.Api, type(tracker.Api().runs())], ids=lambda kind: kind.__name__
+)
+def test_public_method_is_documented(public: type) -> None:
+    """Every public function of what users hold has a docstring."""
+    methods = [name for name, _ in inspect.getmembers(public, inspect.isfunction) if not name.startswith("_")]
+    assert [name for name in methods if not getattr(public, name).__doc__] == []
+
+
+def test_public_names_come_from_tracker(tmp_path: Path) -> None:
+    """`from tracker import *` gives the names that need no run."""
+    source = (
+        "import tracker\ntracker.init(mode='disabled')\nfrom tracker import *\nprint(Api, Run, init, log, finish)\n"
+    )
+    assert run_script(tmp_path, source).returncode == 0
