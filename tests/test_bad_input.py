@@ -518,7 +518,11 @@ def test_printable_name_stays(name: str, root: Path) -> None:
     assert only_run(root).name == name
 
 
-@pytest.mark.parametrize("run_id", ["../x", "..\\x", "a/b", "/etc/passwd", "a\x00b", "a\nb", "a\x1bb", "", " ", "a:b"])
+@pytest.mark.parametrize(
+    "run_id",
+    ["../x", "..\\x", "a/b", "/etc/passwd", "a\x00b", "a\nb", "a\x1bb", "a\u202eb", "a\u200bb", "", " ", "a:b"],
+    ids=ascii,
+)
 def test_harmful_id_is_refused(run_id: str, tmp_path: Path) -> None:
     """An id that could leave the root or command a terminal is an error that names it, and makes no file."""
     with pytest.raises(ValueError, match=r"\bid\b"):
@@ -573,7 +577,7 @@ def test_unknown_project_and_run_are_not_found(root: Path) -> None:
 def test_readers_write_nothing(root: Path) -> None:
     """Reading everything of good and bad files changes no file and makes none."""
     write_journal(root, [START, row(0), END])
-    write_journal(root, line({**START, "id": "torn"}) + GOOD[:-5] + b"\xff", run_id="torn")
+    write_journal(root, line({**START, "id": "torn"}) + b"\xff\n" + line(row(0))[:-5], run_id="torn")
     write_journal(root, b"", run_id="empty")
     write_journal(root, random.Random(0).randbytes(2 << 20), run_id="large")
     (root / "p" / "edits-host-user.jsonl").write_bytes(b'{"_type":"edit","id":"torn"')

@@ -119,7 +119,7 @@ def test_finished_run_is_one_file_and_nothing_else(root: Path) -> None:
 def test_everything_given_is_read_back() -> None:
     """Whatever `init` is told about the run, readers are told too."""
     given = {"entity": "team", "project": "p", "id": "abcd1234", "name": "first", "notes": "why\nnot", "group": "fold"}
-    run = tracker.init(**given, tags=["a", "b"], job_type="train", config={"lr": 0.1})
+    run = init(**given, tags=["a", "b"], job_type="train", config={"lr": 0.1})
     found = read_back(run)
     assert {key: getattr(found, key) for key in given} == given
     assert (found.tags, found.config) == (["a", "b"], {"lr": 0.1})
@@ -128,7 +128,7 @@ def test_everything_given_is_read_back() -> None:
 def test_everything_given_is_on_the_run() -> None:
     """Whatever `init` is told about the run, the run tells."""
     given = {"entity": "team", "project": "p", "id": "abcd1234", "name": "first", "notes": "why\nnot", "group": "fold"}
-    run = tracker.init(**given, tags=["a", "b"], job_type="train")
+    run = init(**given, tags=["a", "b"], job_type="train")
     assert {key: getattr(run, key) for key in given} == given
     assert (run.tags, run.job_type, run.path) == (("a", "b"), "train", "team/p/abcd1234")
 
@@ -521,6 +521,17 @@ def test_no_value_stops_the_training(value: object) -> None:
     assert read_back(run).history(["loss"]) == [{"loss": 0.5}]
 
 
+@pytest.mark.parametrize(
+    "make",
+    ["value = []; value += [value, value]", "value = {}; value |= {'a': value, 'b': value}"],
+    ids=["list", "dict"],
+)
+def test_value_that_contains_itself_does_not_stall_the_training(make: str, tmp_path: Path) -> None:
+    """A value that contains itself more than once is logged as fast as any other."""
+    source = "import signal, tracker\nrun = tracker.init()\nsignal.alarm(2)\n" + make + "\nrun.log({'x': value})\n"
+    assert run_script(tmp_path, source).returncode == 0
+
+
 def test_reserved_names_get_an_underscore(capsys: pytest.CaptureFixture[str]) -> None:
     """A user's own `_type`, `_step` and `_timestamp` are stored with one more underscore."""
     run = tracker.init(project="p")
@@ -638,7 +649,8 @@ def test_step_jumps_ahead() -> None:
 def test_step_may_be_an_integer_of_another_library() -> None:
     """A numpy integer is a step."""
     run = tracker.init(project="p")
-    run.log({"loss": 1.0}, step=np.int32(7))  # type: ignore[arg-type] - what users do
+    step: Any = np.int32(7)
+    run.log({"loss": 1.0}, step=step)
     assert steps_of(run) == [7]
 
 
@@ -908,9 +920,9 @@ def test_run_is_renamed_by_its_job() -> None:
 
 def test_notes_and_tags_are_set_by_the_job() -> None:
     """`run.notes = ...` and `run.tags = ...` replace what was there."""
-    with tracker.init(project="p", notes="old", tags=["old"]) as run:
+    with init(project="p", notes="old", tags=["old"]) as run:
         run.notes = "new"
-        run.tags = ("a", "b", "a")  # type: ignore[assignment] - any sequence will do
+        run.tags = ["a", "b", "a"]
         assert (run.notes, run.tags) == ("new", ("a", "b"))
     assert (read_back(run).notes, read_back(run).tags) == ("new", ["a", "b"])
 

@@ -19,13 +19,11 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from tracker import host, layout, records
-from tracker.journal import Tail, first_record, last_checkpoint
+from tracker.journal import Tail, open_tail
 from tracker.lifecycle import HEARTBEAT
 from tracker.records import Record
 from tracker.replay import RunState, State
 
-WHOLE: Final = 1 << 20
-"""Bytes; a journal up to this size is read whole, of a larger one its head and its tail from the last checkpoint."""
 SILENCE: Final = max(60.0, 4 * HEARTBEAT)
 """Seconds without growth after which a run whose process cannot be seen from here counts as crashed."""
 DEAD_LOOK: Final = 5.0
@@ -107,6 +105,10 @@ class _File:
         self._grew = time.monotonic() - max(0.0, time.time() - entry.mtime)
         self._looked = 0.0
 
+    def is_opened(self) -> bool:
+        """Whether it has been looked at once."""
+        return self._opened
+
     def look(self) -> Reading | None:
         """What is new since the last look; None when nothing is."""
         now = time.monotonic()
@@ -116,11 +118,11 @@ class _File:
         reading = Reading(self.entry.project, self.entry.name, mtime=self.entry.mtime)
         size = host.size_of(self.path)
         first, self._opened = not self._opened, True
-        if first and self.is_journal and size is not None and size > WHOLE:
-            reading.records += self._skip_to_tail(size)
-        if size is not None and size > self.tail.offset:
+        if first and self.is_journal and size is not None:
+            reading.records, self.tail = open_tail(self.path, size)
+        elif size is not None and size > self.tail.offset:
             reading.records += self.tail.read()
-            self._grew = now if not first else self._grew
+            self._grew = now
         reading.bad_lines = self.tail.bad_lines
         for record in reading.records:
             kind = record.get("_type")
@@ -132,14 +134,6 @@ class _File:
         before = self._alive
         self._judge(reading, now)
         return reading if first or reading.records or self._alive != before else None
-
-    def _skip_to_tail(self, size: int) -> list[Record]:
-        offset = last_checkpoint(self.path, size)
-        if not offset:
-            return []
-        self.tail.offset = offset
-        head = first_record(self.path)
-        return [head] if head else []
 
     def _judge(self, reading: Reading, now: float) -> None:
         if self.ended:
@@ -168,8 +162,8 @@ class Catalog:
         if self.only_file or any(e.name.startswith("run-") for e in host.list_files(*os.path.split(self.root))):
             self.root, self.only_project = os.path.split(self.root)
         self.runs: dict[Key, StoredRun] = {}
-        self.readable = True
-        """Whether the root could be listed at the last look."""
+        self.is_behind = False
+        """Whether the last `collect` left files unopened."""
         self._segments: dict[Key, dict[str, StoredRun]] = {}
         self._edits: dict[Key, list[Record]] = {}
         self._files: dict[tuple[str, str], _File] = {}
@@ -189,10 +183,20 @@ class Catalog:
 
     # ---- looking ----
 
-    def collect(self) -> list[Reading]:
-        """What is new in the files since the last call. May run in a thread of its own, one call at a time."""
+    def collect(self, seconds: float | None = None) -> list[Reading]:
+        """What is new in the files since the last call. May run in a thread of its own, one call at a time.
+
+        Args:
+            seconds: look at no further file after this time; `is_behind` tells whether some were left for the next
+                call. Default: look at all.
+        """
+        start = time.monotonic()
         readings = self._list()
-        for file in self._files.values():
+        self.is_behind = False
+        for file in sorted(self._files.values(), key=_File.is_opened):
+            if seconds is not None and time.monotonic() - start > seconds:
+                self.is_behind = not file.is_opened()
+                break
             if not file.ended and (reading := file.look()):
                 readings.append(reading)
         return readings
@@ -200,7 +204,6 @@ class Catalog:
     def _list(self) -> list[Reading]:
         """Learn of new files; report those that are gone."""
         projects = [self.only_project] if self.only_project else host.list_projects(self.root)
-        self.readable = projects is not None
         gone = []
         for project in {*(projects or ()), *self._stamps}:
             stamp = host.folder_stamp(os.path.join(self.root, project))

@@ -8,10 +8,8 @@ Every function tells trouble by its return value; none raises for a file that is
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
-import socket
 import stat
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
@@ -127,7 +125,7 @@ def deadly_signal(run_folder: str) -> Optional[str]:
 def identity() -> Dict[str, Any]:
     """What tells this process from every other, now and after a restart of the machine."""
     return {
-        "host": socket.gethostname(),
+        "host": os.uname().nodename,
         "pid": os.getpid(),
         "process_start": process_start(os.getpid()),
         "boot_id": boot_id(),
@@ -197,7 +195,7 @@ def _command(*words: str) -> str:
 
 def edits_file_name() -> str:
     """The one edits file that this user on this host may append to."""
-    words = (socket.gethostname(), _user())
+    words = (os.uname().nodename, _user())
     return "edits-" + "-".join(re.sub(r"[^A-Za-z0-9_.]", "_", word)[:60] for word in words) + ".jsonl"
 
 
@@ -213,11 +211,13 @@ def append_edit(folder: str, run_id: str, fields: Dict[str, Any], after: float) 
     Returns:
         The record as written and "", or None and why it could not be written.
     """
+    import json  # costly, and most readers never edit
+
     record = {
         "_type": "edit",
         "_timestamp": max(time.time(), after + 0.001),
         "id": run_id,
-        "host": socket.gethostname(),
+        "host": os.uname().nodename,
         "user": _user(),
     }
     record.update(fields)

@@ -12,6 +12,8 @@ CHUNK: Final = 256 * 1024
 MAX_LINE: Final = 16 * 1024 * 1024
 """Bytes; a longer line is counted as bad and passed over, so that no file can fill a reader's memory."""
 FIRST_TAIL: Final = 4096
+WHOLE: Final = 1 << 20
+"""Bytes of a journal up to which opening it looks at every line; of a larger one at its head and tail."""
 
 _SUMS: Final = (b'\n{"_type":"checkpoint"', b'\n{"_type":"end"')
 
@@ -56,6 +58,28 @@ class Writer:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def open_tail(path: str, size: int) -> tuple[list[Record], Tail]:
+    """The records that make up a run's small state, and the tail that goes on from there.
+
+    Of a journal with a checkpoint only the head and what follows the last one is parsed. Of a journal up to `WHOLE`
+    bytes, the lines between are checked by their edges, at the speed of a search, so that bad ones are counted.
+    """
+    offset = last_checkpoint(path, size)
+    tail = Tail(path, offset or 0)
+    if not offset:
+        return tail.read(), tail
+    if size <= WHOLE and not _looks_sound(host.read(path, 0, offset) or b""):
+        everything = Tail(path)
+        return everything.read(), everything
+    head = first_record(path)
+    return [*([head] if head else []), *tail.read()], tail
+
+
+def _looks_sound(lines: bytes) -> bool:
+    """Whether every line begins and ends like an object."""
+    return lines.startswith(b"{") and lines.endswith(b"}\n") and lines.count(b"\n") == lines.count(b"}\n{") + 1
 
 
 class Tail:

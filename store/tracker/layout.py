@@ -10,10 +10,8 @@ harmless. The true names are in the journal's `start` record.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import secrets
 import time
 from typing import Final
 from urllib.parse import unquote
@@ -41,6 +39,8 @@ def file_name(name: str) -> str:
     )
     if len(encoded) <= MAX_FILE_NAME_BYTES:
         return encoded
+    import hashlib  # costly, and hardly ever needed
+
     digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16]
     return encoded[: MAX_FILE_NAME_BYTES - 17].rsplit("%", 1)[0] + "~" + digest
 
@@ -64,7 +64,8 @@ def parse_segment_name(name: str) -> tuple[str, str, int] | None:
 
 def new_id() -> str:
     """Eight of a-z0-9 from a cryptographic source."""
-    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(8))
+    source = int.from_bytes(os.urandom(16))
+    return "".join(_ID_ALPHABET[source // 36**place % 36] for place in range(8))
 
 
 def check_project(project: object) -> str:

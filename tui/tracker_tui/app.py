@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from textual.app import App
+from textual.screen import Screen
 
 from tracker_tui.model import Model
 from tracker_tui.screens.dashboard import NARROW, Dashboard
@@ -25,5 +26,5 @@ class TrackerApp(App[None]):
         self.model = Model(path)
         self.animation_level = "none"
 
-    def on_mount(self) -> None:
-        self.push_screen(Dashboard(self.model))
+    def get_default_screen(self) -> Screen[object]:
+        return Dashboard(self.model)

@@ -104,9 +104,9 @@ class Model:
 
     # ---- what is new ----
 
-    def collect(self) -> Batch:
-        """Read what is new; the only method for another thread."""
-        batch = Batch(self.catalog.collect())
+    def collect(self, seconds: float | None = None) -> Batch:
+        """Read what is new, for about so long at most; the only method for another thread."""
+        batch = Batch(self.catalog.collect(seconds))
         feed = self._feed
         if feed is not None:
             batch.history_of, batch.rows = feed.key, feed.read()
@@ -138,8 +138,8 @@ class Model:
 
     @property
     def is_behind(self) -> bool:
-        """Whether more of that history lies on disk than was read."""
-        return self._feed is not None and not self._feed.is_whole
+        """Whether more lies on disk than was read: runs, or the history that is looked at."""
+        return self.catalog.is_behind or (self._feed is not None and not self._feed.is_whole)
 
     # ---- the tree ----
 

@@ -20,7 +20,7 @@ from textual.widgets import ContentSwitcher, Footer, Static
 from tracker.catalog import Key, StoredRun
 from tracker_tui import hosts
 from tracker_tui.look import GLYPHS, colour
-from tracker_tui.model import Branch, Change, Model, Place
+from tracker_tui.model import Batch, Branch, Change, Model, Place
 from tracker_tui.screens.rename import RenameScreen
 from tracker_tui.widgets.charts import ChartGrid
 from tracker_tui.widgets.lines import Lines
@@ -33,6 +33,9 @@ MIN_GAP = 0.1
 POLL = 0.25
 IDLE_POLL = 1.0
 """Seconds until the next look without an event: while runs are running, and while none is."""
+FIRST_LOOK = 0.05
+LOOK = 0.25
+"""Seconds that a look may take: the first one, before anything is painted; each later one, in a thread."""
 NARROW = 120
 """Columns below which one pane is shown at a time."""
 
@@ -40,7 +43,7 @@ Pane = Literal["tree", "centre", "overview"]
 PANES: dict[Pane, str] = {"tree": "Runs", "centre": "Charts", "overview": "Overview"}
 
 
-class Dashboard(Screen[None]):
+class Dashboard(Screen[object]):
     """Follows the files and keeps every pane true to them."""
 
     CSS_PATH = "dashboard.tcss"
@@ -64,6 +67,7 @@ class Dashboard(Screen[None]):
         self._wake = asyncio.Event()
         self._is_chosen = False
         self._was_read = False
+        self._title_shown = ""
 
     def compose(self) -> ComposeResult:
         yield Static(id="bar")
@@ -89,6 +93,7 @@ class Dashboard(Screen[None]):
         self.centre = self.query_one("#centre", Vertical)
         self.add_class("show-centre")
         self.tree_pane.focus()
+        self._take(self.model.collect(FIRST_LOOK))
         self._follow()
         self.call_after_refresh(self._listen)
         self.set_interval(1.0, self._tick)
@@ -99,16 +104,20 @@ class Dashboard(Screen[None]):
     async def _follow(self) -> None:
         while True:
             self._wake.clear()
-            change = self.model.apply(await asyncio.to_thread(self.model.collect))
-            if change or not self._was_read:
-                self._was_read = True
-                self._update(change)
+            self._take(await asyncio.to_thread(self.model.collect, LOOK))
             if self.model.is_behind:
                 continue
             await asyncio.sleep(MIN_GAP)
             is_live = any(run.state == "running" for run in self.model.runs.values())
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL if is_live else IDLE_POLL)
+
+    def _take(self, batch: Batch) -> None:
+        """Fold what was read and show what changed."""
+        change = self.model.apply(batch)
+        if change or not self._was_read:
+            self._was_read = True
+            self._update(change)
 
     @work(group="listen")
     async def _listen(self) -> None:
@@ -140,12 +149,12 @@ class Dashboard(Screen[None]):
         self._show_status()
         if place is None:
             switch.current = "empty"
-            self.centre.border_title = "2 Charts"
+            self._set_title("Charts")
             self.query_one("#empty", Static).update(self._how_to_begin())
         elif isinstance(place, Branch):
             self.model.look_at(None)
             switch.current = "table"
-            self.centre.border_title = Content(f"2 {self.model.label(place)}")
+            self._set_title(self.model.label(place))
             self.table.show_runs(self.model.runs_of(place))
         else:
             self._show_charts(place, switch, history)
@@ -156,7 +165,7 @@ class Dashboard(Screen[None]):
         self.model.look_at(key)
         if self.model.history is not before:
             self._wake.set()
-        self.centre.border_title = Content(f"2 {run.label}")
+        self._set_title(run.label)
         loaded = self.model.history
         if loaded is not None:
             switch.current = "charts"
@@ -187,6 +196,12 @@ class Dashboard(Screen[None]):
             parts.append(f"{bad} bad line{'s' * (bad != 1)} skipped")
         parts.append(f"{platform.node()}:{_home(self.model.root)}")
         self._set("#status", "  ".join(parts))
+
+    def _set_title(self, text: str) -> None:
+        """Name the centre; a border repaints the whole pane, so only when the name is another."""
+        if text != self._title_shown:
+            self._title_shown = text
+            self.centre.border_title = Content(f"2 {text}")
 
     def _set(self, selector: str, text: str) -> None:
         widget = self.query_one(selector, Static)

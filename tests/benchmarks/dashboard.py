@@ -1,0 +1,158 @@
+"""How fast the dashboard is, and what it costs to leave it open: `python tests/benchmarks/dashboard.py`.
+
+Whole processes in a real pseudo-terminal of 160x45:
+
+    first frame    from the start of the process to the run's name on the screen, beside a bare Textual app's first text
+    latency        from log() returning in another process to the bytes on the terminal that show the row
+    left open      CPU and bytes a second while nothing happens, while one run is quiet, and while rows come in
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from terminal import Terminal, environment
+
+ROUNDS = 7
+SECONDS = 10
+DASHBOARD = ["-m", "tracker_tui"]
+BARE = """
+from textual.app import App
+from textual.widgets import Static
+class Bare(App):
+    def compose(self):
+        yield Static("ready-to-go")
+Bare().run()
+"""
+MAKE = """
+import sys, tracker
+for number in range(int(sys.argv[2])):
+    run = tracker.init(project="bench", dir=sys.argv[1], name=f"run-number-{number}")
+    for row in range(200):
+        run.log({"loss": 1 / (row + 1), "acc": row / 200, "lr": 0.1, "grad": row % 7, "time": row * 1.5})
+    run.finish()
+"""
+JOB = """
+import sys, time, tracker
+root, rate, rows = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+run = tracker.init(project="bench", dir=root, name="live-one")
+run.log({"loss": 0.0})
+print("ready", flush=True)
+sys.stdin.readline()
+for row in range(1, rows + 1):
+    time.sleep(1 / rate)
+    run.log({"loss": float(100000 + row), "acc": row / 200, "lr": 0.1, "grad": row % 7, "time": row * 1.5})
+    print(f"{100000 + row} {time.time()}", flush=True)
+sys.stdin.readline()
+"""
+
+
+def python(source: str, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", source, *map(str, arguments)],
+        env=environment(TRACKER_SILENT="1"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def first_text(words: list[str], text: str) -> float:
+    """Seconds from the start of the process to a text on its screen."""
+    before = time.perf_counter()
+    with Terminal(words) as terminal:
+        terminal.wait_for(text)
+        return time.perf_counter() - before
+
+
+def bench_first_frame() -> None:
+    for runs in (1, 200):
+        with tempfile.TemporaryDirectory() as root:
+            python(MAKE, root, runs).wait()
+            pairs = [
+                (first_text(["-c", BARE], "ready-to-go"), first_text([*DASHBOARD, root], "run-number-"))
+                for _ in range(ROUNDS)
+            ]
+        bare, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
+        ratio = statistics.median(ours / bare for bare, ours in pairs)
+        print(f"first frame with {runs:3d} runs {ours:5.2f} s, bare app {bare:5.2f} s: {ratio:4.2f} x   (budget 1.5)")
+
+
+def bench_latency(rate: float, rows: int) -> None:
+    """Rows are told apart by their values: a row counts as seen when its value, or a later one, is in the output."""
+    with tempfile.TemporaryDirectory() as root:
+        job = python(JOB, root, rate, rows)
+        assert job.stdin is not None
+        assert job.stdout is not None
+        job.stdout.readline()
+        with Terminal([*DASHBOARD, root]) as terminal:
+            terminal.wait_for("loss  0")
+            terminal.settle(1)
+            job.stdin.write("\n")
+            job.stdin.flush()
+            seen: dict[int, float] = {}
+            deadline = time.time() + rows / rate + 2
+            while time.time() < deadline and len(seen) < rows:
+                at = len(terminal.raw)
+                terminal._read(0.05)
+                now = time.time()
+                new = terminal.raw[max(0, at - 10) :].decode("utf-8", "replace")
+                values = [int(word) for word in (new[i : i + 6] for i in range(len(new) - 5)) if word.isdigit()]
+                newest = max((v - 100000 for v in values if 100000 < v <= 100000 + rows), default=0)
+                for row in range(1, newest + 1):
+                    seen.setdefault(row, now)
+            job.stdin.write("\n")
+            job.stdin.flush()
+            written = dict(map(float, line.split()) for line in job.stdout.read().splitlines())
+        job.wait()
+    delays = sorted(seen[row] - written[100000 + row] for row in seen if 100000 + row in written)
+    middle, late = delays[len(delays) // 2] * 1000, delays[int(len(delays) * 0.95)] * 1000
+    print(f"log() to screen at {rate:5.0f} rows/s: median {middle:4.0f} ms, p95 {late:4.0f} ms   (budget 150)")
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def bench_left_open(what: str, rate: float | None, budget: str) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        python(MAKE, root, 5).wait()
+        job = python(JOB, root, rate or 1, int((rate or 0) * (SECONDS + 5))) if rate is not None else None
+        if job is not None:
+            assert job.stdin is not None
+            assert job.stdout is not None
+            job.stdout.readline()
+        with Terminal([*DASHBOARD, root]) as terminal:
+            terminal.wait_for("loss  ")
+            if job is not None:
+                job.stdin.write("\n")  # type: ignore[union-attr]
+                job.stdin.flush()  # type: ignore[union-attr]
+            terminal.settle(0.5) if not rate else terminal.wait_for("time")
+            before, got, start = cpu_seconds(terminal.child.pid), len(terminal.raw), time.time()
+            while time.time() - start < SECONDS:
+                terminal._read(0.1)
+            took = time.time() - start
+            cpu = (cpu_seconds(terminal.child.pid) - before) / took * 100
+            speed = (len(terminal.raw) - got) / took
+        if job is not None:
+            job.kill()
+            job.communicate()
+    print(f"left open, {what:<28} {cpu:5.1f} % CPU, {speed:7.0f} bytes/s   (budget {budget})")
+
+
+if __name__ == "__main__":
+    bench_first_frame()
+    bench_latency(1, 15)
+    bench_latency(100, 1000)
+    bench_left_open("finished runs", None, "0.5 %, 0 bytes/s")
+    bench_left_open("one quiet running run", 0, "1 %, 0 bytes/s")
+    bench_left_open("100 rows/s, 5 charts", 100, "15 %, 4000 bytes/s")

@@ -1,0 +1,127 @@
+"""What logging costs, beside the least it could cost: `python tests/benchmarks/store.py`.
+
+Every figure is a ratio to a floor measured in the same run, for machines differ and are noisy:
+
+    log()     to os.write(fd, orjson.dumps(row with time.time())), 3 scalars a row, same file system
+    import    to `import orjson, threading, pathlib`, whole processes in turn
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import tracker
+
+ROWS = 100_000
+ROUNDS = 5
+IMPORTS = 15
+TREE = Path(__file__).parents[2]
+
+
+def timed(call: Callable[[int], None], rows: int) -> list[int]:
+    """Nanoseconds of every call."""
+    clock = time.perf_counter_ns
+    times = []
+    for row in range(rows):
+        before = clock()
+        call(row)
+        times.append(clock() - before)
+    return times
+
+
+def floor_call(folder: str) -> tuple[Callable[[int], None], Callable[[], None]]:
+    descriptor = os.open(os.path.join(folder, "floor.jsonl"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def call(row: int) -> None:
+        data = {"_step": row, "_timestamp": time.time(), "loss": 0.5 / (row + 1), "acc": 0.25, "lr": 0.001}
+        os.write(descriptor, orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE))
+
+    return call, lambda: os.close(descriptor)
+
+
+def log_call(folder: str) -> tuple[Callable[[int], None], Callable[[], None]]:
+    run = tracker.init(project="bench", dir=folder)
+
+    def call(row: int) -> None:
+        run.log({"loss": 0.5 / (row + 1), "acc": 0.25, "lr": 0.001})
+
+    return call, run.finish
+
+
+def percentile(times: list[int], share: float) -> float:
+    """Microseconds."""
+    return sorted(times)[int(len(times) * share)] / 1000
+
+
+def bench_log() -> None:
+    ratios: dict[str, list[float]] = {"median": [], "p99": []}
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            result = {}
+            for name, make in (("floor", floor_call), ("log", log_call)):
+                call, close = make(folder)
+                timed(call, 1000)
+                times = timed(call, ROWS // ROUNDS)
+                close()
+                result[name] = (percentile(times, 0.5), percentile(times, 0.99))
+        for index, kind in enumerate(ratios):
+            ratios[kind].append(result["log"][index] / result["floor"][index])
+        print(
+            f"  floor {result['floor'][0]:5.1f} / {result['floor'][1]:5.1f} us"
+            f"    log {result['log'][0]:5.1f} / {result['log'][1]:5.1f} us   (median / p99)"
+        )
+    for kind, budget in (("median", 3), ("p99", 5)):
+        print(f"log() {kind:<7} {statistics.median(ratios[kind]):5.2f} x the floor   (budget {budget})")
+
+
+def bench_ends() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        before = time.perf_counter()
+        run = tracker.init(project="bench", dir=folder)
+        started = time.perf_counter()
+        for row in range(1_000_000):
+            run.log({"loss": 0.5 / (row + 1), "acc": 0.25, "lr": 0.001})
+        logged = time.perf_counter()
+        run.finish()
+        ended = time.perf_counter()
+    print(f"init            {(started - before) * 1000:6.1f} ms   (budget 30)")
+    print(f"1M rows         {logged - started:6.2f} s, warm to end, checkpoints included")
+    print(f"finish after    {(ended - logged) * 1000:6.1f} ms   (budget 50)")
+
+
+def bench_import() -> None:
+    environment = {**os.environ, "PYTHONPATH": f"{TREE / 'store'}"}
+
+    def seconds(code: str) -> float:
+        before = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+        return time.perf_counter() - before
+
+    bare, floor, ours, used = (
+        "pass",
+        "import orjson, threading, pathlib",
+        "import tracker",
+        "import tracker; tracker.init",
+    )
+    rounds = [[seconds(code) for code in (bare, floor, ours, used)] for _ in range(IMPORTS)]
+    middle = [statistics.median(column) * 1000 for column in zip(*rounds, strict=True)]
+    print(
+        f"python {middle[0]:.1f} ms, floor +{middle[1] - middle[0]:.1f} ms, import tracker +{middle[2] - middle[0]:.1f} ms"
+    )
+    print(f"import tracker  {(middle[2]) / (middle[1]):5.2f} x the floor, whole processes   (budget 2)")
+    print(f"and tracker.init{(middle[3]) / (middle[1]):5.2f} x the floor, whole processes")
+
+
+if __name__ == "__main__":
+    os.environ["TRACKER_SILENT"] = "1"
+    bench_log()
+    bench_ends()
+    bench_import()
