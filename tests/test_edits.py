@@ -299,6 +299,21 @@ def test_edit_after_a_rename_in_the_job_wins(root: Path) -> None:
     assert (run.name, name_in(root)) == ("from outside", "from outside")
 
 
+@pytest.mark.parametrize("last", ["from outside", "from the job"])
+def test_large_journal_keeps_the_order_of_changes(last: str, root: Path) -> None:
+    """A run of which readers read head and tail only has the name of the last change, wherever it was made."""
+    run = tracker.init(project="p", name="old")
+    for name in sorted(["from outside", "from the job"], key=lambda name: name == last):
+        if name == "from outside":
+            rename(root, name)
+        else:
+            run.name = name
+    for _ in range(12_000):
+        run.log({"text": "x" * 100})
+    assert Path(run.file).stat().st_size > 1 << 20
+    assert name_in(root) == last
+
+
 @pytest.mark.parametrize("seconds", [1, 3])
 def test_time_orders_edits_and_the_job(seconds: float, root: Path) -> None:
     """An edit before the job's own rename loses, one after it wins."""

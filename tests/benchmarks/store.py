@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import orjson
+
 import tracker
 
 ROWS = 100_000

@@ -255,7 +255,7 @@ def _print_table(runs: Iterable[StoredRun]) -> None:
         state = f"{look.GLYPHS[run.state]} {run.state}"
         step = "" if run.step is None else str(run.step)
         place = f"{run.project}/{run.id}"
-        rows.append((state, run.label[:60], place[:80], step, look.age(run, now), look.span(run.duration(now)), value))
+        rows.append((state, run.label[:60], place[:80], step, look.age(run, now), look.duration(run, now), value))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
     right = {3, 4, 5}

@@ -9,7 +9,7 @@ from typing import Any
 from tracker.catalog import StoredRun
 from tracker.records import FORMAT, clean
 from tracker.report import format_value, short_path
-from tracker_tui.look import last_value, long_span
+from tracker_tui.look import duration, last_value
 
 
 def reason_of(run: StoredRun) -> str:
@@ -29,7 +29,7 @@ def facts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
     now = time.time()
     yield "step", "" if run.step is None else str(run.step)
     yield "started", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created))
-    yield "duration", long_span(run.duration(now))
+    yield "duration", duration(run, now)
     yield "id", run.id
     yield "project", run.project
     yield "entity", run.entity

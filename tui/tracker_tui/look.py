@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.report import format_value
@@ -22,7 +21,7 @@ def last_value(value: Any) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time in two or three signs where it can: 12s, 5m, 3h, 2d."""
+    """A length of time in two or three signs: 12s, 5m, 3h, 2d."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"
@@ -41,9 +40,24 @@ def long_span(seconds: float) -> str:
     return f"{minutes}m {secs:02d}s" if minutes else f"{secs}s"
 
 
-def age(run: StoredRun, now: float | None = None) -> str:
+def age(run: StoredRun, now: float) -> str:
     """How long ago a run started."""
-    return span(max(0.0, (time.time() if now is None else now) - run.created))
+    seconds = max(0.0, now - run.created)
+    return span(_calm(seconds)) if seconds >= CALM else "now"
+
+
+def duration(run: StoredRun, now: float) -> str:
+    """How long a run took, or has been running."""
+    seconds = run.duration(now)
+    return span(_calm(seconds)) if run.state == "running" else long_span(seconds)
+
+
+CALM: Final = 10
+"""Seconds in which times that go on by themselves move below a minute, so that a screen left open is seldom painted."""
+
+
+def _calm(seconds: float) -> float:
+    return seconds // CALM * CALM
 
 
 COLOURS: Final = (75, 214, 114, 204, 141, 80, 221, 209, 111, 150)

@@ -28,11 +28,13 @@ from tracker_tui.widgets.overview import Overview
 from tracker_tui.widgets.run_tree import RunTree
 from tracker_tui.widgets.runs_table import RunsTable
 
-MIN_GAP = 0.1
-"""Seconds between two looks at the files, at least; file system events may call for the next one."""
+MIN_GAP = 0.2
+"""Seconds between two looks at the files, at least; the first after a quiet while comes at once."""
 POLL = 0.25
 IDLE_POLL = 1.0
 """Seconds until the next look without an event: while runs are running, and while none is."""
+TICK = 2.0
+"""Seconds between two looks at the clock, for ages and durations."""
 FIRST_LOOK = 0.05
 LOOK = 0.25
 """Seconds that a look may take: the first one, before anything is painted; each later one, in a thread."""
@@ -96,7 +98,7 @@ class Dashboard(Screen[object]):
         self._take(self.model.collect(FIRST_LOOK))
         self._follow()
         self.call_after_refresh(self._listen)
-        self.set_interval(1.0, self._tick)
+        self.set_interval(TICK, self._tick)
 
     # ---- following the files ----
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import lcm
+from time import monotonic
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.containers import VerticalScroll
 from textual.geometry import Region
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
 from tracker.replay import Column
@@ -17,11 +20,13 @@ from tracker_tui import chart, series
 from tracker_tui.chart import Cells, Curve
 from tracker_tui.look import last_value
 from tracker_tui.model import by_interest
-from tracker_tui.widgets.lines import fit
+from tracker_tui.widgets.lines import difference, fit
 
 MIN_WIDTH = 34
 MIN_HEIGHT = 8
 GOOD_HEIGHT = 9
+REDRAW = 0.4
+"""Seconds between two drawings of a chart; its title follows every row that is read."""
 BEST_SHAPE = 3.6
 """Cells wide to cells high of a chart that reads well."""
 
@@ -47,6 +52,8 @@ class MetricChart(Widget):
         self._rows: list[Cells] = []
         self._title: tuple[str, str, str] = ("", "", "")
         self._drawn_size = (0, 0)
+        self._drawn_at = 0.0
+        self._redraw_timer: Timer | None = None
 
     def show(self, column: Column, colour: int) -> None:
         """Show this history as it is now; repaint what differs."""
@@ -55,24 +62,42 @@ class MetricChart(Widget):
         if not self.is_on_screen:
             self._drawn_size = (0, 0)  # drawn when it comes into sight
             return
-        rows, title = self._rows, self._title
+        title = self._title
+        self._write_title()
+        if title != self._title:
+            self.refresh(Region(0, 0, min(self.size.width, max(_title_width(title), _title_width(self._title))), 1))
+        wait = self._drawn_at + REDRAW - monotonic()
+        if wait <= 0:
+            self._redraw()
+        elif self._redraw_timer is None:
+            self._redraw_timer = self.set_timer(wait, self._redraw)
+
+    def _redraw(self) -> None:
+        """Draw anew and repaint the cells that differ."""
+        if self._redraw_timer is not None:
+            self._redraw_timer.stop()
+            self._redraw_timer = None
+        rows = self._rows
         self._draw()
         if len(rows) != len(self._rows):
             self.refresh()
             return
-        if title != self._title:
-            self.refresh(Region(0, 0, self.size.width, 1))
         for y, (old, new) in enumerate(zip(rows, self._rows, strict=True), 1):
             if old != new:
-                self.refresh(Region(0, y, self.size.width, 1))
+                first, last = difference(old, new)
+                self.refresh(Region(first, y, last - first, 1))
 
-    def _draw(self) -> None:
-        width, height = self.size
-        self._drawn_size = (width, height)
+    def _write_title(self) -> None:
         column = self._column
         gaps = series.gaps(column)
         last = last_value(column.values[-1]) if len(column.values) else ""
         self._title = (self.metric, last, f"{gaps} not finite" if gaps else "")
+
+    def _draw(self) -> None:
+        width, height = self.size
+        self._drawn_size = (width, height)
+        self._drawn_at = monotonic()
+        column = self._column
         extent = series.extent(column)
         if extent is None:
             self._rows = [((" " * width, None),)] * max(0, height - 1)
@@ -84,6 +109,7 @@ class MetricChart(Widget):
 
     def render_line(self, y: int) -> Strip:
         if self._drawn_size != tuple(self.size):
+            self._write_title()
             self._draw()
         if y == 0:
             return self._title_strip()
@@ -102,6 +128,11 @@ class MetricChart(Widget):
             Segment("  " + badge if badge else "", self.get_component_rich_style("chart--badge")),
         ]
         return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+
+def _title_width(title: tuple[str, str, str]) -> int:
+    """Cells that a title may take."""
+    return sum(map(cell_len, title)) + 4
 
 
 def _style(colour: int) -> Style:

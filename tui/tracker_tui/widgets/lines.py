@@ -126,8 +126,13 @@ class Lines(ScrollView, can_focus=True):
             self.virtual_size = size
         for y in range(self.size.height):
             painted = self._painted.get(y)
-            if painted is not None and painted != self._content(y):
+            if painted is None or painted == (content := self._content(y)):
+                continue
+            if painted[1] != content[1]:  # the cursor came or went
                 self.refresh(Region(0, y, self.size.width, 1))
+            else:
+                first, last = difference(painted[0], content[0])
+                self.refresh(Region(first, y, last - first, 1))
 
     @property
     def _header_rows(self) -> int:
@@ -244,6 +249,21 @@ def fit(text: str, width: int) -> str:
     return set_cell_size(text, width - 1) + "…"
 
 
-def width_of(line: Iterable[Cell]) -> int:
-    """Cells that a line takes."""
-    return sum(cell_len(text) for text, _ in line)
+def difference(old: Iterable[tuple[str, object]], new: Iterable[tuple[str, object]]) -> tuple[int, int]:
+    """The first cell in which two lines of text and style differ, and the one after the last; (0, 0) where none does."""
+    before, after = list(_cells(old)), list(_cells(new))
+    blank = (" ", "")
+    length = max(len(before), len(after))
+    before += [blank] * (length - len(before))
+    after += [blank] * (length - len(after))
+    places = [x for x in range(length) if before[x] != after[x]]
+    return (places[0], places[-1] + 1) if places else (0, 0)
+
+
+def _cells(line: Iterable[tuple[str, object]]) -> Iterable[tuple[str, object]]:
+    """One text and style a cell; a wide character's second cell has no text."""
+    for text, style in line:
+        for sign in text:
+            yield sign, style
+            if not sign.isascii():
+                yield from [("", style)] * (cell_len(sign) - 1)

@@ -6,14 +6,14 @@ import time
 
 from tracker.catalog import Key, StoredRun
 from tracker.sparkline import blocks
-from tracker_tui.look import GLYPHS, age, last_value, span
+from tracker_tui.look import GLYPHS, age, duration, last_value
 from tracker_tui.model import by_interest, main_metric, metrics
 from tracker_tui.widgets.lines import Line, Lines, fit
 
 VALUE_WIDTH = 10
 SPARK_WIDTH = 8
 NAME_WIDTH = 12
-FIXED = (("state", 11), ("step", 8), ("age", 5), ("time", 5))
+FIXED = (("state", 11), ("step", 8), ("age", 5), ("time", 8))
 """Columns beside the name, and their widths."""
 
 
@@ -56,7 +56,7 @@ class RunsTable(Lines):
     def line(self, index: int, width: int) -> Line:
         run = self._runs[index]
         now = time.time()
-        fixed = ("" if run.step is None else str(run.step), age(run, now), span(run.duration(now)))
+        fixed = ("" if run.step is None else str(run.step), age(run, now), duration(run, now))
         cells = [(GLYPHS[run.state] + " ", run.state), (fit(run.label, self._name_width(width)), "")]
         cells.append((fit(run.state, FIXED[0][1]), run.state))
         cells += [(text.rjust(room), "") for text, (_, room) in zip(fixed, FIXED[1:], strict=True)]
