@@ -16,7 +16,7 @@ from tracker.errors import UsageError
 from tracker.journal import Tail, Writer
 from tracker.lifecycle import Exit, exit_of, process
 from tracker.mappings import Config, Summary, config_values
-from tracker.records import RESERVED, Record, encode, non_finite, plain
+from tracker.records import MAX_DEPTH, RESERVED, Record, encode, non_finite, plain
 from tracker.replay import RunState
 
 CHECKPOINT_BYTES: Final = 32 * 1024
@@ -91,7 +91,7 @@ def init(
         "project": project,
         "tags": _check_tags(tags),
         "config": config_values(config),
-        **{argument: value for argument, value in texts.items() if value},
+        **{argument: value for argument, value in texts.items() if value and value.strip()},
     }
     if unknown:
         report.say([f"WARNING init() does not know {', '.join(sorted(unknown))}: ignored"])
@@ -104,13 +104,13 @@ def _check_tags(tags: object) -> list[str]:
         return []
     if isinstance(tags, str) or not isinstance(tags, Iterable):
         raise TypeError(f"tags must be a sequence of strings, not {type(tags).__name__}")
-    unique = list(dict.fromkeys(tags))
-    for tag in unique:
+    given = list(tags)
+    for tag in given:
         if not isinstance(tag, str):
             raise TypeError(f"tags must be strings, not {type(tag).__name__}")
         if not 1 <= len(tag) <= 64:
             raise ValueError(f"tags must have 1 to 64 characters (got {tag[:70]!r})")
-    return unique
+    return list(dict.fromkeys(given))
 
 
 class Run:
@@ -206,7 +206,7 @@ class Run:
             self._warn("late", f"step {at} comes after step {self._step}: kept as a late row")
         return int(at)
 
-    def _put(self, row: Record, key: object, value: Any) -> None:
+    def _put(self, row: Record, key: object, value: Any, above: tuple[int, ...] = ()) -> None:
         """Set a row's value that is not a plain finite float under a plain name."""
         if not isinstance(key, str):
             raise TypeError(f"log() takes names that are strings, not {type(key).__name__} ({key!r})")
@@ -218,11 +218,11 @@ class Run:
             row[key] = value
         elif kind is float:
             row[key] = non_finite(value) if value - value != 0.0 else value
-        elif isinstance(value, Mapping) and "_type" not in value:
+        elif isinstance(value, Mapping) and "_type" not in value and id(value) not in above and len(above) < MAX_DEPTH:
             for inner, item in value.items():
                 if not isinstance(inner, str):
                     raise TypeError(f"log() takes names that are strings, not {type(inner).__name__} ({inner!r})")
-                self._put(row, f"{key}.{inner}", item)
+                self._put(row, f"{key}.{inner}", item, (*above, id(value)))
         else:
             row[key], kept = plain(value)
             if not kept:
@@ -359,14 +359,18 @@ class Run:
         self._end(exit_of(error))
 
     def _end(self, how: Exit) -> None:
+        global current
         with self._lock:
             if self._over:
                 return
             self._over = True
+            if current is self:
+                current = None
             self._take_edits()
             self._fold()
             end = {**self._state.checkpoint(time.time()), "_type": records.END, "exit_code": how.code}
-            end |= {key: value for key, value in (("signal", how.signal), ("exception", how.exception)) if value}
+            stopped_by = how.signal or self._state.signal
+            end |= {key: value for key, value in (("signal", stopped_by), ("exception", how.exception)) if value}
             self._state.apply(plain(end, 2 * records.MAX_DEPTH)[0])
             if self._writer is not None:
                 self._append(end)
@@ -399,7 +403,10 @@ class Run:
             self._attempt(self._writer.sync)
 
     def _note_signal(self, name: str) -> None:
-        self._append({"_type": records.SIGNAL, "_timestamp": time.time(), "signal": name})
+        if not self._over:
+            record: Record = {"_type": records.SIGNAL, "_timestamp": time.time(), "signal": name}
+            self._append(record)
+            self._pending.append(record)
 
     def _disown(self) -> None:
         """In a forked child: the run belongs to the parent. The lock may have been held by a thread that is no more."""

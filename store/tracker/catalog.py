@@ -120,26 +120,35 @@ class _File:
         first, self._opened = not self._opened, True
         if first and self.is_journal and size is not None:
             reading.records, self.tail = open_tail(self.path, size)
+            self._learn(reading.records)
         elif size is not None and size > self.tail.offset:
-            reading.records += self.tail.read()
+            self._read_on(reading)
             self._grew = now
+        before = self._alive
+        if self.is_journal:
+            self._judge(reading, now)
         reading.bad_lines = self.tail.bad_lines
-        for record in reading.records:
+        return reading if (first and self.is_journal) or reading.records or self._alive != before else None
+
+    def _read_on(self, reading: Reading) -> None:
+        new = self.tail.read()
+        reading.records += new
+        self._learn(new)
+
+    def _learn(self, new: list[Record]) -> None:
+        for record in new:
             kind = record.get("_type")
             if kind == records.START:
                 self._start = record
             self.ended = kind == records.END
-        if not self.is_journal:
-            return reading if reading.records else None
-        before = self._alive
-        self._judge(reading, now)
-        return reading if first or reading.records or self._alive != before else None
 
     def _judge(self, reading: Reading, now: float) -> None:
+        alive = None if self.ended else host.is_alive(self._start)
+        if alive is False:  # it may have written its last words since they were read
+            self._read_on(reading)
         if self.ended:
             self._alive = False
             return
-        alive = host.is_alive(self._start)
         self._alive = alive if alive is not None else now - self._grew < SILENCE
         reading.alive = self._alive
         if not self._alive:
@@ -232,7 +241,8 @@ class Catalog:
         for reading in readings:
             parsed = layout.parse_segment_name(reading.name)
             if parsed is None:
-                self._apply_edits(reading, delta)
+                if reading.name.startswith("edits-"):
+                    self._apply_edits(reading, delta)
                 continue
             key = Key(reading.project, parsed[1])
             segments = self._segments.setdefault(key, {})
@@ -257,6 +267,8 @@ class Catalog:
         fresh = not run.start
         for record in reading.records:
             run.apply(record)
+        if layout.file_name(run.id) != run.key.id:  # a copy, or a lie: edits find a run by its file's name
+            run.id = records.clean(layout.true_name(run.key.id))
         if fresh:
             for edit in self._edits.get(run.key, ()):
                 run.apply_edit(edit)

@@ -92,7 +92,7 @@ def check_id(run_id: object) -> str:
     """
     if not isinstance(run_id, str):
         raise TypeError(f"id must be a string, not {type(run_id).__name__}")
-    bad = _ID_FORBIDDEN & set(run_id) or any(ord(c) < 32 or 127 <= ord(c) < 160 for c in run_id)
+    bad = _ID_FORBIDDEN & set(run_id) or not run_id.isprintable()
     if not run_id or len(run_id) > 128 or run_id != run_id.strip() or bad:
         raise ValueError(
             "id must have 1 to 128 characters, no space at its edges, no control character and none of "

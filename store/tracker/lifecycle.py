@@ -135,6 +135,9 @@ class _Process:
         path = os.path.join(run.folder, host.SIGNAL_FILES[name])
         with contextlib.suppress(OSError):
             os.makedirs(run.folder, exist_ok=True)
+            if name in self._stacks and not self.runs:  # left by a run under a handler that is gone since
+                faulthandler.unregister(number)
+                self._stacks.pop(name).close()
             if name in self._stacks:  # several runs of one process share one stack file by hard links
                 other = next(r.folder for r in self.runs)
                 os.link(os.path.join(other, host.SIGNAL_FILES[name]), path)
@@ -225,6 +228,15 @@ class _Process:
                 run._beat(HEARTBEAT, sync)
             if sync:
                 last_sync = time.monotonic()
+            self._arm_again()
+
+    def _arm_again(self) -> None:
+        """A handler that was set and taken back since (as trainers do around `fit`) has undone ours."""
+        for name, file in self._stacks.items():
+            number = getattr(signal, name)
+            if signal.getsignal(number) == signal.SIG_DFL:
+                faulthandler.unregister(number)
+                faulthandler.register(number, file=file, all_threads=True, chain=True)
 
 
 process: Final = _Process()

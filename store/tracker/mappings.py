@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from tracker.errors import ConfigError
-from tracker.records import plain
+from tracker.records import plain, restore
 
 
 class Config(MutableMapping[str, Any]):
@@ -17,7 +17,7 @@ class Config(MutableMapping[str, Any]):
     """
 
     def __init__(self, values: dict[str, Any], save: Callable[[dict[str, Any]], None]) -> None:
-        vars(self).update(_values=values, _save=save)
+        vars(self).update(_values=restore(values), _save=save)
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
@@ -57,8 +57,8 @@ class Config(MutableMapping[str, Any]):
             ConfigError: a key is set to another value.
             TypeError: `values` is none of these.
         """
-        new = {**config_values(values), **more}
-        changed = {key: value for key, value in new.items() if key not in self._values or self._values[key] != value}
+        new = {**config_values(values), **config_values(more)}
+        changed = {k: value for k, value in new.items() if k not in self._values or plain(self._values[k])[0] != value}
         known = [key for key in changed if key in self._values]
         if known and not allow_val_change:
             raise ConfigError(
@@ -66,7 +66,7 @@ class Config(MutableMapping[str, Any]):
                 "use config.update(..., allow_val_change=True)"
             )
         if changed:
-            self._values.update(changed)
+            self._values.update(restore(changed))
             self._save(changed)
 
     def setdefaults(self, values: Any) -> None:
@@ -86,6 +86,8 @@ def config_values(values: Any) -> dict[str, Any]:
     """
     if values is None:
         return {}
+    if hasattr(values, "__dataclass_fields__") and not isinstance(values, type):  # may have slots, no `__dict__`
+        values = {key: getattr(values, key) for key in values.__dataclass_fields__}
     if not isinstance(values, (Mapping, list, tuple)):
         if not hasattr(values, "__dict__") or isinstance(values, type):
             raise TypeError(f"config must be a mapping or an object with attributes, not {type(values).__name__}")

@@ -111,7 +111,7 @@ def clean(text: object, limit: int = 1000) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "" for c in string)
 
 
-def plain(value: Any, depth: int = MAX_DEPTH) -> tuple[Any, bool]:
+def plain(value: Any, depth: int = MAX_DEPTH, above: tuple[int, ...] = ()) -> tuple[Any, bool]:
     """A value as JSON can hold it, and whether that kept its meaning.
 
     Numbers, strings, None, mappings and sequences stay what they are; anything with a one-element `.item()` (numpy,
@@ -119,22 +119,23 @@ def plain(value: Any, depth: int = MAX_DEPTH) -> tuple[Any, bool]:
     name. Anything else becomes its `repr`, cut to 200 characters, and the flag is False. Never raises.
     """
     try:
-        return _plain(value, depth)
+        return _plain(value, depth, above)
     except Exception:  # a foreign __len__, .item() or __repr__ may raise anything; logging goes on
         return f"<{type(value).__qualname__}>", False
 
 
-def _plain(value: Any, depth: int) -> tuple[Any, bool]:
+def _plain(value: Any, depth: int, above: tuple[int, ...]) -> tuple[Any, bool]:
     scalar = _scalar(value)
     if scalar is not _NOT_SCALAR:
         return scalar, True
-    if depth <= 0:
+    if depth <= 0 or id(value) in above:  # endlessly deep, or within itself
         return _short_repr(value), False
+    above = (*above, id(value))
     if isinstance(value, Mapping):
-        pairs = [(str(key), plain(item, depth - 1)) for key, item in value.items()]
+        pairs = [(_text(str(key)), plain(item, depth - 1, above)) for key, item in value.items()]
         return {key: item for key, (item, _) in pairs}, all(kept for _, (_, kept) in pairs)
     if isinstance(value, (list, tuple, set, frozenset)):
-        items = [plain(item, depth - 1) for item in value]
+        items = [plain(item, depth - 1, above) for item in value]
         return [item for item, _ in items], all(kept for _, kept in items)
     count = value.numel() if hasattr(value, "numel") else getattr(value, "size", 1)
     if callable(getattr(value, "item", None)) and count == 1:
@@ -162,12 +163,17 @@ def _scalar(value: Any) -> Any:
             return int(value)
         return float(value) if abs(value) < 10**308 else str(value)[:MAX_REPR]
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return _text(value)
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "replace")
     if hasattr(value, "__fspath__") or hasattr(value, "isoformat"):
         return str(value)
     return _NOT_SCALAR
+
+
+def _text(string: str) -> str:
+    """Without lone surrogates, which UTF-8 cannot hold."""
+    return string.encode("utf-8", "replace").decode("utf-8")
 
 
 def _short_repr(value: object) -> str:

@@ -94,7 +94,7 @@ class RunState:
 
     def apply_edit(self, record: Record) -> bool:
         """Fold an edit record of this run, made outside its job; returns whether anything changed."""
-        time = _time(record.get("_timestamp"))
+        time = _time(record.get("_timestamp")) if record.get("_type") == records.EDIT else None
         return time is not None and self.edit(record, (time, _text(record.get("host"))))
 
     def checkpoint(self, time: float) -> Record:
@@ -166,8 +166,8 @@ class RunState:
         stamps = record.get("changed")
         for field in EDITABLE:
             stamp = stamps.get(field) if isinstance(stamps, dict) else None
-            time = _time(stamp[0]) if isinstance(stamp, list) and stamp else None
-            self.edit({field: record.get(field)}, (time or self.created, _text(stamp[-1]) if stamp else ""))
+            when, host = (stamp[0], stamp[-1]) if isinstance(stamp, list) and stamp else (None, None)
+            self.edit({field: record.get(field)}, (_time(when) or self.created, _text(host)))
         if type(record.get("step")) is int:
             self.step = record["step"]
         if isinstance(record.get("config"), dict):

@@ -88,7 +88,7 @@ class Sketch:
         sketch.stride, sketch._filled = max(1, int(dumped[0])), int(dumped[1])
         sketch.lows = _floats(dumped[2])
         sketch.highs = _floats(dumped[3]) if len(dumped) > 3 else list(sketch.lows)
-        if len(sketch.lows) != len(sketch.highs) or len(sketch.lows) > BUCKETS:
+        if len(sketch.lows) != len(sketch.highs) or len(sketch.lows) > BUCKETS or (sketch._filled and not sketch.lows):
             raise ValueError("not a sketch")
         return sketch
 
