@@ -114,9 +114,8 @@ def bench_import() -> None:
     )
     rounds = [[seconds(code) for code in (bare, floor, ours, used)] for _ in range(IMPORTS)]
     middle = [statistics.median(column) * 1000 for column in zip(*rounds, strict=True)]
-    print(
-        f"python {middle[0]:.1f} ms, floor +{middle[1] - middle[0]:.1f} ms, import tracker +{middle[2] - middle[0]:.1f} ms"
-    )
+    more = [time - middle[0] for time in middle]
+    print(f"python {middle[0]:.1f} ms, floor +{more[1]:.1f} ms, import tracker +{more[2]:.1f} ms")
     print(f"import tracker  {(middle[2]) / (middle[1]):5.2f} x the floor, whole processes   (budget 2)")
     print(f"and tracker.init{(middle[3]) / (middle[1]):5.2f} x the floor, whole processes")
 

@@ -19,6 +19,7 @@ class TrackerApp(App[None]):
     """
 
     TITLE = "tracker-tui"
+    CSS_PATH = "screens/dashboard.tcss"  # here, for Textual reads no sheet of a default screen
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:

@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-STEP: Final = 10
-DEBOUNCE: Final = 60
+STEP: Final = 25
+DEBOUNCE: Final = 75
 """Milliseconds over which events are gathered: `STEP` after the last one, `DEBOUNCE` at most."""
 RETRY: Final = 1.0
 """Seconds until a missing root or a failed watch is tried again."""

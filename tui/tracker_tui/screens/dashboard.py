@@ -29,7 +29,7 @@ from tracker_tui.widgets.run_tree import RunTree
 from tracker_tui.widgets.runs_table import RunsTable
 
 MIN_GAP = 0.2
-"""Seconds between two looks at the files, at least; the first after a quiet while comes at once."""
+"""Seconds from a look that changed the screen to the next, at least; what comes after a quiet while shows at once."""
 POLL = 0.25
 IDLE_POLL = 1.0
 """Seconds until the next look without an event: while runs are running, and while none is."""
@@ -48,7 +48,6 @@ PANES: dict[Pane, str] = {"tree": "Runs", "centre": "Charts", "overview": "Overv
 class Dashboard(Screen[object]):
     """Follows the files and keeps every pane true to them."""
 
-    CSS_PATH = "dashboard.tcss"
     BINDINGS = [
         Binding("r", "rename", "Rename", id="run.rename", tooltip="Rename the run under the cursor"),
         Binding("1", "pane('tree')", "Runs", id="pane.tree", tooltip="Show or hide the tree of runs"),
@@ -106,20 +105,22 @@ class Dashboard(Screen[object]):
     async def _follow(self) -> None:
         while True:
             self._wake.clear()
-            self._take(await asyncio.to_thread(self.model.collect, LOOK))
+            changed = self._take(await asyncio.to_thread(self.model.collect, LOOK))
             if self.model.is_behind:
                 continue
-            await asyncio.sleep(MIN_GAP)
+            if changed:
+                await asyncio.sleep(MIN_GAP)
             is_live = any(run.state == "running" for run in self.model.runs.values())
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL if is_live else IDLE_POLL)
 
-    def _take(self, batch: Batch) -> None:
-        """Fold what was read and show what changed."""
+    def _take(self, batch: Batch) -> bool:
+        """Fold what was read and show what changed; whether anything did."""
         change = self.model.apply(batch)
         if change or not self._was_read:
             self._was_read = True
             self._update(change)
+        return bool(change)
 
     @work(group="listen")
     async def _listen(self) -> None:

@@ -250,7 +250,7 @@ def fit(text: str, width: int) -> str:
 
 
 def difference(old: Iterable[tuple[str, object]], new: Iterable[tuple[str, object]]) -> tuple[int, int]:
-    """The first cell in which two lines of text and style differ, and the one after the last; (0, 0) where none does."""
+    """The first cell in which two lines differ, and the one after the last; (0, 0) where none does."""
     before, after = list(_cells(old)), list(_cells(new))
     blank = (" ", "")
     length = max(len(before), len(after))
