@@ -327,3 +327,28 @@ def test_digits_end_to_end(tmp_path: Path) -> None:
     assert described["name"].endswith(" renamed")
     assert described["state"] == "finished"
     assert described["summary"]["val/accuracy"] > 0.85
+
+
+@pytest.mark.parametrize(("columns", "rows", "keys"), [(80, 24, "121323121"), (160, 45, "kjkjkjkjkjkjkjkjkjkj")])
+def test_panes_may_hide_while_rows_come_in(root: Path, columns: int, rows: int, keys: str) -> None:
+    """Charts of a busy run that are hidden between two drawings do no harm, and what is shown again is up to date."""
+    source = (
+        "import time, tracker\n"
+        "run = tracker.init(project='live', name='busy')\n"
+        "for step in range(100_000):\n"
+        "    run.log({'loss': 1 / (step + 1), 'accuracy': step})\n"
+        "    if step == 300: print(flush=True)\n"
+        "    time.sleep(0.002)\n"
+    )
+    process = job(root, source)
+    assert process.stdout is not None
+    process.stdout.readline()
+    with process, Terminal([*DASHBOARD, str(root)], columns, rows) as terminal:
+        terminal.wait_for("accuracy  ")
+        for key in keys:
+            terminal.press(key)
+            terminal.settle(0.05)
+        process.terminate()
+        terminal.wait_for("■ busy")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0

@@ -77,6 +77,9 @@ class MetricChart(Widget):
         if self._redraw_timer is not None:
             self._redraw_timer.stop()
             self._redraw_timer = None
+        if not self.is_on_screen:  # hidden since the timer was set
+            self._drawn_size = (0, 0)
+            return
         rows = self._rows
         self._draw()
         if len(rows) != len(self._rows):
@@ -99,7 +102,7 @@ class MetricChart(Widget):
         self._drawn_at = monotonic()
         column = self._column
         extent = series.extent(column)
-        if extent is None:
+        if extent is None or not width:
             self._rows = [((" " * width, None),)] * max(0, height - 1)
             return
         x = series.axis(column.steps[0], column.steps[-1], max(2, width // 12), whole=True)

@@ -182,9 +182,17 @@ class Lines(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
+        self._repaint()
+
+    def on_show(self) -> None:
+        self._repaint()
+
+    def _repaint(self) -> None:
+        """Paint every line: what changed while the pane was hidden was not asked for, and is cached as it was."""
         self._painted.clear()
         self.update_lines()
         self.scroll_to_cursor()
+        self.refresh()
 
     # ---- moving ----
 
