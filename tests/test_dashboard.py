@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -352,3 +353,39 @@ def test_panes_may_hide_while_rows_come_in(root: Path, columns: int, rows: int, 
         terminal.wait_for("■ busy")
         terminal.press("q")
         assert terminal.wait_for_end() == 0
+
+
+def test_a_newcomer_gets_from_the_readme_to_a_killed_run(tmp_path: Path) -> None:
+    """The README's script and command: watched within a minute, renamed with `r`, stopped with Ctrl-C, seen killed."""
+    script = readme_example().replace("10", "10000") + "        import time; time.sleep(0.1)\n"
+    (tmp_path / "train.py").write_text(script, encoding="utf-8")
+    with Terminal(["train.py"], 100, 30, cwd=tmp_path) as shell:
+        shell.wait_for("epoch=0")
+        with Terminal(DASHBOARD, 120, 40, cwd=tmp_path) as terminal:
+            terminal.wait_for("● ", 60)
+            terminal.wait_for("accuracy  ")
+            terminal.press("r")
+            terminal.wait_for("Rename run")
+            terminal.press(", mine")
+            terminal.settle()
+            terminal.press("enter")
+            terminal.wait_for(lambda t: ", mine" in t.lines[0])
+            shell.press("ctrl+c")
+            terminal.wait_for("■ killed", 5)
+            terminal.wait_for("by SIGINT")
+        assert shell.wait_for_end() == -signal.SIGINT
+        assert "Run summary:" in shell.text
+        assert ", mine killed. Find logs at: runs/awesome-project/run-" in shell.text.replace("\n", "")
+
+
+def test_the_example_in_the_tree_is_the_readmes() -> None:
+    """`tests/examples/quickstart.py` holds the README's script word for word."""
+    assert readme_example() in (TREE / "tests/examples/quickstart.py").read_text(encoding="utf-8")
+
+
+def readme_example() -> str:
+    """The script that the README lets a newcomer save."""
+    readme = (TREE / "README.md").read_text(encoding="utf-8")
+    example = re.search(r"Save this as `train.py`:\n\n```python\n(.*?)```", readme, re.DOTALL)
+    assert example is not None
+    return example[1]

@@ -134,6 +134,8 @@ class Dashboard(Screen[object]):
                 self._is_chosen = True
                 self.tree_pane.go_to(key)
                 self._show_place()
+                if self._is_narrow and self._pane_shown("centre"):
+                    self.charts.focus()
                 return
         self._show_place(history=change.history)
 
