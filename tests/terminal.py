@@ -83,9 +83,9 @@ class Terminal:
         return self.text
 
     def settle(self, seconds: float = 0.2) -> None:
-        """Read until the program has been quiet for a moment, as a person waits before the next key."""
-        before = -1
-        while len(self.raw) != before:
+        """Read until the program has been quiet for a moment, or five times as long, as a person waits between keys."""
+        before, deadline = -1, time.monotonic() + 5 * seconds
+        while len(self.raw) != before and time.monotonic() < deadline:
             before = len(self.raw)
             self._read(seconds)
 

@@ -311,7 +311,7 @@ def test_digits_end_to_end(tmp_path: Path) -> None:
             terminal.press("r")
             terminal.wait_for("Rename run")
             terminal.press(" renamed")
-            terminal.settle()
+            terminal.wait_for(" renamed ")
             terminal.press("enter")
             terminal.wait_for(lambda t: " renamed" in t.lines[0])
             terminal.wait_for(lambda t: any("✓" in line and "renamed" in line for line in t.lines), 30)
