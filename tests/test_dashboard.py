@@ -389,3 +389,36 @@ def readme_example() -> str:
     example = re.search(r"Save this as `train.py`:\n\n```python\n(.*?)```", readme, re.DOTALL)
     assert example is not None
     return example[1]
+
+
+def test_help_lists_every_key(root: Path) -> None:
+    """`?` shows all keys by group, made from the bindings; any of its own keys closes it."""
+    make_run(root, "helped").finish()
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("loss  0.2")
+        terminal.press("?")
+        terminal.wait_for("Rename the run under the cursor")
+        for heading in ("Move", "Tree", "Runs", "Panes", "Program"):
+            assert f"  {heading} " in terminal.text
+        terminal.press("q")
+        terminal.wait_for(lambda t: "Rename the run" not in t.text)
+        assert "helped" in terminal.text
+
+
+def test_every_binding_can_be_rebound_and_explained() -> None:
+    """Each has an id, a description and a tooltip."""
+    from textual.binding import Binding
+
+    from tracker_tui.screens.dashboard import Dashboard
+    from tracker_tui.screens.help import GROUPS, HelpScreen
+    from tracker_tui.screens.rename import RenameScreen
+    from tracker_tui.widgets.lines import Lines
+    from tracker_tui.widgets.run_tree import RunTree
+
+    for owner in (Dashboard, HelpScreen, RenameScreen, Lines, RunTree):
+        for binding in owner.BINDINGS:
+            assert isinstance(binding, Binding)
+            assert binding.id, binding
+            assert binding.description, binding
+            assert binding.tooltip, binding
+            assert owner in (HelpScreen, RenameScreen) or binding.id.partition(".")[0] in GROUPS

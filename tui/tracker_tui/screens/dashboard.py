@@ -59,6 +59,7 @@ class Dashboard(Screen[object]):
         ),
         Binding("escape", "back", "Back", id="pane.back", tooltip="Back to the tree", show=False),
         Binding("question_mark", "help", "Help", id="app.help", tooltip="All keys", key_display="?"),
+        Binding("ctrl+p", "app.command_palette", "Palette", id="app.palette", tooltip="Commands, themes", show=False),
         Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the jobs go on"),
     ]
 
@@ -289,17 +290,12 @@ class Dashboard(Screen[object]):
         self._focus_pane(order[(order.index(current) + by) % len(order)] if current in order else order[0])
 
     def action_back(self) -> None:
-        """To the tree; in a help panel, close it."""
-        if self.query("HelpPanel"):
-            self.app.action_hide_help_panel()
-        else:
-            self._focus_pane("tree")
+        self._focus_pane("tree")
 
     def action_help(self) -> None:
-        if self.query("HelpPanel"):
-            self.app.action_hide_help_panel()
-        else:
-            self.app.action_show_help_panel()
+        from tracker_tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen([*Lines.BINDINGS, *RunTree.BINDINGS, *self.BINDINGS]))
 
     @on(Lines.Moved, "#tree")
     def _tree_moved(self) -> None:

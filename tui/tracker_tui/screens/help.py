@@ -1,0 +1,65 @@
+"""All keys, made from the bindings themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+GROUPS = {"lines": "Move", "tree": "Tree", "run": "Runs", "pane": "Panes", "app": "Program"}
+"""The first word of a binding's id -> the heading it stands under."""
+KEY_NAMES = {"question_mark": "?", "pageup": "pgup", "pagedown": "pgdn", "escape": "esc", "ctrl+p": "ctrl+p"}
+KEY_WIDTH = 16
+
+
+class HelpScreen(ModalScreen[None]):
+    """A list of keys over the dashboard; any of the keys that open or close it closes it.
+
+    Args:
+        bindings: what to list; those without an id are left out.
+    """
+
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; }
+    HelpScreen VerticalScroll {
+        width: 64;
+        max-width: 100%;
+        height: auto;
+        max-height: 100%;
+        border: round $accent;
+        border-title-color: $accent;
+        border-subtitle-color: $text-muted;
+        background: $panel;
+        padding: 0 2;
+    }
+    HelpScreen Static { width: 1fr; }
+    """
+    BINDINGS = [
+        Binding("escape,question_mark,q,enter", "dismiss", "Close", id="help.close", tooltip="Back to the dashboard")
+    ]
+
+    def __init__(self, bindings: Iterable[BindingType]) -> None:
+        super().__init__()
+        self._shown = [binding for binding in bindings if isinstance(binding, Binding)]
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as box:
+            box.border_title = "Keys"
+            box.border_subtitle = "esc closes"
+            yield Static(self._text())
+
+    def _text(self) -> Content:
+        rows: list[tuple[str, str]] = []
+        for group, title in GROUPS.items():
+            found = [b for b in self._shown if (b.id or "").partition(".")[0] == group]
+            if found:
+                rows.append((f"{'' if not rows else chr(10)}{title}\n", "bold $accent"))
+            for binding in found:
+                keys = " ".join(KEY_NAMES.get(key, key) for key in binding.key.split(","))
+                rows += [(f"{keys:<{KEY_WIDTH}}", "bold"), (f"{binding.tooltip}\n", "")]
+        return Content.assemble(*rows)
