@@ -18,9 +18,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracker._run import Run, finish, init, log
+    from tracker._run import Run, define_metric, finish, init, log
     from tracker.api import Api
     from tracker.errors import ConfigError, Error, UsageError
+    from tracker.histogram import Histogram
     from tracker.mappings import Config, Summary
 
     run: Run | None
@@ -33,9 +34,11 @@ __all__ = [
     "Api",
     "ConfigError",
     "Error",
+    "Histogram",
     "Run",
     "UsageError",
     "config",
+    "define_metric",
     "finish",
     "init",
     "log",
@@ -47,8 +50,10 @@ _HOMES = {
     "Api": "tracker.api",
     "ConfigError": "tracker.errors",
     "Error": "tracker.errors",
+    "Histogram": "tracker.histogram",
     "Run": "tracker._run",
     "UsageError": "tracker.errors",
+    "define_metric": "tracker._run",
     "finish": "tracker._run",
     "init": "tracker._run",
     "log": "tracker._run",

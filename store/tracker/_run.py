@@ -16,6 +16,7 @@ from tracker.errors import UsageError
 from tracker.journal import Tail, Writer
 from tracker.lifecycle import Exit, exit_of, process
 from tracker.mappings import Config, Summary, config_values
+from tracker.metrics import Metric, check_metric
 from tracker.records import MAX_DEPTH, RESERVED, Record, encode, non_finite, plain
 from tracker.replay import RunState
 
@@ -143,6 +144,8 @@ class Run:
         self._config = Config(start["config"], self._save_config)
         self._summary = Summary(self._current_summary, self._save_summary)
         self._step = 0
+        self._has_synced = False
+        """Whether any metric is drawn over another that rows may lack."""
         self._pending: list[Record] = []
         """Rows that are written but not yet folded into the state."""
         self._unsaved = 0
@@ -186,6 +189,8 @@ class Run:
                     self._put(row, key, value)
             if at > self._step:
                 self._step = at
+            if self._has_synced:
+                self._sync_steps(row)
             try:
                 line = orjson.dumps(row, option=_APPEND_NEWLINE)
             except TypeError:  # a name with a lone surrogate
@@ -227,6 +232,53 @@ class Run:
             row[key], kept = plain(value)
             if not kept:
                 self._warn(f"odd {key}", f"{key} is of type {kind.__name__}, which is kept as text only")
+
+    def define_metric(
+        self,
+        name: str,
+        step_metric: str | Metric | None = None,
+        step_sync: bool | None = None,
+        hidden: bool | None = None,
+        summary: str | None = None,
+        overwrite: bool = False,
+        goal: str | None = None,
+    ) -> Metric:
+        """Say how a metric is to be read.
+
+        Args:
+            name: the metric; with `*` at its end, all whose names begin so. A name beats a pattern.
+            step_metric: the metric that is its x axis, e.g. `epoch`.
+            step_sync: give rows without the step metric its last value; default True with a step metric.
+            hidden: leave it out of the charts that are shown by themselves.
+            summary: what the summary keeps of it, comma-separated: min, max, mean, last, first, best, none; default
+                its last value. `min,max` gives `{"loss": {"min": ..., "max": ...}}`. NaN is passed over.
+            overwrite: forget what an earlier call said of it; default: add to that.
+            goal: `minimize` or `maximize`, for `best`.
+
+        Raises:
+            TypeError, ValueError: an argument has the wrong type or value; the message names it.
+        """
+        before = None if overwrite or not isinstance(name, str) else self._state.metrics.defined(name)
+        metric = check_metric(before, name, step_metric, step_sync, hidden, summary, goal)
+        self._record(records.METRIC, metric.record())
+        self._has_synced = any(m.step_sync and m.step_metric for m in self._state.metrics)
+        return metric
+
+    def _sync_steps(self, row: Record) -> None:
+        """Give the row the last value of every step metric that one of its metrics is drawn over."""
+        for key in list(row):
+            metric = self._state.metrics.of(key)
+            if metric is not None and metric.step_sync and (step := metric.step_metric) and step not in row:
+                last = self._last_value(step)
+                if last is not None:
+                    row[step] = last
+
+    def _last_value(self, key: str) -> Any:
+        for row in reversed(self._pending):
+            if key in row:
+                return row[key]
+        value = self._state.summary.get(key)
+        return value.get("last") if isinstance(value, dict) else value
 
     # ---- what the run is ----
 
@@ -498,6 +550,15 @@ def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = 
         UsageError: there is no current run.
     """
     active("log").log(data, step, commit)
+
+
+def define_metric(name: str, *arguments: Any, **options: Any) -> Metric:
+    """`Run.define_metric` of the current run.
+
+    Raises:
+        UsageError: there is no current run.
+    """
+    return active("define_metric").define_metric(name, *arguments, **options)
 
 
 def finish(exit_code: int | None = None) -> None:

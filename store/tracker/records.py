@@ -24,6 +24,8 @@ FORMAT: Final = 1
 
 START: Final = "start"
 """First line of a journal: who the run is and which process writes it."""
+METRIC: Final = "metric"
+"""What `define_metric` said of one metric."""
 CONFIG: Final = "config"
 """Config keys set after the start: `config` holds them, later ones win."""
 UPDATE: Final = "update"
@@ -45,7 +47,8 @@ RESERVED: Final = frozenset({"_type", "_step", "_timestamp"})
 MAX_DEPTH: Final = 32
 MAX_REPR: Final = 200
 MAX_ARRAY: Final = 32
-"""Elements of an array that is kept as a list."""
+"""Elements of an array that is kept as a list; a larger one becomes a histogram of `ARRAY_BINS` bins (W&B's rule)."""
+ARRAY_BINS: Final = 32
 
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -115,8 +118,9 @@ def plain(value: Any, depth: int = MAX_DEPTH, above: tuple[int, ...] = ()) -> tu
     """A value as JSON can hold it, and whether that kept its meaning.
 
     Numbers, strings, None, mappings and sequences stay what they are; anything with a one-element `.item()` (numpy,
-    torch, jax) becomes its scalar; Enum its name; set a list; bytes, dates and paths text; a callable its qualified
-    name. Anything else becomes its `repr`, cut to 200 characters, and the flag is False. Never raises.
+    torch, jax) becomes its scalar, a small array a list and a large one a histogram; Enum its name; set a list; bytes,
+    dates and paths text; a callable its qualified name. Anything else becomes its `repr`, cut to 200 characters, and
+    the flag is False. Never raises.
     """
     try:
         return _plain(value, depth, above)
@@ -131,6 +135,8 @@ def _plain(value: Any, depth: int, above: tuple[int, ...]) -> tuple[Any, bool]:
     if depth <= 0 or id(value) in above:  # endlessly deep, or within itself
         return _short_repr(value), False
     above = (*above, id(value))
+    if callable(getattr(value, "as_record", None)):
+        return plain(value.as_record(), depth - 1)
     if isinstance(value, Mapping):
         pairs = [(_text(str(key)), plain(item, depth - 1, above)) for key, item in value.items()]
         return {key: item for key, (item, _) in pairs}, all(kept for _, (_, kept) in pairs)
@@ -140,11 +146,19 @@ def _plain(value: Any, depth: int, above: tuple[int, ...]) -> tuple[Any, bool]:
     count = value.numel() if hasattr(value, "numel") else getattr(value, "size", 1)
     if callable(getattr(value, "item", None)) and count == 1:
         return plain(value.item(), depth - 1)
-    if callable(getattr(value, "tolist", None)) and isinstance(count, int) and count <= MAX_ARRAY:
-        return plain(value.tolist(), depth - 1)
+    if callable(getattr(value, "tolist", None)) and isinstance(count, int):
+        return plain(value.tolist() if count <= MAX_ARRAY else _histogram(value), depth - 1)
+    if hasattr(value, "as_integer_ratio"):  # Decimal, Fraction
+        return _scalar(float(value)), True
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}", True
     return _short_repr(value), False
+
+
+def _histogram(array: Any) -> Record:
+    from tracker.histogram import Histogram
+
+    return Histogram(array, num_bins=ARRAY_BINS).as_record()
 
 
 _NOT_SCALAR: Final = object()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 from tracker import records
+from tracker.metrics import Metric, Metrics, Tally, summarize
 from tracker.records import Record, clean, restore
 from tracker.sparkline import Sketch
 
@@ -44,6 +45,8 @@ class RunState:
         self.config: dict[str, Any] = {}
         self.summary: dict[str, Any] = {}
         self.sketches: dict[str, Sketch] = {}
+        self.metrics = Metrics()
+        """What `define_metric` said."""
         self.step: int | None = None
         """The greatest step of any row; None before the first."""
         self.start: Record = {}
@@ -55,6 +58,7 @@ class RunState:
         """`Type: message` of the exception that ended the job."""
         self.ended = False
         self._stamps: dict[str, Stamp] = {}
+        self._tallies: dict[str, Tally] = {}
 
     @property
     def runtime(self) -> float:
@@ -109,6 +113,8 @@ class RunState:
             "changed": {field: stamp for field, stamp in self._stamps.items() if stamp[0] > self.created},
             "config": self.config,
             "summary": self.summary,
+            "metrics": [metric.record() for metric in self.metrics],
+            "tallies": self._tallies,
             "sketches": {key: sketch.dump() for key, sketch in self.sketches.items()},
         }
 
@@ -127,7 +133,12 @@ class RunState:
                 if len(summary) >= MAX_KEYS:
                     continue
                 key = clean(key)
-            summary[key] = value
+            metric = self.metrics.of(key) if self.metrics else None
+            if metric is None or not metric.summary:
+                summary[key] = value
+            elif "none" not in metric.summary:
+                tally = self._tallies.setdefault(key, [0, 0.0])
+                summary[key] = summarize(summary.get(key), value, metric, tally)
             if type(value) is float or type(value) is int:
                 sketch = self.sketches.get(key)
                 if sketch is None:
@@ -145,6 +156,11 @@ class RunState:
         self.created = self.updated = time if time is not None else self.created
         self.edit(record, (self.created, ""))
         self._config(record)
+
+    def _metric(self, record: Record) -> None:
+        metric = Metric.load(record)
+        if metric is not None:
+            self.metrics.define(metric)
 
     def _config(self, record: Record) -> None:
         config = record.get("config")
@@ -174,6 +190,13 @@ class RunState:
             self.config = _named(record["config"])
         if isinstance(record.get("summary"), dict):
             self.summary = _named(record["summary"])
+        metrics, tallies = record.get("metrics"), record.get("tallies")
+        for metric in metrics if isinstance(metrics, list) else ():
+            if isinstance(metric, dict):
+                self._metric(metric)
+        for key, tally in tallies.items() if isinstance(tallies, dict) else ():
+            if isinstance(tally, list) and len(tally) == 2 and all(_number(part) is not None for part in tally):
+                self._tallies[clean(key)] = tally
         sketches = record.get("sketches")
         for key, dumped in sketches.items() if isinstance(sketches, dict) else ():
             try:
@@ -205,6 +228,7 @@ class RunState:
 
 _FOLDS: Final[dict[str, Callable[[RunState, Record], None]]] = {
     records.START: RunState._start,
+    records.METRIC: RunState._metric,
     records.CONFIG: RunState._config,
     records.UPDATE: RunState._update,
     records.SIGNAL: RunState._signal,
