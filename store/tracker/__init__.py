@@ -18,11 +18,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracker._run import Run, define_metric, finish, init, log
+    from tracker._run import Run, define_metric, finish, log
     from tracker.api import Api
     from tracker.errors import ConfigError, Error, UsageError
     from tracker.histogram import Histogram
     from tracker.mappings import Config, Summary
+    from tracker.settings import Settings
+    from tracker.starting import create_run, init
 
     run: Run | None
     config: Config
@@ -36,8 +38,10 @@ __all__ = [
     "Error",
     "Histogram",
     "Run",
+    "Settings",
     "UsageError",
     "config",
+    "create_run",
     "define_metric",
     "finish",
     "init",
@@ -53,9 +57,11 @@ _HOMES = {
     "Histogram": "tracker.histogram",
     "Run": "tracker._run",
     "UsageError": "tracker.errors",
+    "Settings": "tracker.settings",
+    "create_run": "tracker.starting",
     "define_metric": "tracker._run",
     "finish": "tracker._run",
-    "init": "tracker._run",
+    "init": "tracker.starting",
     "log": "tracker._run",
 }
 

@@ -7,24 +7,22 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 import orjson
 
-from tracker import environment, host, layout, names, records, report
+from tracker import environment, host, layout, records, report
 from tracker.errors import UsageError
 from tracker.journal import Tail, Writer
 from tracker.lifecycle import Exit, exit_of, process
-from tracker.mappings import Config, Summary, config_values
+from tracker.mappings import Config, Summary
 from tracker.metrics import Metric, check_metric
+from tracker.names import next_name, run_name
 from tracker.records import MAX_DEPTH, RESERVED, Record, encode, non_finite, plain
 from tracker.replay import RunState
 
 CHECKPOINT_BYTES: Final = 32 * 1024
 """Bytes of rows after which the state is repeated; or 8 times the last checkpoint, if that is more."""
-
-Mode = Literal["online", "offline", "dryrun", "shared", "disabled"]
-MODES: Final = ("online", "offline", "dryrun", "shared", "disabled")
 
 _APPEND_NEWLINE: Final = orjson.OPT_APPEND_NEWLINE
 
@@ -32,75 +30,12 @@ current: Run | None = None
 """The run that `tracker.log` and `tracker.finish` are about; `tracker.run` to users."""
 
 
-def init(
-    entity: str | None = None,
-    project: str | None = None,
-    dir: str | os.PathLike[str] | None = None,  # noqa: A002 - W&B's words
-    id: str | None = None,  # noqa: A002
-    name: str | None = None,
-    notes: str | None = None,
-    tags: Iterable[str] | None = None,
-    config: Any = None,
-    group: str | None = None,
-    job_type: str | None = None,
-    mode: Mode | None = None,
-    **unknown: Any,
-) -> Run:
-    """Start a run and make it the current one.
-
-    Args:
-        entity: the team or person the run belongs to; only a field here.
-        project: the folder of runs it is kept in; default `Uncategorized`, created on first use.
-        dir: the root of all projects; default the environment's `TRACKER_DIR`, else `./runs`.
-        id: unique in the project; default eight random characters of a-z0-9.
-        name: shown everywhere, may be changed at any time; default adjective-noun-N.
-        notes: a longer description.
-        tags: labels of 1 to 64 characters.
-        config: settings of the run: a mapping, an `argparse.Namespace`, anything with attributes.
-        group: runs that belong together, e.g. the folds of a cross-validation.
-        job_type: the run's role in its group, e.g. `train`.
-        mode: `disabled` writes nothing; every other mode of W&B logs to the files.
-        unknown: other arguments of W&B are accepted with one warning.
-
-    Returns:
-        The new run, or the current one if it has not finished.
+def check_tags(tags: object) -> list[str]:
+    """Tags without doubles.
 
     Raises:
-        TypeError, ValueError: an argument has the wrong type or value; the message names it.
+        TypeError, ValueError: they are no sequence of strings of 1 to 64 characters.
     """
-    global current
-    if current is not None and not current._over:
-        report.say(
-            [f"WARNING run {records.clean(current.name)} is still active: init() gave it back; finish() it first"]
-        )
-        return current
-    project = layout.DEFAULT_PROJECT if project is None else layout.check_project(project)
-    run_id = layout.new_id() if id is None else layout.check_id(id)
-    texts = {"entity": entity, "name": name, "notes": notes, "group": group, "job_type": job_type}
-    for argument, value in texts.items():
-        if value is not None and not isinstance(value, str):
-            raise TypeError(f"{argument} must be a string, not {type(value).__name__}")
-    if mode is not None and mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)} (got {mode!r})")
-    if dir is not None and not isinstance(dir, (str, os.PathLike)):
-        raise TypeError(f"dir must be a path, not {type(dir).__name__}")
-    start: Record = {
-        "_type": records.START,
-        "_timestamp": time.time(),
-        "format": records.FORMAT,
-        "id": run_id,
-        "project": project,
-        "tags": _check_tags(tags),
-        "config": config_values(config),
-        **{argument: value for argument, value in texts.items() if value and value.strip()},
-    }
-    if unknown:
-        report.say([f"WARNING init() does not know {', '.join(sorted(unknown))}: ignored"])
-    current = Run(layout.resolve_root(dir), start, write=mode != "disabled")
-    return current
-
-
-def _check_tags(tags: object) -> list[str]:
     if tags is None:
         return []
     if isinstance(tags, str) or not isinstance(tags, Iterable):
@@ -128,7 +63,7 @@ class Run:
         self._foreign = False
         self._root = root
         project_folder = os.path.join(root, layout.file_name(start["project"]))
-        start.setdefault("name", names.run_name(_count_runs(project_folder) + 1 if write else 1))
+        start.setdefault("name", next_name(project_folder) if write else run_name(1))
         self._writer: Writer | None = None
         self._path = os.path.join(project_folder, layout.segment_name(start["id"], start["_timestamp"]))
         if write:
@@ -143,8 +78,8 @@ class Run:
         self._state.name = start["name"]
         self._config = Config(start["config"], self._save_config)
         self._summary = Summary(self._current_summary, self._save_summary)
-        self._step = 0
-        self._has_synced = False
+        self._step = 0 if self._state.step is None else self._state.step + 1
+        self._has_synced = any(m.step_sync and m.step_metric for m in self._state.metrics)
         """Whether any metric is drawn over another that rows may lack."""
         self._pending: list[Record] = []
         """Rows that are written but not yet folded into the state."""
@@ -316,7 +251,7 @@ class Run:
 
     @tags.setter
     def tags(self, tags: Iterable[str]) -> None:
-        self._update(tags=_check_tags(tags))
+        self._update(tags=check_tags(tags))
 
     @property
     def project(self) -> str:
@@ -381,6 +316,16 @@ class Run:
         from urllib.parse import quote
 
         return "file://" + quote(self._path)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it goes on with an earlier run."""
+        return self._state.start.get("resumed") is True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has finished."""
+        return self._over
 
     @property
     def disabled(self) -> bool:
@@ -534,13 +479,6 @@ class Run:
         if about not in self._warned:
             self._warned.add(about)
             report.say([f"WARNING {records.clean(text)}"])
-
-
-def _count_runs(project_folder: str) -> int:
-    try:
-        return sum(layout.parse_segment_name(name) is not None for name in os.listdir(project_folder))
-    except OSError:
-        return 0
 
 
 def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:

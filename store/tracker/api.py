@@ -9,9 +9,8 @@ from typing import Any, overload
 
 from tracker.catalog import Catalog, StoredRun
 from tracker.errors import Error
-from tracker.journal import Tail
 from tracker.records import Record, restore
-from tracker.replay import State, merge_rows
+from tracker.replay import State
 
 
 class Api:
@@ -107,7 +106,7 @@ class ApiRun:
 
     @property
     def state(self) -> State:
-        """running, finished, failed, killed or crashed."""
+        """pending, running, finished, failed, killed or crashed."""
         return self._stored.state
 
     @property
@@ -168,7 +167,7 @@ class ApiRun:
             max_step: the step before which to stop, default after the last.
         """
         wanted = None if keys is None else list(keys)
-        for row in merge_rows(Tail(self._stored.path).read()):
+        for row in self._catalog.rows(self._stored):
             if (min_step is not None and row["_step"] < min_step) or (
                 max_step is not None and row["_step"] >= max_step
             ):

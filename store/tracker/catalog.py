@@ -12,6 +12,7 @@ runs are never looked at again, the others by their size.
 from __future__ import annotations
 
 import calendar
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ from tracker import host, layout, records
 from tracker.journal import Tail, open_tail
 from tracker.lifecycle import HEARTBEAT
 from tracker.records import Record
-from tracker.replay import RunState, State
+from tracker.replay import RunState, State, is_row_until, merge_rows
 
 SILENCE: Final = max(60.0, 4 * HEARTBEAT)
 """Seconds without growth after which a run whose process cannot be seen from here counts as crashed."""
@@ -160,15 +161,20 @@ class Catalog:
 
     Args:
         path: the root, default `TRACKER_DIR`, else `./runs`; a project's folder or a journal narrows it to that.
+        is_project: the path is a project's folder, even if it has no runs yet.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None = None, is_project: bool = False) -> None:
         self.root = layout.resolve_root(path)
         self.only_project: str | None = None
         self.only_file: str | None = None
         if layout.parse_segment_name(os.path.basename(self.root)) and not os.path.isdir(self.root):
             self.root, self.only_file = os.path.split(self.root)
-        if self.only_file or any(e.name.startswith("run-") for e in host.list_files(*os.path.split(self.root))):
+        if (
+            is_project
+            or self.only_file
+            or any(e.name.startswith("run-") for e in host.list_files(*os.path.split(self.root)))
+        ):
             self.root, self.only_project = os.path.split(self.root)
         self.runs: dict[Key, StoredRun] = {}
         self.is_behind = False
@@ -189,6 +195,51 @@ class Catalog:
     def of_project(self, project: str) -> list[StoredRun]:
         """The runs of a project by its true name, the newest first."""
         return [run for run in self.newest_first() if run.project == project]
+
+    # ---- history ----
+
+    def lineage(self, run: StoredRun) -> list[tuple[str, float]]:
+        """The journals that hold a run's history, the oldest first: path, and the last step to take from it.
+
+        A run that was resumed has several; one that was forked begins with another's.
+        """
+        return list(reversed(self._backwards(run, math.inf, set())))
+
+    def _backwards(self, run: StoredRun, last: float, seen: set[str]) -> list[tuple[str, float]]:
+        found: list[tuple[str, float]] = []
+        segments = self._segments.get(run.key, {})
+        for name in sorted(segments, key=_age, reverse=True):
+            segment = segments[name]
+            if _age(name) > _age(os.path.basename(run.path)) or segment.path in seen:
+                continue
+            seen.add(segment.path)
+            found.append((segment.path, last))
+            start = segment.start
+            if type(start.get("from_step")) is int:
+                last = min(last, start["from_step"])
+            if isinstance(start.get("fork_of"), str):
+                other = self.runs.get(Key(run.key.project, layout.file_name(start["fork_of"])))
+                return found + (self._backwards(other, last, seen) if other is not None else [])
+            if start.get("resumed") is not True:
+                break
+        return found
+
+    def rows(self, run: StoredRun) -> list[Record]:
+        """All history rows of a run in order of step, those of one step merged."""
+        rows: list[Record] = []
+        for path, last in self.lineage(run):
+            rows += (row for row in Tail(path).read() if is_row_until(row, last))
+        return merge_rows(rows)
+
+    def state_at(self, run: StoredRun, step: int) -> RunState:
+        """A run's state as its rows up to a step make it; name, tags, notes and config are those of now."""
+        state = RunState(run.id, run.project, run.created)
+        for kept in ("name", "tags", "notes", "entity", "group", "job_type", "config", "metrics"):
+            setattr(state, kept, getattr(run, kept))
+        for row in self.rows(run):
+            if row["_step"] <= step:
+                state.apply(row)
+        return state
 
     # ---- looking ----
 
@@ -277,10 +328,10 @@ class Catalog:
         run.deadly_signal = reading.deadly_signal
 
     def _choose(self, key: Key, delta: Delta) -> None:
-        """An id used again starts anew: the newest journal is the run."""
+        """The newest journal is the run: an id used again starts anew, a resumed one hands its state on."""
         segments = self._segments[key]
         if segments:
-            self.runs[key] = segments[max(segments, key=lambda name: layout.parse_segment_name(name) or ("", "", 0))]
+            self.runs[key] = segments[max(segments, key=_age)]
             delta.changed.add(key)
             delta.removed.discard(key)
         elif self.runs.pop(key, None) is not None:
@@ -309,3 +360,9 @@ class Catalog:
         if record is not None:
             run.apply_edit(record)
         return trouble
+
+
+def _age(name: str) -> tuple[str, int]:
+    """Orders the journals of one run by when they were begun."""
+    stamp, _, attempt = layout.parse_segment_name(name) or ("", "", 0)
+    return stamp, attempt

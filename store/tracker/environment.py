@@ -8,6 +8,8 @@ import shlex
 import sys
 from typing import Any
 
+from tracker.settings import is_set
+
 
 def facts() -> dict[str, Any]:
     """Command line, program, working folder, Python, operating system and git commit; what is unknown is left out."""
@@ -18,9 +20,15 @@ def facts() -> dict[str, Any]:
         "cwd": _cwd(),
         "python": platform.python_version(),
         "os": sys.platform,
-        "git": git_commit(os.path.dirname(os.path.abspath(program)) if os.path.isfile(program) else _cwd()),
+        "git": None if is_set("DISABLE_GIT") else git_commit(program_folder()),
     }
     return {key: value for key, value in found.items() if value}
+
+
+def program_folder() -> str | None:
+    """Where the program lies; without one, as in an interpreter, the working folder."""
+    program = sys.argv[0] if sys.argv else ""
+    return os.path.dirname(os.path.abspath(program)) if os.path.isfile(program) else _cwd()
 
 
 def _arguments() -> list[str]:

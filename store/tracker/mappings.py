@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
+
+import orjson
 
 from tracker.errors import ConfigError
 from tracker.records import plain, restore
@@ -79,13 +82,22 @@ class Config(MutableMapping[str, Any]):
 
 
 def config_values(values: Any) -> dict[str, Any]:
-    """Config keys and JSON-ready values of a mapping, pairs or an object; edge dashes of keys go (W&B's rule).
+    """Config keys and JSON-ready values; edge dashes of keys go (W&B's rule).
+
+    Args:
+        values: a mapping, pairs, a dataclass, a Namespace or anything with attributes, absl's FLAGS, or the path of a
+            JSON or YAML file.
 
     Raises:
         TypeError: it is none of these.
+        ValueError: the file cannot be read.
     """
     if values is None:
         return {}
+    if isinstance(values, (str, os.PathLike)):
+        values = _from_file(os.fspath(values))
+    if callable(getattr(values, "flag_values_dict", None)):  # absl
+        values = values.flag_values_dict()
     if hasattr(values, "__dataclass_fields__") and not isinstance(values, type):  # may have slots, no `__dict__`
         values = {key: getattr(values, key) for key in values.__dataclass_fields__}
     if not isinstance(values, (Mapping, list, tuple)):
@@ -97,6 +109,21 @@ def config_values(values: Any) -> dict[str, Any]:
     except (TypeError, ValueError):
         raise TypeError("config must be a mapping or an object with attributes, not a plain sequence") from None
     return {str(key).strip("-"): plain(value)[0] for key, value in pairs}
+
+
+def _from_file(path: str) -> Any:
+    try:
+        with open(path, "rb") as file:
+            text = file.read()
+        if path.endswith((".yaml", ".yml")):
+            import yaml  # the user's own, where they write YAML
+
+            return yaml.safe_load(text)
+        return orjson.loads(text)
+    except ImportError:
+        raise ValueError(f"config: reading {path} needs PyYAML (pip install pyyaml)") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"config: cannot read {path}: {error}") from None
 
 
 class Summary(MutableMapping[str, Any]):

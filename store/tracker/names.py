@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from tracker import layout
+
 ADJECTIVES: Final = """
     amber ancient autumn bold brave breezy bright brisk bronze calm candid cedar clear clever cobalt copper coral
     cosmic crimson crisp curious dapper daring dawn deep distant dusty eager early earnest easy electric ember
@@ -29,3 +31,12 @@ def run_name(number: int) -> str:
     """A friendly name such as `jolly-haze-4`; `number` is the run's place in its project, from 1."""
     source = int.from_bytes(os.urandom(8))  # not `random`: a script's seed must neither give nor take names
     return f"{ADJECTIVES[source % len(ADJECTIVES)]}-{NOUNS[source // 1000 % len(NOUNS)]}-{number}"
+
+
+def next_name(project_folder: str) -> str:
+    """A name for the next run of a project. Two that start at once may share the number; the id is what is unique."""
+    try:
+        count = sum(layout.parse_segment_name(name) is not None for name in os.listdir(project_folder))
+    except OSError:
+        count = 0
+    return run_name(count + 1)

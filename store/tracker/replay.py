@@ -6,6 +6,7 @@ Nothing here reads a file, and no record, however strange, raises: what has the 
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from tracker.metrics import Metric, Metrics, Tally, summarize
 from tracker.records import Record, clean, restore
 from tracker.sparkline import Sketch
 
-State = Literal["running", "finished", "failed", "killed", "crashed"]
+State = Literal["pending", "running", "finished", "failed", "killed", "crashed"]
 
 Stamp = tuple[float, str]
 """When a change was made (seconds since the epoch) and on which host: changes are ordered by it, the last one wins."""
@@ -153,9 +154,12 @@ class RunState:
         self.group = _text(record.get("group"))
         self.job_type = _text(record.get("job_type"))
         time = _time(record.get("_timestamp"))
-        self.created = self.updated = time if time is not None else self.created
-        self.edit(record, (self.created, ""))
+        self.updated = time if time is not None else self.created
+        self.created = _time(record.get("created")) or self.updated
+        self.edit(record, (self.updated, ""))
         self._config(record)
+        if isinstance(record.get("state"), dict):  # what an earlier segment hands on
+            self._carry(record["state"])
 
     def _metric(self, record: Record) -> None:
         metric = Metric.load(record)
@@ -184,10 +188,14 @@ class RunState:
             stamp = stamps.get(field) if isinstance(stamps, dict) else None
             when, host = (stamp[0], stamp[-1]) if isinstance(stamp, list) and stamp else (None, None)
             self.edit({field: record.get(field)}, (_time(when) or self.created, _text(host)))
-        if type(record.get("step")) is int:
-            self.step = record["step"]
         if isinstance(record.get("config"), dict):
             self.config = _named(record["config"])
+        self._carry(record)
+
+    def _carry(self, record: Record) -> None:
+        """Take over what rows and definitions made of the state before."""
+        if type(record.get("step")) is int:
+            self.step = record["step"]
         if isinstance(record.get("summary"), dict):
             self.summary = _named(record["summary"])
         metrics, tallies = record.get("metrics"), record.get("tallies")
@@ -219,6 +227,8 @@ class RunState:
             alive: whether its process lives, or, where that cannot be told, whether its file still grows.
             deadly_signal: the signal that left a stack behind when it ended the process.
         """
+        if self.start.get("pending") is True and not self.ended:
+            return "pending"
         if self.signal or (deadly_signal and not self.ended and not alive):
             return "killed"
         if self.ended:
@@ -290,13 +300,19 @@ class History:
         return self.columns.get(key)
 
 
+def is_row_until(record: Record, last: float) -> bool:
+    """Whether a record is a history row of at most this step."""
+    step = _number(record.get("_step"))
+    return "_type" not in record and step is not None and step <= last
+
+
 def merge_rows(rows: list[Record]) -> list[Record]:
     """History rows in order of step, those of one step merged, later values over earlier ones."""
     by_step: dict[float, Record] = {}
     for row in rows:
-        step = _number(row.get("_step"))
-        if "_type" in row or step is None:
+        if not is_row_until(row, math.inf):
             continue
+        step = row["_step"]
         if step in by_step:
             by_step[step].update(row)
         else:

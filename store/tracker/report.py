@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tracker.records import clean
 from tracker.replay import RunState, State
+from tracker.settings import is_set
 from tracker.sparkline import Sketch
 
 ROWS: Final = 10
@@ -19,7 +20,7 @@ MAX_STRING: Final = 20
 
 def say(lines: Iterable[str]) -> None:
     """Print lines on stderr, each behind `tracker: `, unless `TRACKER_SILENT` is set. A broken stderr is no error."""
-    if silent() or sys.stderr is None:
+    if is_set("SILENT") or sys.stderr is None:
         return
     try:
         sys.stderr.write("".join(f"tracker: {line}".rstrip() + "\n" for line in lines))
@@ -28,13 +29,10 @@ def say(lines: Iterable[str]) -> None:
         return
 
 
-def silent() -> bool:
-    """Whether `TRACKER_SILENT` is set to anything but false."""
-    return os.environ.get("TRACKER_SILENT", "").lower() not in ("", "0", "false", "no")
-
-
 def start_lines(name: str, path: str, root: str) -> list[str]:
-    """Who the run is, where it is kept and how to watch it."""
+    """Who the run is, where it is kept and how to watch it; nothing where `TRACKER_QUIET` is set."""
+    if is_set("QUIET"):
+        return []
     return [
         f"Run {clean(name)} started: {short_path(path)}",
         f"Watch it with: tracker-tui {shlex.quote(root)}",
@@ -42,10 +40,9 @@ def start_lines(name: str, path: str, root: str) -> list[str]:
 
 
 def end_lines(state: RunState, verdict: State, path: str) -> list[str]:
-    """The history and summary of the metrics in short, and where the run is kept."""
-    shown = {
-        key: value for key, value in state.summary.items() if not key.startswith("_") and not isinstance(value, dict)
-    }
+    """The history and summary of the metrics in short, and where the run is kept; this alone with `TRACKER_QUIET`."""
+    metrics = {} if is_set("QUIET") else state.summary
+    shown = {k: value for k, value in metrics.items() if not k.startswith("_") and not isinstance(value, dict)}
     history = {key: state.sketches[key].line() for key in sorted(shown) if _has_values(state.sketches.get(key))}
     lines = _table("Run history:", history) if history else []
     if shown:

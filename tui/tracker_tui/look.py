@@ -9,7 +9,7 @@ from tracker.report import format_value
 if TYPE_CHECKING:
     from tracker.catalog import StoredRun
 
-GLYPHS: Final = {"running": "●", "finished": "✓", "failed": "✗", "killed": "■", "crashed": "!"}
+GLYPHS: Final = {"pending": "○", "running": "●", "finished": "✓", "failed": "✗", "killed": "■", "crashed": "!"}
 """A sign a state, so that colour never tells it alone."""
 
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from tracker.catalog import Catalog, Delta, Key, Reading, StoredRun
 from tracker.journal import Tail
 from tracker.records import Record, clean
-from tracker.replay import History
+from tracker.replay import History, is_row_until
 
 HELD_OUT: Final = ("val", "test", "eval")
 """What the names of metrics on held-out data contain."""
@@ -68,17 +68,24 @@ class Change:
 class _HistoryFeed:
     """The history of the run that is looked at, read from its first line on beside the small state of every run."""
 
-    def __init__(self, run: StoredRun) -> None:
+    def __init__(self, run: StoredRun, lineage: list[tuple[str, float]]) -> None:
         self.key = run.key
-        self.tail = Tail(run.path)
+        self.path = run.path
+        self._tails = [(Tail(path), last) for path, last in lineage]
         self.history = History()
         self.is_whole = False
         """Whether all that was on disk at the last look is folded."""
 
     def read(self) -> list[Record]:
-        before = self.tail.offset
-        rows = self.tail.read(HISTORY_CHUNK)
-        self.is_whole = self.tail.offset - before < HISTORY_CHUNK
+        rows: list[Record] = []
+        room = HISTORY_CHUNK
+        for tail, last in self._tails:
+            before = tail.offset
+            rows += (row for row in tail.read(room) if is_row_until(row, last))
+            room -= tail.offset - before
+            if room <= 0:
+                break
+        self.is_whole = room > 0
         return rows
 
 
@@ -128,8 +135,8 @@ class Model:
         run = self.runs.get(key) if key is not None else None
         if run is None:
             self._feed = None
-        elif self._feed is None or self._feed.tail.path != run.path:
-            self._feed = _HistoryFeed(run)
+        elif self._feed is None or self._feed.path != run.path:
+            self._feed = _HistoryFeed(run, self.catalog.lineage(run))
 
     @property
     def history(self) -> History | None:

@@ -38,6 +38,7 @@ class Lines(ScrollView, can_focus=True):
     Lines .lines--value { color: $foreground; }
     Lines .lines--spark { color: $primary; }
     Lines .lines--error { color: $text-error; }
+    Lines .lines--pending { color: $text-muted; }
     Lines .lines--running { color: $success; }
     Lines .lines--finished { color: $primary; }
     Lines .lines--failed { color: $error; }
@@ -53,6 +54,7 @@ class Lines(ScrollView, can_focus=True):
         "lines--value",
         "lines--spark",
         "lines--error",
+        "lines--pending",
         "lines--running",
         "lines--finished",
         "lines--failed",

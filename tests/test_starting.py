@@ -1,0 +1,406 @@
+"""Where a run begins: arguments and what they default to, several runs, resuming, forking, pending runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tracker
+from support import run_script, script_environment
+
+
+@pytest.fixture(autouse=True)
+def config_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No settings file of the tester's own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "config"
+
+
+def write_settings(config_home: Path, text: str) -> None:
+    (config_home / "tracker").mkdir(parents=True)
+    (config_home / "tracker" / "settings.toml").write_text(text, encoding="utf-8")
+
+
+# ---- where arguments come from ----
+
+
+def test_what_is_said_nearer_wins(root: Path, config_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """defaults < settings file < environment < settings= < arguments."""
+    write_settings(
+        config_home, 'project = "file"\nentity = "file"\ngroup = "file"\njob_type = "file"\nnotes = "file"\n'
+    )
+    for variable in ("PROJECT", "ENTITY", "RUN_GROUP", "JOB_TYPE"):
+        monkeypatch.setenv(f"WANDB_{variable}", "wandb-environment")
+    for variable in ("PROJECT", "ENTITY", "RUN_GROUP"):
+        monkeypatch.setenv(f"TRACKER_{variable}", "environment")
+    bundle = tracker.Settings(project="settings", run_group=None, entity="settings", unused=5)
+    run = tracker.init(dir=root, project="argument", settings=bundle)
+    assert (run.project, run.entity, run.group, run.job_type, run.notes) == (
+        "argument", "settings", "environment", "wandb-environment", "file",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "attribute", "expected"),
+    [
+        ("PROJECT", "p", "project", "p"),
+        ("ENTITY", "e", "entity", "e"),
+        ("NAME", "n", "name", "n"),
+        ("NOTES", "some notes", "notes", "some notes"),
+        ("TAGS", "a, b,,c", "tags", ("a", "b", "c")),
+        ("RUN_ID", "abc123", "id", "abc123"),
+        ("RUN_GROUP", "g", "group", "g"),
+        ("JOB_TYPE", "j", "job_type", "j"),
+        ("MODE", "disabled", "disabled", True),
+        ("DISABLED", "true", "disabled", True),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["TRACKER_", "WANDB_"])
+def test_every_variable_is_heard(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prefix: str,
+    variable: str,
+    value: str,
+    attribute: str,
+    expected: object,
+) -> None:
+    """Under our name and under W&B's."""
+    monkeypatch.setenv(prefix + variable, value)
+    assert getattr(tracker.init(dir=root), attribute) == expected
+
+
+def test_a_bad_variable_is_an_error_that_names_the_argument(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it had been given in the call."""
+    monkeypatch.setenv("TRACKER_PROJECT", "a/b")
+    with pytest.raises(ValueError, match="project"):
+        tracker.init(dir=root)
+
+
+def test_a_broken_settings_file_is_passed_over(
+    root: Path, config_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With one warning that says which file."""
+    write_settings(config_home, "project = [")
+    tracker.init(dir=root).finish()
+    assert capsys.readouterr().err.count("settings.toml is not TOML") == 1
+
+
+def test_arguments_about_wandbs_server_are_taken_silently(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Scripts pass them; they change nothing here."""
+    tracker.init(dir=root, anonymous="allow", force=True, monitor_gym=True, save_code=True, sync_tensorboard=False)
+    assert "WARNING" not in capsys.readouterr().err
+
+
+def test_quiet_says_only_where_the_run_is(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`TRACKER_QUIET` leaves one line at the end."""
+    monkeypatch.setenv("TRACKER_QUIET", "1")
+    run = tracker.init(dir=root)
+    run.log({"loss": 1})
+    run.finish()
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_git_can_be_left_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`TRACKER_DISABLE_GIT` keeps the commit out of the record."""
+    monkeypatch.setenv("TRACKER_DISABLE_GIT", "true")
+    run = tracker.init(dir=root)
+    assert "git" not in json.loads(Path(run.file).read_text(encoding="utf-8").splitlines()[0])
+
+
+@dataclass
+class Hyper:
+    lr: float = 0.1
+    depth: int = 3
+
+
+class Flags:
+    """Stands in for absl's FLAGS, which hold their values behind a method."""
+
+    def flag_values_dict(self) -> dict[str, Any]:
+        return {"lr": 0.1, "depth": 3}
+
+
+@pytest.mark.parametrize("kind", ["dict", "namespace", "dataclass", "json", "flags"])
+def test_config_comes_as_people_have_it(root: Path, tmp_path: Path, kind: str) -> None:
+    """Mapping, Namespace, dataclass, file and absl flags give the same config."""
+    values = {"lr": 0.1, "depth": 3}
+    (tmp_path / "config.json").write_text(json.dumps(values), encoding="utf-8")
+    config = {
+        "dict": values,
+        "namespace": argparse.Namespace(**values),
+        "dataclass": Hyper(),
+        "json": str(tmp_path / "config.json"),
+        "flags": Flags(),
+    }[kind]
+    run = tracker.init(dir=root, config=config)
+    assert run.config.as_dict() == values
+
+
+def test_a_config_file_that_is_missing_is_an_error(root: Path) -> None:
+    """It names the argument and the file."""
+    with pytest.raises(ValueError, match=r"config.*nowhere\.json"):
+        tracker.init(dir=root, config="nowhere.json")
+
+
+def test_config_keys_can_be_chosen(root: Path) -> None:
+    """By leaving out or by taking only some, not both."""
+    values = {"a": 1, "b": 2, "c": 3}
+    assert tracker.init(dir=root, config=values, config_exclude_keys=["a"]).config.as_dict() == {"b": 2, "c": 3}
+    assert tracker.init(dir=root, config=values, config_include_keys=["a"], reinit=True).config.as_dict() == {"a": 1}
+    with pytest.raises(ValueError, match="config_exclude_keys"):
+        tracker.init(dir=root, config=values, config_exclude_keys=["a"], config_include_keys=["b"], reinit=True)
+
+
+# ---- several runs ----
+
+
+@pytest.mark.parametrize("reinit", [None, False, "default", "return_previous"])
+def test_an_active_run_is_given_back(root: Path, reinit: bool | str | None) -> None:
+    """By default, as W&B does outside of notebooks."""
+    run = tracker.init(dir=root)
+    assert tracker.init(dir=root, reinit=reinit) is run
+
+
+@pytest.mark.parametrize("reinit", [True, "finish_previous"])
+def test_an_active_run_is_finished_first(root: Path, reinit: bool | str) -> None:
+    """And the new one becomes the current one."""
+    first = tracker.init(dir=root)
+    second = tracker.init(dir=root, reinit=reinit)
+    assert first.is_over
+    assert tracker.run is second
+
+
+def test_runs_side_by_side(root: Path) -> None:
+    """`create_new` leaves the current run alone; each keeps its own rows and end."""
+    first = tracker.init(dir=root, name="first")
+    second = tracker.init(dir=root, name="second", reinit="create_new")
+    assert tracker.run is first
+    tracker.log({"loss": 1})
+    second.log({"loss": 2})
+    second.finish(exit_code=1)
+    tracker.finish()
+    found = {run.name: (run.summary["loss"], run.state) for run in tracker.Api(root).runs()}
+    assert found == {"first": (1, "finished"), "second": (2, "failed")}
+
+
+def test_two_runs_of_a_killed_process_are_both_killed(root: Path) -> None:
+    """They share the stack that the signal leaves."""
+    source = (
+        "import os, signal, tracker\n"
+        "for name in 'ab':\n"
+        "    tracker.init(name=name, reinit='create_new').log({'x': 1})\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    run_script(root.parent, source, env={"TRACKER_DIR": str(root)})
+    assert {run.name: run.state for run in tracker.Api(root).runs()} == {"a": "killed", "b": "killed"}
+
+
+def test_a_wrong_reinit_is_named(root: Path) -> None:
+    """With the values there are."""
+    with pytest.raises(ValueError, match=r"reinit.*create_new"):
+        tracker.init(dir=root, reinit="sometimes")
+
+
+# ---- resuming ----
+
+
+def interrupted(root: Path, **arguments: Any) -> str:
+    """A run of five rows that failed; its id."""
+    run = tracker.init(dir=root, config={"lr": 0.1}, name="long-run", tags=["t"], **arguments)
+    run.define_metric("loss", summary="min,last")
+    for step in range(5):
+        run.log({"loss": 5.0 - step, "acc": step})
+    run.summary["by hand"] = 7
+    run.finish(exit_code=1)
+    return run.id
+
+
+@pytest.mark.parametrize("resume", ["allow", "must"])
+def test_a_resumed_run_goes_on_where_it_stopped(root: Path, resume: str) -> None:
+    """Step, summary, config, name and history continue, in a file of its own."""
+    run_id = interrupted(root)
+    run = tracker.init(dir=root, id=run_id, resume=resume, config={"more": 1})
+    assert run.resumed
+    assert (run.name, run.tags, run.step) == ("long-run", ("t",), 5)
+    assert run.config.as_dict() == {"lr": 0.1, "more": 1}
+    assert run.summary["by hand"] == 7
+    run.log({"loss": 3.0})
+    assert run.summary["loss"] == {"min": 1.0, "last": 3.0}
+    run.finish()
+    (read,) = tracker.Api(root).runs()
+    assert (read.state, read.step, read.config) == ("finished", 5, {"lr": 0.1, "more": 1})
+    assert read.summary == {"loss": {"min": 1.0, "last": 3.0}, "acc": 4, "by hand": 7}
+    assert [row["loss"] for row in read.history(["loss"])] == [5.0, 4.0, 3.0, 2.0, 1.0, 3.0]
+    assert len(list(root.glob("*/run-*.jsonl"))) == 2
+
+
+def test_a_run_resumes_twice_and_from_an_earlier_step(root: Path) -> None:
+    """Rows after the step are left behind; nothing on disk is lost."""
+    run_id = interrupted(root)
+    tracker.init(dir=root, id=run_id, resume="must").finish(exit_code=1)
+    run = tracker.init(dir=root, resume_from=f"{run_id}?_step=2")
+    assert (run.id, run.step, run.summary["acc"]) == (run_id, 3, 2)
+    run.log({"loss": 0.5, "acc": 9})
+    run.finish()
+    (read,) = tracker.Api(root).runs()
+    assert [row["acc"] for row in read.history(["acc"])] == [0, 1, 2, 9]
+    assert read.summary["loss"] == {"min": 0.5, "last": 0.5}
+
+
+def test_late_rows_after_a_resume_overwrite(root: Path) -> None:
+    """A job that goes on from an older checkpoint of its model logs those steps again; its rows win."""
+    run_id = interrupted(root)
+    run = tracker.init(dir=root, id=run_id, resume="must")
+    for step in (3, 4, 5):
+        run.log({"acc": step * 10}, step=step)
+    run.finish()
+    assert [row["acc"] for row in tracker.Api(root).runs()[0].history(["acc"])] == [0, 1, 2, 30, 40, 50]
+
+
+def test_a_fork_begins_with_anothers_history(root: Path) -> None:
+    """Up to the step; the original is untouched."""
+    run_id = interrupted(root)
+    fork = tracker.init(dir=root, fork_from=f"{run_id}?_step=1")
+    assert fork.id != run_id
+    assert (fork.step, fork.config["lr"], fork.summary["acc"]) == (2, 0.1, 1)
+    fork.log({"acc": 100})
+    fork.finish()
+    api = tracker.Api(root)
+    assert [row["acc"] for row in api.run(f"Uncategorized/{fork.id}").history(["acc"])] == [0, 1, 100]
+    assert [row["acc"] for row in api.run(f"Uncategorized/{run_id}").history(["acc"])] == [0, 1, 2, 3, 4]
+
+
+def test_after_a_crash_no_row_is_missing(root: Path) -> None:
+    """SIGKILL, then resume: the step goes on after the last row that `log` returned for."""
+    source = (
+        "import os, signal, tracker\n"
+        "run = tracker.init(id='phoenix')\n"
+        "for step in range(2000): run.log({'x': step})\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    run_script(root.parent, source, env={"TRACKER_DIR": str(root)})
+    run = tracker.init(dir=root, id="phoenix", resume="allow")
+    assert (run.step, run.summary["x"]) == (2000, 1999)
+    run.finish()
+    assert len(tracker.Api(root).runs()[0].history()) == 2000
+
+
+def test_auto_takes_the_last_unfinished_run_of_the_program(root: Path, tmp_path: Path) -> None:
+    """The same script, started again, goes on; once it has finished, a new run begins."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys, tracker\n"
+        f"run = tracker.init(dir={str(root)!r}, resume='auto')\n"
+        "run.log({'x': 1})\n"
+        "print(run.id, run.step)\n"
+        "sys.exit(int(sys.argv[1]))\n",
+        encoding="utf-8",
+    )
+    outputs = [
+        subprocess.run(
+            [sys.executable, script, str(code)], env=script_environment(), capture_output=True, text=True, timeout=30
+        ).stdout.split()
+        for code in (1, 1, 0, 0)
+    ]
+    ids, steps = [out[0] for out in outputs], [out[1] for out in outputs]
+    assert ids[0] == ids[1] == ids[2] != ids[3]
+    assert steps == ["1", "2", "3", "1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"resume": "must", "id": "nobody00"}, tracker.UsageError, "nobody00"),
+        ({"resume": "must"}, ValueError, "needs an id"),
+        ({"resume": "maybe"}, ValueError, "resume"),
+        ({"resume_from": "abc"}, ValueError, "_step=N"),
+        ({"fork_from": "nobody00?_step=1"}, tracker.UsageError, "nobody00"),
+        ({"resume": "allow", "fork_from": "a?_step=1"}, ValueError, "exclude each other"),
+    ],
+)
+def test_what_cannot_be_resumed_is_said(root: Path, arguments: dict[str, Any], error: type, says: str) -> None:
+    """At once, and clearly."""
+    with pytest.raises(error, match=says):
+        tracker.init(dir=root, **arguments)
+
+
+def test_never_refuses_an_id_in_use(root: Path) -> None:
+    """And takes a new one."""
+    run_id = interrupted(root)
+    with pytest.raises(tracker.UsageError, match=run_id):
+        tracker.init(dir=root, id=run_id, resume="never")
+    tracker.init(dir=root, id="brandnew", resume="never")
+
+
+def test_an_id_used_again_starts_anew(root: Path) -> None:
+    """Without resume readers show the newest start; the old file stays."""
+    run_id = interrupted(root)
+    run = tracker.init(dir=root, id=run_id)
+    run.log({"acc": 50})
+    run.finish()
+    (read,) = tracker.Api(root).runs()
+    assert read.summary == {"acc": 50}
+    assert len(read.history()) == 1
+    assert len(list(root.glob("*/run-*.jsonl"))) == 2
+
+
+def test_a_rename_from_outside_survives_a_resume(root: Path) -> None:
+    """And a name given at the resume wins over it."""
+    run_id = interrupted(root)
+    read = tracker.Api(root).runs()[0]
+    read.name = "renamed"
+    read.update()
+    run = tracker.init(dir=root, id=run_id, resume="must")
+    assert run.name == "renamed"
+    run.finish()
+    tracker.init(dir=root, id=run_id, resume="must", name="third").finish()
+    assert tracker.Api(root).runs()[0].name == "third"
+
+
+# ---- pending runs ----
+
+
+def test_a_pending_run_is_started_by_its_id(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheduler puts it down, the job finds the id in its environment and becomes it."""
+    run_id = tracker.create_run("queue", dir=root, name="planned", config={"lr": 0.5}, tags=["night"], group="g")
+    (read,) = tracker.Api(root).runs("queue")
+    assert (read.id, read.state, read.name, read.config) == (run_id, "pending", "planned", {"lr": 0.5})
+    monkeypatch.setenv("TRACKER_RUN_ID", run_id)
+    run = tracker.init(project="queue", dir=root, config={"more": True})
+    assert (run.id, run.name, run.group, run.tags, run.step) == (run_id, "planned", "g", ("night",), 0)
+    assert tracker.Api(root).runs("queue")[0].state == "running"
+    run.log({"loss": 1})
+    run.finish()
+    (read,) = tracker.Api(root).runs("queue")
+    assert (read.state, read.config, len(read.history())) == ("finished", {"lr": 0.5, "more": True}, 1)
+
+
+def test_many_processes_start_in_one_project_at_once(root: Path) -> None:
+    """Every id is its own, every file is whole."""
+    source = (
+        "import os, tracker\n"
+        "children = []\n"
+        "for number in range(16):\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        run = tracker.init(project='rush'); run.log({'n': number}); run.finish(); os._exit(0)\n"
+        "    children.append(child)\n"
+        "for child in children: os.waitpid(child, 0)\n"
+    )
+    run_script(root.parent, source, env={"TRACKER_DIR": str(root)})
+    runs = tracker.Api(root).runs("rush")
+    assert sorted(run.summary["n"] for run in runs) == list(range(16))
+    assert len({run.id for run in runs}) == 16
+    assert all(run.state == "finished" for run in runs)
+    assert os.listdir(root) == ["rush"]
