@@ -59,7 +59,7 @@ def test_the_demo_trains_fails_finishes_and_leaves_nothing() -> None:
         assert last_record(failed)["exception"] == (
             "FloatingPointError: loss is not finite: the learning rate 3 is too high"
         )
-        losses = [row["train/loss"] for row in failed.history()]
+        losses = [row["train/loss"] for row in failed.history(samples=10**9, pandas=False)]
         assert len(losses) > 15
         assert min(losses) < losses[0] < losses[-1] == float("inf")
     assert not any(is_process(process.pid) for process in demo.processes)
@@ -71,7 +71,7 @@ def test_the_same_settings_give_the_same_numbers(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tracker_tui.demo_job", "--epochs", "8", "--seed", "5", "--dir", str(tmp_path)]
     for _ in range(2):
         subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, timeout=30)
-    first, second = (run.history() for run in tracker.Api(tmp_path).runs("spirals"))
+    first, second = (run.history(samples=10**9, pandas=False) for run in tracker.Api(tmp_path).runs("spirals"))
     assert len(first) == 8
     assert [row["val/loss"] for row in first] == [row["val/loss"] for row in second]
 
@@ -81,7 +81,7 @@ def test_a_job_ends_by_itself_when_its_parent_is_gone(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ORPHAN_MAKER, str(tmp_path)]
     api = tracker.Api(tmp_path)
     with subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE) as parent:
-        eventually(lambda: any(run.history() for run in api.runs()))
+        eventually(lambda: any(run.history(samples=10**9, pandas=False) for run in api.runs()))
         assert api.runs()[0].state == "running"
         parent.kill()
     eventually(lambda: api.runs()[0].state != "running", seconds=3.0)
@@ -95,7 +95,7 @@ def test_the_digits_example_learns(tmp_path: Path) -> None:
     assert done.stdout.startswith("epoch 1/8: loss ")
     (run,) = tracker.Api(tmp_path).runs("digits")
     assert (run.name, run.state) == ("digits", "finished")
-    rows = run.history(["train/loss", "train/accuracy", "val/loss", "val/accuracy"])
+    rows = run.history(keys=["train/loss", "train/accuracy", "val/loss", "val/accuracy"], pandas=False)
     assert len(rows) == 8
     assert rows[-1]["val/accuracy"] > 0.85
     assert rows[-1]["train/loss"] < rows[0]["train/loss"]

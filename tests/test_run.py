@@ -147,7 +147,7 @@ def test_names_of_the_disk_are_harmless(tmp_path: Path) -> None:
         run.log({"loss": 1.0})
     assert Path(run.file).parent.parent == tmp_path / "runs"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
-    assert tracker.Api().run("../über %41.2").history(["loss"]) == [{"loss": 1.0}]
+    assert list(tracker.Api().run("../über %41.2").scan_history(["loss"])) == [{"loss": 1.0}]
 
 
 def test_long_names_fit_any_disk() -> None:
@@ -309,7 +309,7 @@ def test_module_functions_are_about_the_current_run() -> None:
     tracker.log({"loss": 1.0}, step=3)
     assert tracker.config is run.config
     assert tracker.summary["loss"] == 1.0
-    assert read_back(run).history(["_step", "loss"]) == [{"_step": 3, "loss": 1.0}]
+    assert list(read_back(run).scan_history(["_step", "loss"])) == [{"_step": 3, "loss": 1.0}]
 
 
 def test_module_finish_takes_the_exit_code() -> None:
@@ -403,7 +403,7 @@ def test_not_finite_numbers_survive(value: float, text: str) -> None:
     assert row["loss"] == text
     found = read_back(run)
     assert repr(found.summary["loss"]) == repr(value)
-    assert repr(found.history()[0]["loss"]) == repr(value)
+    assert repr(found.history(samples=10**9, pandas=False)[0]["loss"]) == repr(value)
 
 
 class Zero:
@@ -518,7 +518,7 @@ def test_no_value_stops_the_training(value: object) -> None:
     """A value that raises, contains itself or is endlessly deep makes no `log` raise; the rest of its row is kept."""
     run = tracker.init(project="p")
     run.log({"x": value, "loss": 0.5})
-    assert read_back(run).history(["loss"]) == [{"loss": 0.5}]
+    assert list(read_back(run).scan_history(["loss"])) == [{"loss": 0.5}]
 
 
 @pytest.mark.parametrize(
@@ -617,7 +617,7 @@ def test_commit_false_leaves_the_row_open() -> None:
     run.log({"acc": 0.5})
     run.log({"loss": 0.9})
     assert steps_of(run) == [0, 0, 1]
-    assert read_back(run).history(["_step", "loss", "acc"]) == [{"_step": 0, "loss": 1.0, "acc": 0.5}]
+    assert list(read_back(run).scan_history(["_step", "loss", "acc"])) == [{"_step": 0, "loss": 1.0, "acc": 0.5}]
 
 
 def test_given_step_leaves_the_row_open() -> None:
@@ -643,7 +643,7 @@ def test_step_jumps_ahead() -> None:
     run.log({"loss": 1.0})
     run.log({"loss": 0.9}, step=1000)
     assert run.step == 1000
-    assert [row["_step"] for row in read_back(run).history()] == [0, 1000]
+    assert [row["_step"] for row in read_back(run).history(samples=10**9, pandas=False)] == [0, 1000]
 
 
 def test_step_may_be_an_integer_of_another_library() -> None:
@@ -659,7 +659,7 @@ def test_last_value_of_a_step_wins() -> None:
     run = tracker.init(project="p")
     run.log({"loss": 1.0}, step=3)
     run.log({"loss": 0.5}, step=3)
-    assert read_back(run).history(["_step", "loss"]) == [{"_step": 3, "loss": 0.5}]
+    assert list(read_back(run).scan_history(["_step", "loss"])) == [{"_step": 3, "loss": 0.5}]
 
 
 def test_late_row_is_kept() -> None:
@@ -668,7 +668,7 @@ def test_late_row_is_kept() -> None:
     for step in (0, 10, 4):
         run.log({"loss": float(step)}, step=step)
     run.log({"loss": 11.0})
-    assert read_back(run).history(["_step", "loss"]) == [
+    assert list(read_back(run).scan_history(["_step", "loss"])) == [
         {"_step": 0, "loss": 0.0},
         {"_step": 4, "loss": 4.0},
         {"_step": 10, "loss": 11.0},
@@ -967,11 +967,11 @@ def test_history_has_every_row() -> None:
     run.log({"loss": 1.0})
     run.log({"loss": 0.5, "acc": 0.5})
     found = read_back(run)
-    assert [set(row) for row in found.history()] == [
+    assert [set(row) for row in found.history(samples=10**9, pandas=False)] == [
         {"_step", "_timestamp", "loss"},
         {"_step", "_timestamp", "loss", "acc"},
     ]
-    assert found.history(["loss", "acc"]) == [{"loss": 0.5, "acc": 0.5}]
+    assert list(found.scan_history(["loss", "acc"])) == [{"loss": 0.5, "acc": 0.5}]
 
 
 def test_history_can_be_scanned_in_part() -> None:
@@ -1007,7 +1007,7 @@ def test_running_run_is_read_as_it_grows(root: Path) -> None:
     for loss in (3.0, 2.0, 1.0):
         run.log({"loss": loss})
         assert api.run(f"p/{run.id}").summary == {"loss": loss}
-    assert len(api.run(f"p/{run.id}").history()) == 3
+    assert len(api.run(f"p/{run.id}").history(samples=10**9, pandas=False)) == 3
 
 
 def test_long_run_repeats_its_state() -> None:
@@ -1098,7 +1098,7 @@ print("done")
     wait_line(process, "done")
     _, errors = process.communicate()
     assert len(warnings_in(errors)) == 1
-    assert [row["loss"] for row in tracker.Api(root).runs()[0].history()] == [0.0, 4.0]
+    assert [row["loss"] for row in tracker.Api(root).runs()[0].history(samples=10**9, pandas=False)] == [0.0, 4.0]
 
 
 LIST_MODULES = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"

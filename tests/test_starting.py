@@ -241,7 +241,7 @@ def test_a_resumed_run_goes_on_where_it_stopped(root: Path, resume: str) -> None
     (read,) = tracker.Api(root).runs()
     assert (read.state, read.step, read.config) == ("finished", 5, {"lr": 0.1, "more": 1})
     assert read.summary == {"loss": {"min": 1.0, "last": 3.0}, "acc": 4, "by hand": 7}
-    assert [row["loss"] for row in read.history(["loss"])] == [5.0, 4.0, 3.0, 2.0, 1.0, 3.0]
+    assert [row["loss"] for row in read.history(keys=["loss"], pandas=False)] == [5.0, 4.0, 3.0, 2.0, 1.0, 3.0]
     assert len(list(root.glob("*/run-*.jsonl"))) == 2
 
 
@@ -254,7 +254,7 @@ def test_a_run_resumes_twice_and_from_an_earlier_step(root: Path) -> None:
     run.log({"loss": 0.5, "acc": 9})
     run.finish()
     (read,) = tracker.Api(root).runs()
-    assert [row["acc"] for row in read.history(["acc"])] == [0, 1, 2, 9]
+    assert [row["acc"] for row in read.history(keys=["acc"], pandas=False)] == [0, 1, 2, 9]
     assert read.summary["loss"] == {"min": 0.5, "last": 0.5}
 
 
@@ -265,7 +265,14 @@ def test_late_rows_after_a_resume_overwrite(root: Path) -> None:
     for step in (3, 4, 5):
         run.log({"acc": step * 10}, step=step)
     run.finish()
-    assert [row["acc"] for row in tracker.Api(root).runs()[0].history(["acc"])] == [0, 1, 2, 30, 40, 50]
+    assert [row["acc"] for row in tracker.Api(root).runs()[0].history(keys=["acc"], pandas=False)] == [
+        0,
+        1,
+        2,
+        30,
+        40,
+        50,
+    ]
 
 
 def test_a_fork_begins_with_anothers_history(root: Path) -> None:
@@ -277,8 +284,18 @@ def test_a_fork_begins_with_anothers_history(root: Path) -> None:
     fork.log({"acc": 100})
     fork.finish()
     api = tracker.Api(root)
-    assert [row["acc"] for row in api.run(f"Uncategorized/{fork.id}").history(["acc"])] == [0, 1, 100]
-    assert [row["acc"] for row in api.run(f"Uncategorized/{run_id}").history(["acc"])] == [0, 1, 2, 3, 4]
+    assert [row["acc"] for row in api.run(f"Uncategorized/{fork.id}").history(keys=["acc"], pandas=False)] == [
+        0,
+        1,
+        100,
+    ]
+    assert [row["acc"] for row in api.run(f"Uncategorized/{run_id}").history(keys=["acc"], pandas=False)] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
 
 
 def test_after_a_crash_no_row_is_missing(root: Path) -> None:
@@ -293,7 +310,7 @@ def test_after_a_crash_no_row_is_missing(root: Path) -> None:
     run = tracker.init(dir=root, id="phoenix", resume="allow")
     assert (run.step, run.summary["x"]) == (2000, 1999)
     run.finish()
-    assert len(tracker.Api(root).runs()[0].history()) == 2000
+    assert len(tracker.Api(root).runs()[0].history(samples=10**9, pandas=False)) == 2000
 
 
 def test_auto_takes_the_last_unfinished_run_of_the_program(root: Path, tmp_path: Path) -> None:
@@ -351,7 +368,7 @@ def test_an_id_used_again_starts_anew(root: Path) -> None:
     run.finish()
     (read,) = tracker.Api(root).runs()
     assert read.summary == {"acc": 50}
-    assert len(read.history()) == 1
+    assert len(read.history(samples=10**9, pandas=False)) == 1
     assert len(list(root.glob("*/run-*.jsonl"))) == 2
 
 
@@ -383,7 +400,11 @@ def test_a_pending_run_is_started_by_its_id(root: Path, monkeypatch: pytest.Monk
     run.log({"loss": 1})
     run.finish()
     (read,) = tracker.Api(root).runs("queue")
-    assert (read.state, read.config, len(read.history())) == ("finished", {"lr": 0.5, "more": True}, 1)
+    assert (read.state, read.config, len(read.history(samples=10**9, pandas=False))) == (
+        "finished",
+        {"lr": 0.5, "more": True},
+        1,
+    )
 
 
 def test_many_processes_start_in_one_project_at_once(root: Path) -> None:

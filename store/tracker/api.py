@@ -1,15 +1,18 @@
-"""`Api`: read runs back, running ones too, and rename them."""
+"""`Api`: read runs back, running ones too, and change what they are called."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, overload
+from typing import Any, Final, overload
 
+from tracker._run import check_tags
 from tracker.catalog import Catalog, StoredRun
 from tracker.errors import Error
-from tracker.records import Record, restore
+from tracker.filters import matches, sort_key
+from tracker.records import Record, plain, restore
 from tracker.replay import State
 
 
@@ -23,11 +26,29 @@ class Api:
     def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
         self._catalog = Catalog(root)
 
-    def runs(self, project: str | None = None) -> Runs:
-        """The runs of a project (default: of all), the newest first, as they are now."""
+    def runs(
+        self, path: str | None = None, filters: Mapping[str, Any] | None = None, order: str = "+created_at"
+    ) -> Runs:
+        """The runs of a project (default: of all), as they are now.
+
+        Args:
+            path: `project` or `entity/project`.
+            filters: Mongo-style, see `tracker.filters`: `{"config.lr": {"$lt": 0.1}, "state": "finished"}`.
+            order: `+` or `-` and a field: created_at, `summary_metrics.KEY`, `config.KEY` ...; default oldest first.
+
+        Raises:
+            ValueError: a filter is unknown or makes no sense; the message names it.
+        """
         self._catalog.refresh()
-        found = self._catalog.newest_first() if project is None else self._catalog.of_project(project.split("/")[-1])
-        return Runs(ApiRun(self._catalog, run) for run in found)
+        entity, _, project = (path or "").rpartition("/")
+        found = [
+            ApiRun(self._catalog, run)
+            for run in reversed(self._catalog.newest_first())
+            if project in ("", run.project) and entity in ("", run.entity)
+        ]
+        key, descending = sort_key(order)
+        chosen = [run for run in found if matches(filters or {}, run.field)]
+        return Runs(sorted(chosen, key=lambda run: key(run.field), reverse=descending))
 
     def run(self, path: str) -> ApiRun:
         """One run, by `project/id` or `entity/project/id`.
@@ -35,8 +56,8 @@ class Api:
         Raises:
             Error: there is none.
         """
-        project, _, run_id = path.rpartition("/")
-        for run in self.runs(project):
+        place, _, run_id = path.rpartition("/")
+        for run in self.runs(place) if place else ():
             if run.id == run_id:
                 return run
         raise Error(f"no run {path!r} in {self._catalog.root}: use 'project/id'")
@@ -68,6 +89,9 @@ class ApiRun:
     def __init__(self, catalog: Catalog, stored: StoredRun) -> None:
         self._catalog = catalog
         self._stored = stored
+        self._changed: dict[str, Any] = {}
+        self._tags = list(stored.tags)
+        self._config = dict(stored.config)
 
     @property
     def id(self) -> str:
@@ -75,7 +99,7 @@ class ApiRun:
 
     @property
     def name(self) -> str:
-        """What the run is called; setting it holds here until `update()` writes it."""
+        """What the run is called; `update()` writes a new one."""
         return self._stored.label
 
     @name.setter
@@ -83,6 +107,16 @@ class ApiRun:
         if not isinstance(name, str) or not name.strip():
             raise TypeError(f"name must be a string that is not empty (got {name!r})")
         self._stored.name = name
+        self._changed["name"] = name
+
+    @property
+    def display_name(self) -> str:
+        """W&B's other word for `name`."""
+        return self.name
+
+    @display_name.setter
+    def display_name(self, name: str) -> None:
+        self.name = name
 
     @property
     def project(self) -> str:
@@ -94,15 +128,39 @@ class ApiRun:
 
     @property
     def group(self) -> str:
+        """`update()` writes a new one."""
         return self._stored.group
+
+    @group.setter
+    def group(self, group: str) -> None:
+        self._stored.group = self._changed["group"] = _text("group", group)
+
+    @property
+    def job_type(self) -> str:
+        """`update()` writes a new one."""
+        return self._stored.job_type
+
+    @job_type.setter
+    def job_type(self, job_type: str) -> None:
+        self._stored.job_type = self._changed["job_type"] = _text("job_type", job_type)
 
     @property
     def tags(self) -> list[str]:
+        """Change the list or set another; `update()` writes it."""
         return self._stored.tags
+
+    @tags.setter
+    def tags(self, tags: Iterable[str]) -> None:
+        self._stored.tags = check_tags(tags)
 
     @property
     def notes(self) -> str:
+        """`update()` writes new ones."""
         return self._stored.notes
+
+    @notes.setter
+    def notes(self, notes: str) -> None:
+        self._stored.notes = self._changed["notes"] = _text("notes", notes)
 
     @property
     def state(self) -> State:
@@ -111,6 +169,7 @@ class ApiRun:
 
     @property
     def config(self) -> dict[str, Any]:
+        """Set its keys; `update()` writes them."""
         return self._stored.config
 
     @property
@@ -148,21 +207,39 @@ class ApiRun:
         """The journal's path."""
         return self._stored.path
 
-    def history(self, keys: Iterable[str] | None = None) -> list[Record]:
-        """Every history row in order of step, `_step` and `_timestamp` included.
+    def history(
+        self, samples: int = 500, keys: Iterable[str] | None = None, x_axis: str = "_step", pandas: bool = True
+    ) -> Any:
+        """History rows, thinned to about `samples` that lie evenly, the first and the last among them.
 
         Args:
-            keys: only these metrics, and only rows that have them all; default all.
+            samples: rows at most.
+            keys: only these metrics and the x axis, and only rows that have them all; default all.
+            x_axis: the metric to order rows by.
+            pandas: a DataFrame where pandas is installed; else, and with False, a list of dicts.
         """
-        return list(self.scan_history(keys))
+        if samples < 1:
+            raise ValueError(f"samples must be at least 1 (got {samples})")
+        wanted = None if keys is None else [*dict.fromkeys([x_axis, *keys])]
+        rows = [row for row in self.scan_history(wanted) if x_axis in row]
+        rows.sort(key=lambda row: row[x_axis])
+        if len(rows) > samples:
+            last = len(rows) - 1
+            rows = [rows[place * last // max(1, samples - 1)] for place in range(samples)]
+        return _frame(rows) if pandas else rows
 
     def scan_history(
-        self, keys: Iterable[str] | None = None, min_step: int | None = None, max_step: int | None = None
+        self,
+        keys: Iterable[str] | None = None,
+        page_size: int = 1000,
+        min_step: int | None = None,
+        max_step: int | None = None,
     ) -> Iterator[Record]:
         """History rows in order of step.
 
         Args:
             keys: only these metrics, and only rows that have them all; default all.
+            page_size: W&B's; nothing is paged here.
             min_step: the first step, default the first there is.
             max_step: the step before which to stop, default after the last.
         """
@@ -178,13 +255,97 @@ class ApiRun:
                 yield {key: restore(row[key]) for key in wanted}
 
     def update(self) -> None:
-        """Write the name to disk, as an edit beside the run; a job that is running goes on undisturbed.
+        """Write what was set here (name, notes, tags, group, job_type, config), as an edit beside the run.
+
+        The run's own file is not touched; a job that is running goes on undisturbed.
 
         Raises:
             Error: it cannot be written.
         """
-        if trouble := self._catalog.edit(self._stored, name=self._stored.name):
-            raise Error(f"cannot rename {self.id}: {trouble}")
+        changed = dict(self._changed)
+        if self._stored.tags != self._tags:
+            changed["tags"] = check_tags(self._stored.tags)
+        config = {k: v for k, v in self._stored.config.items() if k not in self._config or self._config[k] != v}
+        if config:
+            changed["config"] = plain(config)[0]
+        if changed:
+            self._edit(changed)
+        self._changed.clear()
+        self._tags, self._config = list(self._stored.tags), dict(self._stored.config)
+
+    def delete(self, delete_artifacts: bool = False) -> None:
+        """Hide the run everywhere, by an edit; its files stay.
+
+        Args:
+            delete_artifacts: W&B's; nothing is removed here.
+
+        Raises:
+            Error: it cannot be written.
+        """
+        self._edit({"deleted": True})
+
+    def _edit(self, fields: dict[str, Any]) -> None:
+        if trouble := self._catalog.edit(self._stored, **fields):
+            raise Error(f"cannot change {self.id}: {trouble}")
+
+    def load(self, force: bool = False) -> ApiRun:
+        """Read what is new of the run."""
+        self._catalog.refresh()
+        return self
+
+    def field(self, name: str) -> Any:
+        """A field for `tracker.filters`.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        if name == "name":  # W&B's filters mean the id by it
+            return self.id
+        if name == "summary_metrics":
+            return self.summary
+        if name == "created_at":
+            return self._stored.created
+        if name == "duration":
+            return self._stored.duration(time.time())
+        if name not in FIELDS:
+            raise KeyError(name)
+        return getattr(self, name)
 
     def __repr__(self) -> str:
         return f"<Run {self.project}/{self.id} {self.name!r} ({self.state})>"
+
+
+FIELDS: Final = frozenset(
+    (
+        "id",
+        "display_name",
+        "state",
+        "config",
+        "summary",
+        "tags",
+        "notes",
+        "project",
+        "entity",
+        "group",
+        "job_type",
+        "step",
+        "exit_code",
+        "exception",
+    )
+)
+"""Attributes that filters and orders may name, besides those that `ApiRun.field` computes."""
+
+
+def _text(argument: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a string, not {type(value).__name__}")
+    return value
+
+
+def _frame(rows: list[Record]) -> Any:
+    """A DataFrame where pandas is installed, else the rows as they are."""
+    import importlib.util
+
+    if importlib.util.find_spec("pandas") is None:
+        return rows
+    return importlib.import_module("pandas").DataFrame(rows)

@@ -189,12 +189,9 @@ class Catalog:
         return self.apply(self.collect())
 
     def newest_first(self) -> list[StoredRun]:
-        """All runs, the newest first."""
-        return sorted(self.runs.values(), key=lambda run: (run.created, run.key), reverse=True)
-
-    def of_project(self, project: str) -> list[StoredRun]:
-        """The runs of a project by its true name, the newest first."""
-        return [run for run in self.newest_first() if run.project == project]
+        """All runs that are not deleted, the newest first."""
+        shown = (run for run in self.runs.values() if not run.deleted)
+        return sorted(shown, key=lambda run: (run.created, run.key), reverse=True)
 
     # ---- history ----
 
@@ -350,7 +347,7 @@ class Catalog:
     # ---- editing ----
 
     def edit(self, run: StoredRun, **fields: object) -> str:
-        """Append a change of name, tags or notes to this user's edits file and fold it at once.
+        """Append a change to this user's edits file and fold it at once.
 
         Returns:
             "" or, where it could not be written, why.

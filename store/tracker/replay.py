@@ -22,7 +22,8 @@ State = Literal["pending", "running", "finished", "failed", "killed", "crashed"]
 Stamp = tuple[float, str]
 """When a change was made (seconds since the epoch) and on which host: changes are ordered by it, the last one wins."""
 
-EDITABLE: Final = ("name", "tags", "notes")
+EDITABLE: Final = ("name", "tags", "notes", "group", "job_type", "deleted")
+"""Fields that are changed from outside as a whole; config is changed key by key."""
 MAX_KEYS: Final = 100_000
 """Metrics of one run; rows may name more, they are left out of summary and history."""
 
@@ -43,6 +44,8 @@ class RunState:
         self.job_type = ""
         self.tags: list[str] = []
         self.notes = ""
+        self.deleted = False
+        """Hidden everywhere; its files are still there."""
         self.config: dict[str, Any] = {}
         self.summary: dict[str, Any] = {}
         self.sketches: dict[str, Sketch] = {}
@@ -95,6 +98,12 @@ class RunState:
             self._stamps[field] = stamp
             changed |= value != getattr(self, field)
             setattr(self, field, value)
+        config = fields.get("config")
+        for key, value in _named(config).items() if isinstance(config, dict) else ():
+            if stamp >= self._stamps.get(f"config.{key}", (0.0, "")):
+                self._stamps[f"config.{key}"] = stamp
+                changed |= self.config.get(key) != value
+                self.config[key] = value
         return changed
 
     def apply_edit(self, record: Record) -> bool:
@@ -108,9 +117,7 @@ class RunState:
             "_type": records.CHECKPOINT,
             "_timestamp": time,
             "step": self.step,
-            "name": self.name,
-            "tags": self.tags,
-            "notes": self.notes,
+            **{field: getattr(self, field) for field in EDITABLE},
             "changed": {field: stamp for field, stamp in self._stamps.items() if stamp[0] > self.created},
             "config": self.config,
             "summary": self.summary,
@@ -151,13 +158,10 @@ class RunState:
         self.id = _text(record.get("id")) or self.id
         self.project = _text(record.get("project")) or self.project
         self.entity = _text(record.get("entity"))
-        self.group = _text(record.get("group"))
-        self.job_type = _text(record.get("job_type"))
         time = _time(record.get("_timestamp"))
         self.updated = time if time is not None else self.created
         self.created = _time(record.get("created")) or self.updated
         self.edit(record, (self.updated, ""))
-        self._config(record)
         if isinstance(record.get("state"), dict):  # what an earlier segment hands on
             self._carry(record["state"])
 
@@ -167,9 +171,7 @@ class RunState:
             self.metrics.define(metric)
 
     def _config(self, record: Record) -> None:
-        config = record.get("config")
-        if isinstance(config, dict):
-            self.config.update(_named(config))
+        self.edit({"config": record.get("config")}, (self.updated, _text(self.start.get("host"))))
 
     def _update(self, record: Record) -> None:
         self.edit(record, (self.updated, _text(self.start.get("host"))))
@@ -190,6 +192,9 @@ class RunState:
             self.edit({field: record.get(field)}, (_time(when) or self.created, _text(host)))
         if isinstance(record.get("config"), dict):
             self.config = _named(record["config"])
+        for key, stamp in stamps.items() if isinstance(stamps, dict) else ():
+            if key.startswith("config.") and isinstance(stamp, list) and stamp and _time(stamp[0]) is not None:
+                self._stamps[key] = (stamp[0], _text(stamp[-1]))
         self._carry(record)
 
     def _carry(self, record: Record) -> None:
@@ -347,8 +352,10 @@ def _edited(field: str, value: Any) -> Any:
     """The value a change gives a field, cleaned; None where it is not one."""
     if field == "tags":
         return _strings(value) if isinstance(value, list) else None
+    if field == "deleted":
+        return value if isinstance(value, bool) else None
     if not isinstance(value, str):
         return None
     if field == "notes":
         return "\n".join(clean(line, 10_000) for line in value.split("\n"))
-    return clean(value) or None
+    return clean(value) or (None if field == "name" else "")

@@ -202,7 +202,7 @@ class Model:
     def counts(self, runs: Iterable[StoredRun] | None = None) -> dict[str, int]:
         """How many runs are in each state; of all runs by default."""
         counts: dict[str, int] = {}
-        for run in self.runs.values() if runs is None else runs:
+        for run in self.catalog.newest_first() if runs is None else runs:
             counts[run.state] = counts.get(run.state, 0) + 1
         return counts
 
