@@ -17,8 +17,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tracker import _exit as _exit  # must hear `sys.exit` from the first moment on
+
 if TYPE_CHECKING:
-    from tracker._run import Run, define_metric, finish, log
+    from tracker._run import (
+        Run,
+        alert,
+        define_metric,
+        finish,
+        log,
+        login,
+        mark_preempting,
+        setup,
+        termlog,
+        termwarn,
+        unwatch,
+        watch,
+    )
     from tracker.api import Api
     from tracker.errors import ConfigError, Error, UsageError
     from tracker.histogram import Histogram
@@ -40,14 +55,22 @@ __all__ = [
     "Run",
     "Settings",
     "UsageError",
+    "alert",
     "config",
     "create_run",
     "define_metric",
     "finish",
     "init",
     "log",
+    "login",
+    "mark_preempting",
     "run",
+    "setup",
     "summary",
+    "termlog",
+    "termwarn",
+    "unwatch",
+    "watch",
 ]
 
 _HOMES = {
@@ -56,13 +79,21 @@ _HOMES = {
     "Error": "tracker.errors",
     "Histogram": "tracker.histogram",
     "Run": "tracker._run",
-    "UsageError": "tracker.errors",
     "Settings": "tracker.settings",
+    "UsageError": "tracker.errors",
+    "alert": "tracker._run",
     "create_run": "tracker.starting",
     "define_metric": "tracker._run",
     "finish": "tracker._run",
     "init": "tracker.starting",
     "log": "tracker._run",
+    "login": "tracker._run",
+    "mark_preempting": "tracker._run",
+    "setup": "tracker._run",
+    "termlog": "tracker._run",
+    "termwarn": "tracker._run",
+    "unwatch": "tracker._run",
+    "watch": "tracker._run",
 }
 
 

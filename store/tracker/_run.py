@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import orjson
 
-from tracker import environment, host, layout, records, report
+from tracker import environment, host, layout, records, report, watching
 from tracker.errors import UsageError
 from tracker.journal import Tail, Writer
 from tracker.lifecycle import Exit, exit_of, process
@@ -23,6 +26,10 @@ from tracker.replay import RunState
 
 CHECKPOINT_BYTES: Final = 32 * 1024
 """Bytes of rows after which the state is repeated; or 8 times the last checkpoint, if that is more."""
+
+ALERT_LEVELS: Final = ("INFO", "WARN", "ERROR")
+ALERT_WAIT: Final = 60.0
+"""Seconds in which an alert of the same title is passed over."""
 
 _APPEND_NEWLINE: Final = orjson.OPT_APPEND_NEWLINE
 
@@ -47,6 +54,14 @@ def check_tags(tags: object) -> list[str]:
         if not 1 <= len(tag) <= 64:
             raise ValueError(f"tags must have 1 to 64 characters (got {tag[:70]!r})")
     return list(dict.fromkeys(given))
+
+
+class Status(NamedTuple):
+    """W&B's account of a run's synchronisation, which here is always complete."""
+
+    sync_items_total: int = 0
+    sync_items_pending: int = 0
+    sync_time: float | None = None
 
 
 class Run:
@@ -86,10 +101,13 @@ class Run:
         self._unsaved = 0
         self._limit = CHECKPOINT_BYTES
         self._last_write = start["_timestamp"]
+        self._alerted: dict[str, float] = {}
+        self._watcher: watching.Watcher | None = None
         if write:
             self._append(start)
             process.enroll(self)
-            report.say(report.start_lines(start["name"], self._path, root))
+            if self._writer is not None:
+                report.say(report.start_lines(start["name"], self._path, root))
 
     # ---- logging ----
 
@@ -108,12 +126,12 @@ class Run:
             TypeError: `data` is no mapping, a name is no string, or `step` is no integer.
             UsageError: the run has finished.
         """
-        if self._over:
-            self._refuse()
-            return
         if type(data) is not dict and not isinstance(data, Mapping):
             raise TypeError(f"log() takes a mapping of names to values, not {type(data).__name__}")
         with self._lock:
+            if self._over:  # asked under the lock: another thread may just have finished the run
+                self._refuse()
+                return
             at = self._step if step is None else self._check_step(step)
             now = time.time()
             row: Record = {"_step": at, "_timestamp": now}
@@ -215,6 +233,71 @@ class Run:
         value = self._state.summary.get(key)
         return value.get("last") if isinstance(value, dict) else value
 
+    # ---- besides numbers ----
+
+    def alert(
+        self, title: str, text: str = "", level: str = "INFO", wait_duration: float | timedelta = ALERT_WAIT
+    ) -> None:
+        """Put down something that a person should see.
+
+        Args:
+            title: in a few words.
+            text: the rest.
+            level: INFO, WARN or ERROR.
+            wait_duration: seconds in which another alert of the same title is passed over.
+
+        Raises:
+            TypeError, ValueError: an argument has the wrong type or value; the message names it.
+        """
+        for argument, value in (("title", title), ("text", text)):
+            if not isinstance(value, str):
+                raise TypeError(f"{argument} must be a string, not {type(value).__name__}")
+        level = getattr(level, "value", level)
+        if level not in ALERT_LEVELS:
+            raise ValueError(f"level must be one of {', '.join(ALERT_LEVELS)} (got {level!r})")
+        wait = wait_duration.total_seconds() if isinstance(wait_duration, timedelta) else wait_duration
+        now = time.monotonic()
+        if now - self._alerted.get(title, -math.inf) >= wait:
+            self._alerted[title] = now
+            self._record(records.ALERT, {"title": title, "text": text, "level": level})
+
+    def mark_preempting(self) -> None:
+        """Put down that the machine is about to be taken away, e.g. in a handler of the scheduler's signal."""
+        self._record(records.PREEMPTING, {})
+
+    def watch(
+        self, models: Any, criterion: Any = None, log: str | None = "gradients", log_freq: int = 1000, **others: Any
+    ) -> None:
+        """Log histograms of a model's gradients and parameters, every `log_freq` backward passes.
+
+        For anything but models that offer `named_parameters()` it does nothing, with one warning.
+
+        Args:
+            models: a model or several.
+            criterion: W&B's; not used, like all others.
+            log: `gradients`, `parameters`, `all` or None.
+            log_freq: passes between two histograms of one parameter.
+
+        Raises:
+            ValueError: `log` or `log_freq` makes no sense.
+        """
+        if log not in watching.WHAT or log_freq < 1:
+            raise ValueError(f"log must be one of {watching.WHAT}, log_freq at least 1 (got {log!r}, {log_freq!r})")
+        if self._watcher is None:
+            self._watcher = watching.Watcher(lambda data: None if self._over else self.log(data, commit=False))
+        for index, model in enumerate(models if isinstance(models, (list, tuple)) else [models]):
+            if not self._watcher.watch(model, f"graph_{index}" if index else "", log, log_freq):
+                self._warn("watch", f"watch() cannot look into a {type(model).__name__}: it is not watched")
+
+    def unwatch(self, models: Any = None) -> None:
+        """Stop what `watch` began, for all models."""
+        if self._watcher is not None:
+            self._watcher.stop()
+
+    def status(self) -> Status:
+        """How much waits to leave this machine: nothing ever does."""
+        return Status()
+
     # ---- what the run is ----
 
     @property
@@ -229,8 +312,8 @@ class Run:
 
     @name.setter
     def name(self, name: str) -> None:
-        if not isinstance(name, str) or not name.strip():
-            raise TypeError(f"name must be a string that is not empty (got {name!r})")
+        if not isinstance(name, str) or not records.clean(name).strip():
+            raise TypeError(f"name must be a string with something to read (got {name!r})")
         self._update(name=name)
 
     @property
@@ -361,21 +444,28 @@ class Run:
             if self._over:
                 return
             self._over = True
+            try:
+                self._write_end(how)
+            except BaseException:  # a second Ctrl-C: the exit hook tries again
+                self._over = False
+                raise
             if current is self:
                 current = None
-            self._take_edits()
-            self._fold()
-            end = {**self._state.checkpoint(time.time()), "_type": records.END, "exit_code": how.code}
-            stopped_by = how.signal or self._state.signal
-            end |= {key: value for key, value in (("signal", stopped_by), ("exception", how.exception)) if value}
-            self._state.apply(plain(end, 2 * records.MAX_DEPTH)[0])
-            if self._writer is not None:
-                self._append(end)
-                self._attempt(self._writer.sync)
-                self._writer.close()
         process.discharge(self)
         if self._writer is not None:
             report.say(report.end_lines(self._state, self._state.verdict(alive=False), self._path))
+
+    def _write_end(self, how: Exit) -> None:
+        self._take_edits()
+        self._fold()
+        end = {**self._state.checkpoint(time.time()), "_type": records.END, "exit_code": how.code}
+        stopped_by = how.signal or self._state.signal
+        end |= {key: value for key, value in (("signal", stopped_by), ("exception", how.exception)) if value}
+        self._append(end)
+        self._state.apply({"_type": records.END, **{key: end.get(key) for key in ("exit_code", "signal", "exception")}})
+        if self._writer is not None:
+            self._attempt(self._writer.sync)
+            self._writer.close()
 
     def _take_edits(self) -> None:
         """Fold in what was changed from outside, so that the last word is the newest name."""
@@ -396,14 +486,17 @@ class Run:
                 return
             if time.time() - self._last_write >= idle * 0.9:
                 self._append({"_type": records.HEARTBEAT, "_timestamp": time.time()})
-        if sync:
-            self._attempt(self._writer.sync)
+            syncing = self._writer.duplicate() if sync else None
+        if syncing is not None:  # not under the lock: a slow disk must not hold up log()
+            self._attempt(lambda: os.fsync(syncing))
+            os.close(syncing)
 
     def _note_signal(self, name: str) -> None:
-        if not self._over:
-            record: Record = {"_type": records.SIGNAL, "_timestamp": time.time(), "signal": name}
-            self._append(record)
-            self._pending.append(record)
+        with self._lock:
+            if not self._over:
+                record: Record = {"_type": records.SIGNAL, "_timestamp": time.time(), "signal": name}
+                self._append(record)
+                self._pending.append(record)
 
     def _disown(self) -> None:
         """In a forked child: the run belongs to the parent. The lock may have been held by a thread that is no more."""
@@ -490,21 +583,10 @@ def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = 
     active("log").log(data, step, commit)
 
 
-def define_metric(name: str, *arguments: Any, **options: Any) -> Metric:
-    """`Run.define_metric` of the current run.
-
-    Raises:
-        UsageError: there is no current run.
-    """
-    return active("define_metric").define_metric(name, *arguments, **options)
-
-
 def finish(exit_code: int | None = None) -> None:
     """`Run.finish` of the current run; nothing without one."""
-    global current
     if current is not None:
-        run, current = current, None
-        run.finish(exit_code)
+        current.finish(exit_code)
 
 
 def active(what: str) -> Run:
@@ -516,3 +598,44 @@ def active(what: str) -> Run:
     if current is None:
         raise UsageError(f"call tracker.init() before tracker.{what}")
     return current
+
+
+def _of_current(name: str) -> Callable[..., Any]:
+    """The method of the current run as a function of the module.
+
+    Raises, when called:
+        UsageError: there is no current run.
+    """
+    method = getattr(Run, name)
+
+    @functools.wraps(method)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return getattr(active(name), name)(*arguments, **options)
+
+    return call
+
+
+alert = _of_current("alert")
+define_metric = _of_current("define_metric")
+mark_preempting = _of_current("mark_preempting")
+unwatch = _of_current("unwatch")
+watch = _of_current("watch")
+
+
+def setup(*_: Any, **__: Any) -> None:
+    """W&B's; there is nothing to set up."""
+
+
+def login(*_: Any, **__: Any) -> bool:
+    """W&B's; there is nobody to log in to, so this always succeeds."""
+    return True
+
+
+def termlog(string: str = "", *_: Any, **__: Any) -> None:
+    """Print a line behind `tracker: ` on stderr."""
+    report.say([records.clean(string)])
+
+
+def termwarn(string: str, *_: Any, **__: Any) -> None:
+    """Print a warning behind `tracker: ` on stderr."""
+    report.say([f"WARNING {records.clean(string)}"])

@@ -64,7 +64,7 @@ class Api:
 
 
 class Runs(Sequence["ApiRun"]):
-    """A list of runs that does not change."""
+    """A fixed choice of runs in a fixed order; the runs themselves are as of the `Api`'s last look."""
 
     def __init__(self, runs: Iterable[ApiRun]) -> None:
         self._runs = tuple(runs)
@@ -90,8 +90,8 @@ class ApiRun:
         self._catalog = catalog
         self._stored = stored
         self._changed: dict[str, Any] = {}
-        self._tags = list(stored.tags)
-        self._config = dict(stored.config)
+        self._tags: list[str] | None = None
+        self._config: dict[str, Any] | None = None
 
     @property
     def id(self) -> str:
@@ -100,13 +100,12 @@ class ApiRun:
     @property
     def name(self) -> str:
         """What the run is called; `update()` writes a new one."""
-        return self._stored.label
+        return str(self._changed.get("name", self._stored.label))
 
     @name.setter
     def name(self, name: str) -> None:
         if not isinstance(name, str) or not name.strip():
             raise TypeError(f"name must be a string that is not empty (got {name!r})")
-        self._stored.name = name
         self._changed["name"] = name
 
     @property
@@ -129,38 +128,40 @@ class ApiRun:
     @property
     def group(self) -> str:
         """`update()` writes a new one."""
-        return self._stored.group
+        return str(self._changed.get("group", self._stored.group))
 
     @group.setter
     def group(self, group: str) -> None:
-        self._stored.group = self._changed["group"] = _text("group", group)
+        self._changed["group"] = _text("group", group)
 
     @property
     def job_type(self) -> str:
         """`update()` writes a new one."""
-        return self._stored.job_type
+        return str(self._changed.get("job_type", self._stored.job_type))
 
     @job_type.setter
     def job_type(self, job_type: str) -> None:
-        self._stored.job_type = self._changed["job_type"] = _text("job_type", job_type)
+        self._changed["job_type"] = _text("job_type", job_type)
 
     @property
     def tags(self) -> list[str]:
         """Change the list or set another; `update()` writes it."""
-        return self._stored.tags
+        if self._tags is None:
+            self._tags = list(self._stored.tags)
+        return self._tags
 
     @tags.setter
     def tags(self, tags: Iterable[str]) -> None:
-        self._stored.tags = check_tags(tags)
+        self._tags = check_tags(tags)
 
     @property
     def notes(self) -> str:
         """`update()` writes new ones."""
-        return self._stored.notes
+        return str(self._changed.get("notes", self._stored.notes))
 
     @notes.setter
     def notes(self, notes: str) -> None:
-        self._stored.notes = self._changed["notes"] = _text("notes", notes)
+        self._changed["notes"] = _text("notes", notes)
 
     @property
     def state(self) -> State:
@@ -170,7 +171,9 @@ class ApiRun:
     @property
     def config(self) -> dict[str, Any]:
         """Set its keys; `update()` writes them."""
-        return self._stored.config
+        if self._config is None:
+            self._config = dict(self._stored.config)
+        return self._config
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -263,15 +266,20 @@ class ApiRun:
             Error: it cannot be written.
         """
         changed = dict(self._changed)
-        if self._stored.tags != self._tags:
-            changed["tags"] = check_tags(self._stored.tags)
-        config = {k: v for k, v in self._stored.config.items() if k not in self._config or self._config[k] != v}
+        if self._tags is not None and self._tags != self._stored.tags:
+            changed["tags"] = check_tags(self._tags)
+        now = self._stored.config
+        config = {k: v for k, v in (self._config or {}).items() if k not in now or now[k] != v}
         if config:
             changed["config"] = plain(config)[0]
         if changed:
             self._edit(changed)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Show what the files say."""
         self._changed.clear()
-        self._tags, self._config = list(self._stored.tags), dict(self._stored.config)
+        self._tags = self._config = None
 
     def delete(self, delete_artifacts: bool = False) -> None:
         """Hide the run everywhere, by an edit; its files stay.
@@ -289,8 +297,9 @@ class ApiRun:
             raise Error(f"cannot change {self.id}: {trouble}")
 
     def load(self, force: bool = False) -> ApiRun:
-        """Read what is new of the run."""
+        """Read what is new of the run; what was set here and not written is forgotten."""
         self._catalog.refresh()
+        self._forget()
         return self
 
     def field(self, name: str) -> Any:

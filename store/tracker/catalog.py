@@ -77,6 +77,8 @@ class Reading:
     mtime: float = 0.0
     alive: bool | None = None
     deadly_signal: str | None = None
+    is_new: bool = False
+    """Whether the file was replaced by another: what was read before does not count."""
     gone: bool = False
 
 
@@ -118,6 +120,9 @@ class _File:
         self._looked = now
         reading = Reading(self.entry.project, self.entry.name, mtime=self.entry.mtime)
         size = host.size_of(self.path)
+        if size is not None and size < self.tail.offset:  # another file in its place
+            self.tail, self._opened, self._start = Tail(self.path), False, {}
+            reading.is_new = True
         first, self._opened = not self._opened, True
         if first and self.is_journal and size is not None:
             reading.records, self.tail = open_tail(self.path, size)
@@ -170,11 +175,7 @@ class Catalog:
         self.only_file: str | None = None
         if layout.parse_segment_name(os.path.basename(self.root)) and not os.path.isdir(self.root):
             self.root, self.only_file = os.path.split(self.root)
-        if (
-            is_project
-            or self.only_file
-            or any(e.name.startswith("run-") for e in host.list_files(*os.path.split(self.root)))
-        ):
+        if is_project or self.only_file or self._holds_journals():
             self.root, self.only_project = os.path.split(self.root)
         self.runs: dict[Key, StoredRun] = {}
         self.is_behind = False
@@ -258,8 +259,17 @@ class Catalog:
                 readings.append(reading)
         return readings
 
+    def _holds_journals(self) -> bool:
+        """Whether the root is itself a project's folder."""
+        return any(entry.name.startswith("run-") for entry in host.list_files(*os.path.split(self.root)))
+
+    def _is_wanted(self, name: str) -> bool:
+        return self.only_file in (None, name) or name.startswith("edits-")
+
     def _list(self) -> list[Reading]:
         """Learn of new files; report those that are gone."""
+        if not self.only_project and not self._files and self._holds_journals():
+            self.root, self.only_project = os.path.split(self.root)
         projects = [self.only_project] if self.only_project else host.list_projects(self.root)
         gone = []
         for project in {*(projects or ()), *self._stamps}:
@@ -269,10 +279,8 @@ class Catalog:
             # A file made within the same tick of the clock would not change the stamp again.
             recent = time.time() - stamp / 1e9 < 2.0
             self._stamps[project] = 0 if recent else stamp
-            found = {
-                (project, e.name): e for e in host.list_files(self.root, project) if self.only_file in (None, e.name)
-            }
-            for place in found.keys() - self._files.keys():
+            found = {(project, e.name): e for e in host.list_files(self.root, project) if self._is_wanted(e.name)}
+            for place in sorted(found.keys() - self._files.keys(), reverse=True):  # the newest first
                 self._files[place] = _File(self.root, found[place])
             for place in [p for p in self._files if p[0] == project and p not in found]:
                 del self._files[place]
@@ -297,7 +305,7 @@ class Catalog:
             if reading.gone:
                 segments.pop(reading.name, None)
             else:
-                run = segments.get(reading.name)
+                run = None if reading.is_new else segments.get(reading.name)
                 if run is None:
                     run = segments[reading.name] = self._new_run(key, reading, parsed[0])
                 self._fold(run, reading)

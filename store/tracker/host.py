@@ -178,7 +178,15 @@ def is_alive(process: Dict[str, Any]) -> Optional[bool]:
     if process["boot_id"] != boot_id() or process.get("pid_namespace") != pid_namespace():
         return None
     started = process_start(pid)
-    return bool(started) and started == process.get("process_start")
+    if started:
+        return started == process.get("process_start")
+    try:
+        os.kill(pid, 0)
+    except PermissionError:  # somebody else's, and /proc hides it (hidepid)
+        return None
+    except OSError:
+        pass
+    return False
 
 
 def _command(*words: str) -> str:

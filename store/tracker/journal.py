@@ -52,12 +52,21 @@ class Writer:
             raise OSError(28, "no space left on device", self.path)
         self._torn = False
 
+    def duplicate(self) -> int | None:
+        """Another descriptor of the file, for whoever may outlast the writer; None when there is none to be had."""
+        try:
+            return os.dup(self._descriptor)
+        except OSError:
+            return None
+
     def sync(self) -> None:
         """Ask for everything appended to be on the disk itself."""
         os.fsync(self._descriptor)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """No more lines: the number of the descriptor may be anybody's from now on."""
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
 
 def open_tail(path: str, size: int) -> tuple[list[Record], Tail]:
@@ -90,6 +99,8 @@ class Tail:
         self.offset = offset
         """Bytes taken from the file so far."""
         self.bad_lines = 0
+        self.is_replaced = False
+        """Whether the file is shorter than what was taken from it: it is another one, and this tail reads no more."""
         self._rest = b""
         self._skipping = False
 
@@ -100,6 +111,8 @@ class Tail:
         while end is None or self.offset < end:
             chunk = host.read(self.path, self.offset, CHUNK)
             if not chunk:
+                size = host.size_of(self.path)
+                self.is_replaced = size is not None and size < self.offset
                 break
             self.offset += len(chunk)
             records += self._split(chunk)
@@ -133,16 +146,20 @@ def decode_lines(lines: list[bytes]) -> tuple[list[Record], int]:
 
 
 def last_checkpoint(path: str, size: int) -> int | None:
-    """The offset of the journal's last checkpoint or end, found by reading backwards; None when it has none."""
+    """The offset of the journal's last whole checkpoint or end, found by reading backwards; None when it has none."""
     length = FIRST_TAIL
     while True:
         start = max(0, size - length)
         tail = host.read(path, start, size - start)
         if tail is None:
             return None
-        found = max(tail.rfind(mark) for mark in _SUMS)
-        if found >= 0 and tail.find(b"\n", found + 1) >= 0:
-            return start + found + 1
+        place = tail.rfind(b"\n")
+        while (place := max(tail.rfind(mark, 0, place) for mark in _SUMS)) >= 0:
+            try:
+                decode(tail[place + 1 : tail.index(b"\n", place + 1)])
+            except BadLineError:  # torn by a full disk
+                continue
+            return start + place + 1
         if start == 0 or length > 4 * MAX_LINE:
             return None
         length *= 2

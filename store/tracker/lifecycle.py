@@ -25,10 +25,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, NoReturn
+from types import FrameType
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
-from tracker import host
+from tracker import _exit, host
 
 if TYPE_CHECKING:
     from tracker._run import Run
@@ -81,24 +81,33 @@ class _Process:
         self.runs: list[Run] = []
         self.exit = Exit()
         """How the process is about to end, as far as is known."""
-        self._steps_at_exit: list[int] | None = None
+        self._steps_at_exit: dict[int, int] = {}
+        self._error_before: BaseException | None = None
         self._wake = threading.Event()
         self._hooked = False
+        self._in_child = False
+        """Whether this process was forked from one that had runs, and has begun none of its own yet."""
         self._stacks: dict[str, BinaryIO] = {}
+        self._displaced: set[str] = set()
+        """Signals for which a handler of Python's has taken the place of ours."""
         self._handlers: dict[str, tuple[Any, Any]] = {}
 
     def enroll(self, run: Run) -> None:
         """Keep a run: heartbeats from now on, and an end whatever ends the process."""
+        if self._in_child:
+            self._in_child = False
+            self._hook_pool_children()
         if not self._hooked:
             self._hooked = True
             atexit.register(self._at_exit)
+            self._hook_pool_children()
             os.register_at_fork(after_in_child=self._in_forked_child)
-            self._hook_exceptions()
-            self._hook_exit()
+            _exit.listener = self._note_exit
         for name in host.SIGNAL_FILES:
             self._attend(name, run)
         self.runs.append(run)
         if len(self.runs) == 1:
+            self._error_before = self._uncaught()
             self._wake = threading.Event()
             threading.Thread(target=self._keep, args=(self._wake,), name="tracker-keeper", daemon=True).start()
 
@@ -172,43 +181,40 @@ class _Process:
     # ---- the end of the process ----
 
     def _at_exit(self) -> None:
-        was_caught = self._steps_at_exit is not None and self._steps_at_exit != self._steps()
+        steps, error = self._steps(), self._uncaught()
+        if any(steps[run] != step for run, step in self._steps_at_exit.items() if run in steps):
+            self.exit = Exit()  # sys.exit was called and caught: more was logged since
+        if error is not None and error is not self._error_before:
+            self.exit = exit_of(error)
         for run in list(self.runs):
-            run._end(Exit() if was_caught else self.exit)
+            run._end(self.exit)
 
-    def _steps(self) -> list[int]:
-        return [run.step for run in self.runs]
+    def _steps(self) -> dict[int, int]:
+        return {id(run): run.step for run in self.runs}
 
-    def _hook_exceptions(self) -> None:
-        previous = sys.excepthook
+    def _hook_pool_children(self) -> None:
+        """Children of `multiprocessing` leave without exit hooks, but run its finalizers."""
+        util = sys.modules.get("multiprocessing.util")
+        process = sys.modules.get("multiprocessing.process")
+        if util is not None and process is not None and process.parent_process() is not None:
+            util.Finalize(None, self._at_pool_exit, exitpriority=100)
 
-        def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-            self.exit, self._steps_at_exit = exit_of(error), None
-            previous(kind, error, trace)
+    def _at_pool_exit(self) -> None:
+        error = sys.exc_info()[1]  # still on its way out of the child's function
+        if error is not None:
+            self.exit, self._steps_at_exit = exit_of(error), {}
+        self._at_exit()
 
-        sys.excepthook = hook
+    def _note_exit(self, argument: object) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self.exit, self._steps_at_exit = _exit_with(argument), self._steps()
 
-    def _hook_exit(self) -> None:
-        """`sys.exit(n)`, `exit(n)` and `quit(n)` leave no other trace of `n` for an exit hook to find.
+    def _uncaught(self) -> BaseException | None:
+        """The exception that ends the process: the interpreter keeps it before it calls any hook.
 
-        One that is caught does not count once another row is logged. A bare `raise SystemExit(n)` outside `with` is
-        not seen at all.
+        At a prompt that is just the last one shown, and the process goes on.
         """
-        import builtins
-
-        def note(function: Callable[[Any], NoReturn]) -> Callable[[Any], NoReturn]:
-            def leave(code: Any = None, /) -> NoReturn:
-                if threading.current_thread() is threading.main_thread():
-                    self.exit, self._steps_at_exit = _exit_with(code), self._steps()
-                function(code)
-
-            leave.__doc__ = function.__doc__
-            return leave
-
-        sys.exit = note(sys.exit)  # type: ignore[assignment]
-        for name in ("exit", "quit"):
-            if hasattr(builtins, name):
-                setattr(builtins, name, note(getattr(builtins, name)))
+        return None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
 
     def _in_forked_child(self) -> None:
         for run in self.runs:
@@ -217,6 +223,7 @@ class _Process:
             self._release(name)
         self.runs.clear()
         self.exit = Exit()
+        self._in_child = True
 
     # ---- while it runs ----
 
@@ -231,10 +238,13 @@ class _Process:
             self._arm_again()
 
     def _arm_again(self) -> None:
-        """A handler that was set and taken back since (as trainers do around `fit`) has undone ours."""
-        for name, file in self._stacks.items():
+        """A handler of Python's that was set and taken back (as trainers do around `fit`) has undone ours."""
+        for name, file in list(self._stacks.items()):
             number = getattr(signal, name)
-            if signal.getsignal(number) == signal.SIG_DFL:
+            if signal.getsignal(number) != signal.SIG_DFL:
+                self._displaced.add(name)
+            elif name in self._displaced:
+                self._displaced.discard(name)
                 faulthandler.unregister(number)
                 faulthandler.register(number, file=file, all_threads=True, chain=True)
 

@@ -24,6 +24,8 @@ Stamp = tuple[float, str]
 
 EDITABLE: Final = ("name", "tags", "notes", "group", "job_type", "deleted")
 """Fields that are changed from outside as a whole; config is changed key by key."""
+MAX_STEP: Final = 1e300
+"""Beyond it a step is none: differences would overflow."""
 MAX_KEYS: Final = 100_000
 """Metrics of one run; rows may name more, they are left out of summary and history."""
 
@@ -284,11 +286,9 @@ class History:
 
     def apply(self, record: Record) -> None:
         """Fold the next record; all but rows are passed over."""
-        if "_type" in record:
+        if not is_row_until(record, MAX_STEP):
             return
-        step = _number(record.get("_step"))
-        if step is None:
-            return
+        step = record["_step"]
         for key, value in record.items():
             if key in records.RESERVED:
                 continue
@@ -308,7 +308,7 @@ class History:
 def is_row_until(record: Record, last: float) -> bool:
     """Whether a record is a history row of at most this step."""
     step = _number(record.get("_step"))
-    return "_type" not in record and step is not None and step <= last
+    return "_type" not in record and step is not None and -MAX_STEP <= step <= last
 
 
 def merge_rows(rows: list[Record]) -> list[Record]:

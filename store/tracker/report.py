@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ def start_lines(name: str, path: str, root: str) -> list[str]:
         return []
     return [
         f"Run {clean(name)} started: {short_path(path)}",
-        f"Watch it with: tracker-tui {shlex.quote(root)}",
+        f"Watch it with: tracker-tui {clean(shlex.quote(root), 4096)}",
     ]
 
 
@@ -55,11 +56,19 @@ def _has_values(sketch: Sketch | None) -> bool:
 
 
 def _table(title: str, rows: Mapping[str, str]) -> list[str]:
-    width = max(len(key) for key in list(rows)[:ROWS])
-    lines = [title, *(f" {key:>{width}} {value}" for key, value in list(rows.items())[:ROWS])]
+    shown = list(rows.items())[:ROWS]
+    width = max(cells(key) for key, _ in shown)
+    lines = [title, *(f" {' ' * (width - cells(key))}{key} {value}" for key, value in shown)]
     if len(rows) > ROWS:
         lines.append(f" +{len(rows) - ROWS} ...")
     return [*lines, ""]
+
+
+def cells(text: str) -> int:
+    """The columns of a terminal that a text takes: wide characters two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def format_value(value: Any, limit: int = 60) -> str:
@@ -85,9 +94,9 @@ def format_number(value: float) -> str:
 
 
 def short_path(path: str) -> str:
-    """The path as one would type it: relative when it is below the working folder."""
+    """The path as one would read it: relative when it is below the working folder, nothing unprintable."""
     try:
         relative = os.path.relpath(path)
     except (OSError, ValueError):
-        return path
-    return path if relative.startswith("..") else relative
+        return clean(path, 4096)
+    return clean(path if relative.startswith("..") else relative, 4096)

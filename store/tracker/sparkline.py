@@ -71,11 +71,21 @@ class Sketch:
         return out
 
     def dump(self) -> list[Any]:
-        """For a checkpoint: `[stride, filled, lows]`, with `highs` behind where they differ; four digits are enough."""
-        lows = [_rounded(v) for v in self.lows]
+        """For a checkpoint: `[stride, filled, lows]`, with `highs` behind where they differ."""
+        digits = self._digits()
+        lows = [_rounded(v, digits) for v in self.lows]
         if self.stride == 1:
             return [1, self._filled, lows]
-        return [self.stride, self._filled, lows, [_rounded(v) for v in self.highs]]
+        return [self.stride, self._filled, lows, [_rounded(v, digits) for v in self.highs]]
+
+    def _digits(self) -> int:
+        """Significant digits that keep four of the whole range, so that a dumped line looks the same."""
+        finite = [v for v in (*self.lows, *self.highs) if v == v]
+        low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+        span = high / 2 - low / 2
+        if span <= 0:
+            return 17
+        return min(17, 4 + max(0, math.ceil(math.log10(max(abs(low), abs(high)) / 2 / span))))
 
     @classmethod
     def load(cls, dumped: Any) -> Sketch:
@@ -113,8 +123,8 @@ def _highest(values: Iterable[float]) -> float:
     return max((v for v in values if v == v), default=math.nan)
 
 
-def _rounded(value: float) -> float | None:
-    return float(f"{value:.4g}") if value == value else None
+def _rounded(value: float, digits: int) -> float | None:
+    return float(f"{value:.{digits}g}") if value == value else None
 
 
 def _floats(values: Iterable[Any]) -> list[float]:

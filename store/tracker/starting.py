@@ -268,13 +268,15 @@ def _start_record(given: dict[str, Any], values: dict[str, Any]) -> Record:
         "project": project,
         "tags": _run.check_tags(given["tags"]),
         "config": values,
-        **{argument: value for argument, value in texts.items() if value and value.strip()},
+        **{argument: value for argument, value in texts.items() if value and records.clean(value).strip()},
     }
 
 
 def _check_dir(given: object) -> str | os.PathLike[str] | None:
     if given is not None and not isinstance(given, (str, os.PathLike)):
         raise TypeError(f"dir must be a path, not {type(given).__name__}")
+    if given is not None and "\0" in os.fsdecode(given):
+        raise ValueError("dir must not contain a NUL character")
     return given
 
 
