@@ -79,7 +79,7 @@ class Terminal:
         while not (wanted in self.text if isinstance(wanted, str) else wanted(self)):
             left = deadline - time.monotonic()
             assert left > 0, f"not on the screen after {seconds} s: {wanted}\n{self.text}"
-            assert self._read(min(left, 0.5)), f"the program ended before {wanted}\n{self.text}"
+            assert self.read(min(left, 0.5)), f"the program ended before {wanted}\n{self.text}"
         return self.text
 
     def settle(self, seconds: float = 0.2) -> None:
@@ -87,9 +87,9 @@ class Terminal:
         before, deadline = -1, time.monotonic() + 5 * seconds
         while len(self.raw) != before and time.monotonic() < deadline:
             before = len(self.raw)
-            self._read(seconds)
+            self.read(seconds)
 
-    def _read(self, seconds: float) -> bool:
+    def read(self, seconds: float) -> bool:
         """Take what the program writes; False once it has ended."""
         try:
             data = self.child.read_nonblocking(65536, timeout=seconds)
@@ -114,7 +114,7 @@ class Terminal:
     def wait_for_end(self, seconds: float = 10) -> int:
         """Read until the program ends; its exit code, negative for a signal."""
         deadline = time.monotonic() + seconds
-        while self._read(0.2):
+        while self.read(0.2):
             assert time.monotonic() < deadline, f"still runs after {seconds} s\n{self.text}"
         self.child.close()
         return self.child.exitstatus if self.child.exitstatus is not None else -self.child.signalstatus

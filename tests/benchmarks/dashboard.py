@@ -102,7 +102,7 @@ def bench_latency(rate: float, rows: int) -> None:
             deadline = time.time() + rows / rate + 2
             while time.time() < deadline and len(seen) < rows:
                 at = len(terminal.raw)
-                terminal._read(0.05)
+                terminal.read(0.05)
                 now = time.time()
                 new = terminal.raw[max(0, at - 10) :].decode("utf-8", "replace")
                 values = [int(word) for word in (new[i : i + 6] for i in range(len(new) - 5)) if word.isdigit()]
@@ -139,7 +139,7 @@ def bench_left_open(what: str, rate: float | None, budget: str) -> None:
             terminal.settle(0.5) if not rate else terminal.wait_for("time")
             before, got, start = cpu_seconds(terminal.child.pid), len(terminal.raw), time.time()
             while time.time() - start < SECONDS:
-                terminal._read(0.1)
+                terminal.read(0.1)
             took = time.time() - start
             cpu = (cpu_seconds(terminal.child.pid) - before) / took * 100
             speed = (len(terminal.raw) - got) / took

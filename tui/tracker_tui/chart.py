@@ -72,7 +72,7 @@ def _aligned(labels: list[str]) -> list[str]:
 
 def _shares(axis: Axis, values: Sequence[float]) -> list[float]:
     """Values as shares of the axis, 0 to 1: all that plotext ever sees, so that no size of number can upset it."""
-    half = axis.high / 2 - axis.low / 2  # the whole range may overflow a float
+    half = axis.high / 2 - axis.low / 2 or 1.0  # the whole range may overflow a float
     return [min(1.0, max(0.0, (value / 2 - axis.low / 2) / half)) for value in values]
 
 

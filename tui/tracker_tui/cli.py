@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 from tracker import __version__, layout
 from tracker.catalog import Catalog, StoredRun
 from tracker.records import clean, encode, plain
-from tracker.report import short_path
+from tracker.report import cells, short_path
 from tracker_tui import look
 
 EXAMPLES: Final = """\
@@ -81,9 +81,6 @@ def _dashboard(words: list[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"tracker-tui {__version__}")
     path = parser.parse_args(words).path
-    if path is not None and not os.path.exists(path) and os.sep not in path and "." not in path:
-        near = ", ".join(_COMMANDS)
-        _fail(f"there is no folder {path!r}, and no command of that name (commands: {near})")
     if not sys.stdout.isatty():
         return _ls([path] if path else [])
     _need_terminal()
@@ -132,7 +129,7 @@ def _ls(words: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one array of objects")
     given = parser.parse_args(words)
     if given.path is not None and not os.path.exists(given.path):
-        _fail(f"there is no folder {given.path!r}")
+        _fail(f"there is no folder {given.path!r} (commands: {', '.join(_COMMANDS)})")
     catalog = Catalog(given.path)
     catalog.refresh()
     runs = catalog.newest_first()
@@ -239,7 +236,13 @@ def describe(run: StoredRun) -> dict[str, Any]:
 
 
 def _print_json(value: Any) -> None:
-    sys.stdout.buffer.write(encode(plain(value, 100)[0]))
+    """Standard JSON; on a terminal in ASCII, where escape sequences in names and values are harmless."""
+    text = encode(plain(value, 100)[0])
+    if sys.stdout.isatty():
+        import json
+
+        text = (json.dumps(json.loads(text)).replace("\x7f", "\\u007f") + "\n").encode()
+    sys.stdout.buffer.write(text)
     sys.stdout.buffer.flush()
 
 
@@ -256,14 +259,15 @@ def _print_table(runs: Iterable[StoredRun]) -> None:
         step = "" if run.step is None else str(run.step)
         place = f"{run.project}/{run.id}"
         rows.append((state, run.label[:60], place[:80], step, look.age(run, now), look.duration(run, now), value))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(cells(row[i]) for row in rows) for i in range(len(rows[0]))]
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
     right = {3, 4, 5}
     for row in rows:
-        cells = [
-            cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        padding = [" " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True)]
+        aligned = [
+            pad + cell if i in right else cell + pad for i, (cell, pad) in enumerate(zip(row, padding, strict=True))
         ]
-        _print("  ".join(cells).rstrip()[:limit])
+        _print("  ".join(aligned).rstrip()[:limit])
 
 
 def _print(*lines: str) -> None:

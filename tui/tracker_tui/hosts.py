@@ -1,4 +1,4 @@
-"""Where runs come from: this machine. Wakes the dashboard when files change.
+"""Wakes the dashboard when files of this machine change.
 
 File system events are only hints that it is time to look. Where there are none (network file systems, a watch limit
 that is reached) the dashboard's own steady look carries on.
@@ -30,7 +30,7 @@ async def watch(root: str, projects: Callable[[], frozenset[str]], wake: asyncio
 
     while True:
         known = projects()
-        folders = [folder for folder in (root, *(os.path.join(root, name) for name in known)) if os.path.isdir(folder)]
+        folders = [folder for folder in (root, *(os.path.join(root, name) for name in known)) if _can_watch(folder)]
         stop = asyncio.Event()
         watcher = asyncio.create_task(_until_changed(projects, known, stop))
         try:
@@ -44,6 +44,15 @@ async def watch(root: str, projects: Callable[[], frozenset[str]], wake: asyncio
         finally:
             watcher.cancel()
         await asyncio.sleep(0 if stop.is_set() else RETRY)
+
+
+def _can_watch(folder: str) -> bool:
+    """A folder that is there and whose name is UTF-8, as the watcher's language wants it."""
+    try:
+        folder.encode()
+    except UnicodeEncodeError:
+        return False
+    return os.path.isdir(folder)
 
 
 async def _until_changed(projects: Callable[[], frozenset[str]], known: frozenset[str], stop: asyncio.Event) -> None:

@@ -1,7 +1,7 @@
 """Every run known, what is looked at, and what changed: plain Python, owned here, shown elsewhere.
 
-The dashboard calls `collect` in a thread, then `apply` and everything else on its own loop; no part of this is shared
-between threads, so nothing is locked.
+The dashboard calls `collect` in a thread, then `apply` and everything else on its own loop. Runs and histories are only
+touched there; a thread only reads files and keeps its place in them, so nothing is locked.
 """
 
 from __future__ import annotations
@@ -45,15 +45,6 @@ class Node:
 
 
 @dataclass(slots=True)
-class Batch:
-    """What one `collect` brought."""
-
-    readings: list[Reading] = field(default_factory=list)
-    history_of: Key | None = None
-    rows: list[Record] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class Change:
     """What an `apply` changed."""
 
@@ -75,6 +66,8 @@ class _HistoryFeed:
         self.history = History()
         self.is_whole = False
         """Whether all that was on disk at the last look is folded."""
+        self.is_replaced = False
+        """Whether a file was replaced by another, so that all must be read anew."""
 
     def read(self) -> list[Record]:
         rows: list[Record] = []
@@ -86,7 +79,18 @@ class _HistoryFeed:
             if room <= 0:
                 break
         self.is_whole = room > 0
+        self.is_replaced = any(tail.is_replaced for tail, _ in self._tails)
         return rows
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one `collect` brought."""
+
+    readings: list[Reading] = field(default_factory=list)
+    feed: _HistoryFeed | None = None
+    """What the rows are of; by now something else may be looked at."""
+    rows: list[Record] = field(default_factory=list)
 
 
 class Model:
@@ -116,27 +120,33 @@ class Model:
         batch = Batch(self.catalog.collect(seconds))
         feed = self._feed
         if feed is not None:
-            batch.history_of, batch.rows = feed.key, feed.read()
+            batch.feed, batch.rows = feed, feed.read()
         return batch
 
     def apply(self, batch: Batch) -> Change:
         """Fold what was read."""
         change = Change(self.catalog.apply(batch.readings))
-        if self._feed is not None and batch.history_of == self._feed.key and batch.rows:
+        feed = self._feed
+        if feed is not None and batch.feed is feed:
             for row in batch.rows:
-                self._feed.history.apply(row)
-            change.history = True
+                feed.history.apply(row)
+            change.history = bool(batch.rows)
+            if feed.is_replaced:
+                self._feed = None
+                self.look_at(feed.key)
         return change
 
     # ---- what is looked at ----
 
-    def look_at(self, key: Key | None) -> None:
-        """Read the history of this run from now on; of none with None."""
+    def look_at(self, key: Key | None) -> bool:
+        """Read the history of this run from now on, of none with None; whether it is another one than before."""
         run = self.runs.get(key) if key is not None else None
+        before = self._feed
         if run is None:
             self._feed = None
-        elif self._feed is None or self._feed.path != run.path:
+        elif before is None or before.path != run.path:
             self._feed = _HistoryFeed(run, self.catalog.lineage(run))
+        return self._feed is not before
 
     @property
     def history(self) -> History | None:

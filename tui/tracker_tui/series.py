@@ -16,6 +16,8 @@ Piece = tuple[list[float], list[float]]
 """x and y of a stretch to be drawn as one connected line."""
 
 _STEPS: Final = (1, 2, 2.5, 5, 10)
+TINY: Final = 1e-290
+"""A range below it counts as none: its parts would be no numbers any more."""
 HUGE: Final = 1e300
 """Beyond it, differences overflow: such values are drawn as gaps, like NaN."""
 
@@ -45,7 +47,7 @@ def axis(low: float, high: float, count: int, whole: bool = False) -> Axis:
         count: wanted number of ticks, at least 2.
         whole: the values are whole numbers, such as steps: ticks are never closer than 1.
     """
-    if high <= low:
+    if high - low < TINY:
         margin = abs(low) * 0.1 or 1.0
         low, high = low - margin, high + margin
     step = _round_step((high - low) / max(1, count - 1), whole)

@@ -18,6 +18,7 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Static
 
 from tracker.catalog import Key, StoredRun
+from tracker.records import clean
 from tracker_tui import hosts
 from tracker_tui.look import GLYPHS, colour
 from tracker_tui.model import Batch, Branch, Change, Model, Place
@@ -43,6 +44,10 @@ NARROW = 120
 
 Pane = Literal["tree", "centre", "overview"]
 PANES: dict[Pane, str] = {"tree": "Runs", "centre": "Charts", "overview": "Overview"}
+
+
+class Empty(Static, can_focus=True):
+    """What the centre says when there is nothing to draw; takes keys like any pane."""
 
 
 class Dashboard(Screen[object]):
@@ -80,7 +85,7 @@ class Dashboard(Screen[object]):
             with Vertical(id="centre"), ContentSwitcher(initial="empty", id="switch"):
                 yield ChartGrid(id="charts")
                 yield RunsTable(id="table")
-                yield Static(id="empty")
+                yield Empty(id="empty")
             overview = Overview(id="overview")
             overview.border_title = "3 Overview"
             yield overview
@@ -132,7 +137,7 @@ class Dashboard(Screen[object]):
         if change.runs:
             self.tree_pane.update_tree()
             if not self._is_chosen and (key := self.model.first_choice()) is not None:
-                self._is_chosen = True
+                self._is_chosen = not self.model.catalog.is_behind
                 self.tree_pane.go_to(key)
                 self._show_place()
                 if self._is_narrow and self._pane_shown("centre"):
@@ -167,9 +172,7 @@ class Dashboard(Screen[object]):
 
     def _show_charts(self, key: Key, switch: ContentSwitcher, history: bool) -> None:
         run = self.model.runs[key]
-        before = self.model.history
-        self.model.look_at(key)
-        if self.model.history is not before:
+        if self.model.look_at(key):
             self._wake.set()
         self._set_title(run.label)
         loaded = self.model.history
@@ -179,7 +182,7 @@ class Dashboard(Screen[object]):
                 self.charts.show(loaded.columns, colour(run))
         elif not self.model.is_behind:
             switch.current = "empty"
-            text = "No rows yet." if run.state == "running" else "This run logged no rows."
+            text = "No rows yet." if run.state == "running" else "This run logged no numbers."
             self.query_one("#empty", Static).update(Content(text))
 
     def _show_overview(self) -> None:
@@ -225,7 +228,7 @@ class Dashboard(Screen[object]):
         return Content(
             f"{first}\n\nA run appears here as soon as a script starts one:\n\n"
             "    import tracker\n\n"
-            f'    with tracker.init(project="my-project", dir={self.model.root!r}) as run:\n'
+            f'    with tracker.init(project="my-project", dir={clean(self.model.root, 4096)!r}) as run:\n'
             "        for step in range(100):\n"
             '            run.log({"loss": 1 / (step + 1)})\n\n'
             "Or leave with q and try:  tracker-tui demo"
@@ -248,12 +251,9 @@ class Dashboard(Screen[object]):
         else:
             self.remove_class(f"hide-{pane}")
         current = self.query_one(ContentSwitcher).current
-        centre = {"charts": self.charts, "table": self.table}.get(current or "")
-        target = {"tree": self.tree_pane, "centre": centre, "overview": self.overview}[pane]
-        if target is not None:
-            target.focus()
-        if pane == "centre":
-            self.call_after_refresh(self._show_place)
+        centre = {"charts": self.charts, "table": self.table}.get(current or "", self.query_one("#empty"))
+        {"tree": self.tree_pane, "centre": centre, "overview": self.overview}[pane].focus()
+        self.call_after_refresh(self._show_place)
 
     def _focused_pane(self) -> Pane | None:
         for pane in PANES:
@@ -271,6 +271,12 @@ class Dashboard(Screen[object]):
 
     def on_resize(self) -> None:
         self._show_bar()
+        self.call_after_refresh(self._after_resize)
+
+    def _after_resize(self) -> None:
+        self._show_overview()  # wrapped to the new width
+        if self.focused is None and (pane := self._focused_pane()) is not None:
+            self._focus_pane(pane)
 
     def action_pane(self, pane: Pane) -> None:
         """Wide: show or hide the pane. Narrow: show it instead of the one that is shown."""
@@ -300,6 +306,10 @@ class Dashboard(Screen[object]):
     @on(Lines.Moved, "#tree")
     def _tree_moved(self) -> None:
         self._show_place()
+
+    def on_key(self) -> None:
+        """Whoever has pressed a key chooses the run themselves."""
+        self._is_chosen = bool(self.model.runs)
 
     @on(Lines.Chosen, "#tree")
     def _tree_chosen(self) -> None:
@@ -340,4 +350,4 @@ class Dashboard(Screen[object]):
 def _home(path: str) -> str:
     """The path with `~` for the home folder."""
     home = os.path.expanduser("~")
-    return "~" + path[len(home) :] if path == home or path.startswith(home + os.sep) else path
+    return clean("~" + path[len(home) :] if path == home or path.startswith(home + os.sep) else path, 4096)

@@ -124,9 +124,9 @@ class MetricChart(Widget):
     def _title_strip(self) -> Strip:
         name, value, badge = self._title
         width = self.size.width
-        room = width - len(value) - len(badge) - 4
+        room = width - cell_len(value) - cell_len(badge) - 4
         segments = [
-            Segment(fit(name, min(max(8, room), len(name))) + "  ", self.get_component_rich_style("chart--title")),
+            Segment(fit(name, min(max(8, room), cell_len(name))) + "  ", self.get_component_rich_style("chart--title")),
             Segment(value, self.get_component_rich_style("chart--value")),
             Segment("  " + badge if badge else "", self.get_component_rich_style("chart--badge")),
         ]

@@ -77,7 +77,6 @@ class Lines(ScrollView, can_focus=True):
         """The cursor came to another line."""
 
         lines: Lines
-        index: int
 
         @property
         def control(self) -> Lines:
@@ -88,7 +87,6 @@ class Lines(ScrollView, can_focus=True):
         """The line under the cursor was opened."""
 
         lines: Lines
-        index: int
 
         @property
         def control(self) -> Lines:
@@ -208,7 +206,16 @@ class Lines(ScrollView, can_focus=True):
         self.update_lines()
         self.scroll_to_cursor()
         if moved:
-            self.post_message(self.Moved(self, index))
+            self.post_message(self.Moved(self))
+
+    def keep_cursor(self, index: int) -> None:
+        """The lines have changed and what the cursor was on is now here: keep it at its height on the screen."""
+        moved = index - (self.cursor or 0)
+        self.cursor = index
+        self.update_lines()
+        if moved:
+            self.scroll_to(y=max(0, round(self.scroll_y) + moved), animate=False, force=True)
+        self.scroll_to_cursor()
 
     def cursor_row(self) -> int:
         """The row of this widget that the cursor is on."""
@@ -239,7 +246,7 @@ class Lines(ScrollView, can_focus=True):
 
     def action_choose(self) -> None:
         if self.cursor is not None and self.line_count():
-            self.post_message(self.Chosen(self, self.cursor))
+            self.post_message(self.Chosen(self))
 
     def on_click(self, event: Click) -> None:
         index = event.y - self._header_rows + round(self.scroll_y)

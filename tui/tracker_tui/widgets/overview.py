@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rich.cells import cell_len
+
 from tracker.catalog import StoredRun
 from tracker_tui.facts import config_of, facts_of, reason_of, summary_of
 from tracker_tui.look import GLYPHS
@@ -60,7 +62,7 @@ class Overview(Lines):
 def _section(title: str, values: Mapping[str, str], width: int) -> list[Line]:
     if not values:
         return []
-    room = min(max(len(key) for key in values) + 1, width // 2)
+    room = min(max(map(cell_len, values)) + 1, width // 2)
     lines: list[Line] = [(), ((title, "heading"), (f" {len(values)}", "dim"))]
     for key, value in values.items():
         lines.append(((fit(key, room - 1) + " ", "dim"), (fit(value, width - room).rstrip(), "value")))

@@ -80,11 +80,7 @@ class RunTree(Lines):
         at = self._find(place)
         if at is None:
             at = min(before, max(0, len(self._rows) - 1))
-        self.cursor = at
-        self.update_lines()
-        if at != before:
-            self.scroll_to(y=max(0, round(self.scroll_y) + at - before), animate=False, force=True)
-        self.scroll_to_cursor()
+        self.keep_cursor(at)
 
     def go_to(self, place: Place) -> None:
         """Put the cursor on a run or branch, opening what hides it."""

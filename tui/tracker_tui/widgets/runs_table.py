@@ -33,8 +33,8 @@ class RunsTable(Lines):
         names = by_interest({name for run in runs for name in metrics(run)})
         first = next((metric for run in runs if (metric := main_metric(run))), None)
         self._metrics = sorted(names, key=lambda name: name != first)
-        self.cursor = next((i for i, run in enumerate(runs) if run.key == key), min(self.cursor or 0, len(runs)))
-        self.update_lines()
+        gone = max(0, min(self.cursor or 0, len(runs) - 1))
+        self.keep_cursor(next((i for i, run in enumerate(runs) if run.key == key), gone))
 
     @property
     def key(self) -> Key | None:
