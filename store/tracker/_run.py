@@ -101,6 +101,8 @@ class Run:
         self._unsaved = 0
         self._limit = CHECKPOINT_BYTES
         self._last_write = start["_timestamp"]
+        self._lost = 0
+        """Records that could not be written."""
         self._alerted: dict[str, float] = {}
         self._watcher: watching.Watcher | None = None
         if write:
@@ -453,7 +455,7 @@ class Run:
                 current = None
         process.discharge(self)
         if self._writer is not None:
-            report.say(report.end_lines(self._state, self._state.verdict(alive=False), self._path))
+            report.say(report.end_lines(self._state, self._state.verdict(alive=False), self._path, self._lost))
 
     def _write_end(self, how: Exit) -> None:
         self._take_edits()
@@ -465,7 +467,12 @@ class Run:
         self._state.apply({"_type": records.END, **{key: end.get(key) for key in ("exit_code", "signal", "exception")}})
         if self._writer is not None:
             self._attempt(self._writer.sync)
+            self._notice_loss()
             self._writer.close()
+
+    def _notice_loss(self) -> None:
+        if self._writer is not None and self._writer.is_gone():
+            self._warn("gone", f"{self._path} was removed: what is logged is lost, training goes on")
 
     def _take_edits(self) -> None:
         """Fold in what was changed from outside, so that the last word is the newest name."""
@@ -486,6 +493,7 @@ class Run:
                 return
             if time.time() - self._last_write >= idle * 0.9:
                 self._append({"_type": records.HEARTBEAT, "_timestamp": time.time()})
+            self._notice_loss()
             syncing = self._writer.duplicate() if sync else None
         if syncing is not None:  # not under the lock: a slow disk must not hold up log()
             self._attempt(lambda: os.fsync(syncing))
@@ -519,6 +527,7 @@ class Run:
         try:
             self._writer.append(line)
         except OSError as error:
+            self._lost += 1
             self._warn("disk", f"cannot write {self._path} ({error.strerror}): rows are being lost, training goes on")
 
     def _append(self, record: Record) -> None:

@@ -27,6 +27,8 @@ from tracker.replay import RunState, State, is_row_until, merge_rows
 
 SILENCE: Final = max(60.0, 4 * HEARTBEAT)
 """Seconds without growth after which a run whose process cannot be seen from here counts as crashed."""
+NEWBORN: Final = 2.0
+"""Seconds that an empty journal is given to get its first line."""
 DEAD_LOOK: Final = 5.0
 """Seconds between two looks at a run whose process is gone."""
 
@@ -155,7 +157,8 @@ class _File:
         if self.ended:
             self._alive = False
             return
-        self._alive = alive if alive is not None else now - self._grew < SILENCE
+        patience = SILENCE if self.tail.offset else NEWBORN
+        self._alive = alive if alive is not None else now - self._grew < patience
         reading.alive = self._alive
         if not self._alive:
             reading.deadly_signal = host.deadly_signal(self.path.removesuffix(".jsonl"))

@@ -52,6 +52,13 @@ class Writer:
             raise OSError(28, "no space left on device", self.path)
         self._torn = False
 
+    def is_gone(self) -> bool:
+        """Whether somebody has removed the file: what is appended then is lost."""
+        try:
+            return os.fstat(self._descriptor).st_nlink == 0
+        except OSError:
+            return True
+
     def duplicate(self) -> int | None:
         """Another descriptor of the file, for whoever may outlast the writer; None when there is none to be had."""
         try:

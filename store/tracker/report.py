@@ -40,7 +40,7 @@ def start_lines(name: str, path: str, root: str) -> list[str]:
     ]
 
 
-def end_lines(state: RunState, verdict: State, path: str) -> list[str]:
+def end_lines(state: RunState, verdict: State, path: str, lost: int = 0) -> list[str]:
     """The history and summary of the metrics in short, and where the run is kept; this alone with `TRACKER_QUIET`."""
     metrics = {} if is_set("QUIET") else state.summary
     shown = {k: value for k, value in metrics.items() if not k.startswith("_") and not isinstance(value, dict)}
@@ -48,6 +48,8 @@ def end_lines(state: RunState, verdict: State, path: str) -> list[str]:
     lines = _table("Run history:", history) if history else []
     if shown:
         lines += _table("Run summary:", {key: format_value(shown[key], MAX_STRING) for key in sorted(shown)})
+    if lost:
+        lines.append(f"{lost} records could not be written to the disk.")
     return [*lines, f"Run {clean(state.name)} {verdict}. Find logs at: {short_path(path)}"]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import signal
 
 from textual.app import App
 from textual.screen import Screen
@@ -26,6 +29,12 @@ class TrackerApp(App[None]):
         super().__init__()
         self.model = Model(path)
         self.animation_level = "none"
+
+    def on_mount(self) -> None:
+        """Leave in good order when told to go, so that the terminal is usable and the demo's jobs end."""
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # in a thread there are no signals
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
 
     def get_default_screen(self) -> Screen[object]:
         return Dashboard(self.model)

@@ -55,9 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command is not None:
             return command(words[1:])
         return _dashboard(words)
-    except BrokenPipeError:  # e.g. `| head`: nobody reads on
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(error, BrokenPipeError):  # e.g. `| head`: nobody reads on
+            return 0
+        sys.stderr.write(f"tracker-tui: {clean(error)}\n")
+        return 1
 
 
 def _fail(text: str) -> NoReturn:
@@ -81,11 +84,19 @@ def _dashboard(words: list[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"tracker-tui {__version__}")
     path = parser.parse_args(words).path
+    _check_path(path)
     if not sys.stdout.isatty():
         return _ls([path] if path else [])
     _need_terminal()
     _open(path)
     return 0
+
+
+def _check_path(path: str | None) -> None:
+    """A file is fine only if it is a run's."""
+    is_other = path and os.path.exists(path) and not os.path.isdir(path)
+    if is_other and layout.parse_segment_name(os.path.basename(path or "")) is None:
+        _fail(f"{path!r} is neither a folder nor a run's file")
 
 
 def _need_terminal() -> None:
@@ -128,6 +139,7 @@ def _ls(words: list[str]) -> int:
     parser.add_argument("path", metavar="PATH", nargs="?", help="folder of runs, default TRACKER_DIR, else ./runs")
     parser.add_argument("--json", action="store_true", help="one array of objects")
     given = parser.parse_args(words)
+    _check_path(given.path)
     if given.path is not None and not os.path.exists(given.path):
         _fail(f"there is no folder {given.path!r} (commands: {', '.join(_COMMANDS)})")
     catalog = Catalog(given.path)
@@ -157,11 +169,12 @@ def _show(words: list[str]) -> int:
     _print(*(f"{label:<10}{value}" for label, value in facts_of(run) if value))
     for title, values in (("Config", config_of(run)), ("Summary", summary_of(run))):
         if values:
-            width = max(map(len, values))
+            width = max(map(cells, values))
             _print("", title)
             for key, value in values.items():
                 sketch = run.sketches.get(key) if title == "Summary" else None
-                _print(f"  {key:<{width}}  {value:<12}{sketch.line() if sketch else ''}".rstrip())
+                line = sketch.line() if sketch else ""
+                _print(f"  {key}{' ' * (width - cells(key))}  {value:<12}{line}".rstrip())
     return 0
 
 
@@ -258,7 +271,9 @@ def _print_table(runs: Iterable[StoredRun]) -> None:
         state = f"{look.GLYPHS[run.state]} {run.state}"
         step = "" if run.step is None else str(run.step)
         place = f"{run.project}/{run.id}"
-        rows.append((state, run.label[:60], place[:80], step, look.age(run, now), look.duration(run, now), value))
+        rows.append(
+            (state, clean(run.label, 60), clean(place, 80), step, look.age(run, now), look.duration(run, now), value)
+        )
     widths = [max(cells(row[i]) for row in rows) for i in range(len(rows[0]))]
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
     right = {3, 4, 5}

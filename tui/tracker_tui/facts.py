@@ -43,8 +43,8 @@ def facts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
     for label in ("command", "git", "python"):
         value = clean(start.get(label) or "")
         yield label, value[:12] if label == "git" else value
-    yield "file", clean(short_path(run.path))
-    yield "notes", run.notes.replace("\n", " ")
+    yield "file", short_path(run.path)
+    yield "notes", run.notes
     if run.bad_lines:
         yield "bad lines", f"{run.bad_lines} skipped"
     if isinstance(start.get("format"), int) and start["format"] > FORMAT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import shlex
 from contextlib import suppress
 from typing import Literal
 
@@ -174,12 +175,12 @@ class Dashboard(Screen[object]):
         run = self.model.runs[key]
         if self.model.look_at(key):
             self._wake.set()
-        self._set_title(run.label)
+        self._set_title(run.label + (" · loading…" if self.model.is_behind else ""))
         loaded = self.model.history
         if loaded is not None:
             switch.current = "charts"
             if history:
-                self.charts.show(loaded.columns, colour(run))
+                self.charts.show(loaded.columns, colour(run), run.summary)
         elif not self.model.is_behind:
             switch.current = "empty"
             text = "No rows yet." if run.state == "running" else "This run logged no numbers."
@@ -225,13 +226,15 @@ class Dashboard(Screen[object]):
             first = f"There is no folder {root} yet."
         else:
             first = f"There are no runs in {root} yet."
+        elsewhere = self.model.root != os.path.abspath("runs")
+        where = f"Set TRACKER_DIR={shlex.quote(clean(self.model.root, 4096))} for the script.\n\n" if elsewhere else ""
         return Content(
             f"{first}\n\nA run appears here as soon as a script starts one:\n\n"
             "    import tracker\n\n"
-            f'    with tracker.init(project="my-project", dir={clean(self.model.root, 4096)!r}) as run:\n'
+            '    with tracker.init(project="my-project") as run:\n'
             "        for step in range(100):\n"
             '            run.log({"loss": 1 / (step + 1)})\n\n'
-            "Or leave with q and try:  tracker-tui demo"
+            f"{where}Or leave with q and try:  tracker-tui demo"
         )
 
     # ---- panes ----
@@ -273,8 +276,11 @@ class Dashboard(Screen[object]):
         self._show_bar()
         self.call_after_refresh(self._after_resize)
 
+    @on(Overview.Resized)
+    def _overview_resized(self) -> None:
+        self._show_overview()
+
     def _after_resize(self) -> None:
-        self._show_overview()  # wrapped to the new width
         if self.focused is None and (pane := self._focused_pane()) is not None:
             self._focus_pane(pane)
 

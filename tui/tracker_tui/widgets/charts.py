@@ -49,16 +49,24 @@ class MetricChart(Widget):
         self.metric = metric
         self._column = Column()
         self._colour = 0
+        self._last: object = None
         self._rows: list[Cells] = []
         self._title: tuple[str, str, str] = ("", "", "")
         self._drawn_size = (0, 0)
         self._drawn_at = 0.0
         self._redraw_timer: Timer | None = None
 
-    def show(self, column: Column, colour: int) -> None:
-        """Show this history as it is now; repaint what differs."""
+    def show(self, column: Column, colour: int, last: object) -> None:
+        """Show this history as it is now; repaint what differs.
+
+        Args:
+            column: the history.
+            colour: of the 256 of terminals.
+            last: the value that the run's summary has; where that is no number, the history's last is shown.
+        """
         self._column = column
         self._colour = colour
+        self._last = last
         if not self.is_on_screen:
             self._drawn_size = (0, 0)  # drawn when it comes into sight
             return
@@ -93,7 +101,8 @@ class MetricChart(Widget):
     def _write_title(self) -> None:
         column = self._column
         gaps = series.gaps(column)
-        last = last_value(column.values[-1]) if len(column.values) else ""
+        end = column.values[-1] if len(column.values) else ""
+        last = last_value(self._last if isinstance(self._last, (int, float)) else end)
         self._title = (self.metric, last, f"{gaps} not finite" if gaps else "")
 
     def _draw(self) -> None:
@@ -149,17 +158,19 @@ class ChartGrid(VerticalScroll):
     ChartGrid { layout: grid; grid-gutter: 1 1; scrollbar-size-vertical: 1; }
     """
 
+    ALLOW_MAXIMIZE = False
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._charts: dict[str, MetricChart] = {}
 
-    def show(self, columns: Mapping[str, Column], colour: int) -> None:
-        """Show these histories, each in a chart of its own."""
+    def show(self, columns: Mapping[str, Column], colour: int, summary: Mapping[str, object]) -> None:
+        """Show these histories, each in a chart of its own, with the last values that the summary has."""
         names = by_interest(columns)
         if names != list(self._charts):
             self._rebuild(names)
         for name in names:
-            self._charts[name].show(columns[name], colour)
+            self._charts[name].show(columns[name], colour, summary.get(name))
 
     def _rebuild(self, names: list[str]) -> None:
         old = self._charts

@@ -47,6 +47,7 @@ class Lines(ScrollView, can_focus=True):
     Lines .lines--cursor { background: $foreground 8%; }
     Lines:focus .lines--cursor { background: $primary 40%; text-style: bold; }
     """
+    ALLOW_MAXIMIZE = False
     COMPONENT_CLASSES = {
         "lines--dim",
         "lines--strong",
@@ -136,11 +137,16 @@ class Lines(ScrollView, can_focus=True):
 
     @property
     def _header_rows(self) -> int:
-        return 1 if self.header(self.size.width) is not None else 0
+        return 1 if self.header(self._width) is not None else 0
+
+    @property
+    def _width(self) -> int:
+        """Cells beside the scroll bar."""
+        return self.scrollable_content_region.width
 
     def _content(self, y: int) -> tuple[Line, bool]:
         """The cells of a row of the screen and whether the cursor is on it."""
-        width = self.size.width
+        width = self._width
         header = self.header(width)
         if header is not None:
             if y == 0:
@@ -264,6 +270,12 @@ def fit(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return set_cell_size(text, width - 1) + "…"
+
+
+def right(text: str, width: int) -> str:
+    """Text at the right of exactly this many cells."""
+    cut = fit(text, min(width, cell_len(text)))
+    return " " * (width - cell_len(cut)) + cut
 
 
 def difference(old: Iterable[tuple[str, object]], new: Iterable[tuple[str, object]]) -> tuple[int, int]:

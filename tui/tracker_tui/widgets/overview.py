@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
+from textual.message import Message
 
 from tracker.catalog import StoredRun
 from tracker_tui.facts import config_of, facts_of, reason_of, summary_of
@@ -26,6 +27,13 @@ class Overview(Lines):
 
     def line(self, index: int, width: int) -> Line:
         return self._lines[index]
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
+        super().on_resize()
+
+    class Resized(Message):
+        """The pane has another width: what it shows is to be wrapped anew."""
 
     def show_run(self, run: StoredRun) -> None:
         """Show one run."""
@@ -77,9 +85,21 @@ def _fact(label: str, value: str, width: int) -> list[Line]:
     return lines + [((" " * LABEL_WIDTH, ""), (text, "value")) for text in rest]
 
 
-def _wrap(text: str, width: int, limit: int = 4) -> list[str]:
-    """Text in lines of at most `width` cells, `limit` of them."""
-    import textwrap
-
-    lines = textwrap.wrap(text, max(8, width), max_lines=limit, placeholder="…", break_on_hyphens=False)
-    return [fit(line, width).rstrip() for line in lines]
+def _wrap(text: str, width: int, limit: int = 12) -> list[str]:
+    """Text in lines of at most `width` cells, broken between words where it can be, `limit` of them."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split(" "):
+            if line and cell_len(line) + 1 + cell_len(word) > width:
+                lines.append(line)
+                line = ""
+            line = f"{line} {word}" if line else word
+            while cell_len(line) > width:
+                pieces = chop_cells(line, width)
+                lines.append(pieces[0])
+                line = "".join(pieces[1:])
+        lines.append(line)
+        if len(lines) > limit:
+            return [*lines[: limit - 1], "…"]
+    return lines

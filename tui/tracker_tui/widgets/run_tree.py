@@ -10,7 +10,7 @@ from tracker.catalog import StoredRun
 from tracker.sparkline import blocks
 from tracker_tui.look import GLYPHS, age, last_value
 from tracker_tui.model import Branch, Model, Node, Place, main_metric
-from tracker_tui.widgets.lines import Line, Lines, fit
+from tracker_tui.widgets.lines import Line, Lines, fit, right
 
 SPARK_WIDTH = 8
 WIDE = 60
@@ -68,7 +68,7 @@ class RunTree(Lines):
             ("  " * depth, ""),
             (GLYPHS[run.state] + " ", run.state),
             (fit(run.label, room), ""),
-            (fit(value, value_width).rstrip().rjust(value_width), "dim"),
+            (right(value, value_width), "dim"),
             (" " + spark.ljust(spark_width) if spark_width else "", "spark"),
             (age(run, time.time()).rjust(AGE_WIDTH) + " ", "dim"),
         )

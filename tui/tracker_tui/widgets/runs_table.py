@@ -8,13 +8,16 @@ from tracker.catalog import Key, StoredRun
 from tracker.sparkline import blocks
 from tracker_tui.look import GLYPHS, age, duration, last_value
 from tracker_tui.model import by_interest, main_metric, metrics
-from tracker_tui.widgets.lines import Line, Lines, fit
+from tracker_tui.widgets.lines import Line, Lines, fit, right
 
 VALUE_WIDTH = 10
 SPARK_WIDTH = 8
 NAME_WIDTH = 12
-FIXED = (("state", 11), ("step", 8), ("age", 5), ("time", 8))
+COLUMNS = {"state": 10, "step": 8, "age": 5, "time": 8}
 """Columns beside the name, and their widths."""
+IMPORTANCE = ("step", "age", "state", "time")
+"""Which of them to keep where there is no room for all; a sign before the name tells the state as well."""
+METRIC_WIDTH = VALUE_WIDTH + SPARK_WIDTH + 3
 
 
 class RunsTable(Lines):
@@ -45,32 +48,40 @@ class RunsTable(Lines):
         return len(self._runs)
 
     def header(self, width: int) -> Line:
-        cells = [("  " + fit("name", self._name_width(width)), "dim")]
-        cells += [
-            (fit(title, room), "dim") if title == "state" else (title.rjust(room), "dim") for title, room in FIXED
-        ]
+        cells = [("  " + fit("name", self._name_width(width)) + " ", "dim")]
+        cells += [(fit(c, size) if c == "state" else right(c, size), "dim") for c, size in self._columns(width)]
         room = VALUE_WIDTH + SPARK_WIDTH + 1
-        cells += [("  " + fit(metric, room).rstrip().rjust(room), "dim") for metric in self._shown(width)]
+        cells += [("  " + right(metric, room), "dim") for metric in self._shown(width)]
         return tuple(cells)
 
     def line(self, index: int, width: int) -> Line:
         run = self._runs[index]
         now = time.time()
-        fixed = ("" if run.step is None else str(run.step), age(run, now), duration(run, now))
-        cells = [(GLYPHS[run.state] + " ", run.state), (fit(run.label, self._name_width(width)), "")]
-        cells.append((fit(run.state, FIXED[0][1]), run.state))
-        cells += [(text.rjust(room), "") for text, (_, room) in zip(fixed, FIXED[1:], strict=True)]
+        texts = {"step": "" if run.step is None else str(run.step), "age": age(run, now), "time": duration(run, now)}
+        cells = [(GLYPHS[run.state] + " ", run.state), (fit(run.label, self._name_width(width)) + " ", "")]
+        for column, size in self._columns(width):
+            cells.append((fit(run.state, size), run.state) if column == "state" else (right(texts[column], size), ""))
         for metric in self._shown(width):
             sketch = run.sketches.get(metric)
             value = last_value(run.summary[metric]) if metric in run.summary else ""
-            cells.append(("  " + fit(value, VALUE_WIDTH).rstrip().rjust(VALUE_WIDTH), "strong"))
+            cells.append(("  " + right(value, VALUE_WIDTH), "strong"))
             cells.append((" " + (blocks(sketch.values(SPARK_WIDTH)) if sketch else "").ljust(SPARK_WIDTH), "spark"))
         return tuple(cells)
 
+    def _columns(self, width: int) -> list[tuple[str, int]]:
+        """The columns beside the name that leave room for one metric, the most telling ones first."""
+        room = width - 3 - NAME_WIDTH - (METRIC_WIDTH if self._metrics else 0)
+        kept: set[str] = set()
+        for column in IMPORTANCE:
+            if COLUMNS[column] <= room:
+                kept.add(column)
+                room -= COLUMNS[column]
+        return [(column, size) for column, size in COLUMNS.items() if column in kept]
+
     def _shown(self, width: int) -> list[str]:
-        room = width - 2 - NAME_WIDTH - sum(size for _, size in FIXED)
-        return self._metrics[: max(0, room // (VALUE_WIDTH + SPARK_WIDTH + 3))]
+        room = width - 3 - NAME_WIDTH - sum(size for _, size in self._columns(width))
+        return self._metrics[: max(0, room // METRIC_WIDTH)]
 
     def _name_width(self, width: int) -> int:
-        taken = sum(size for _, size in FIXED) + len(self._shown(width)) * (VALUE_WIDTH + SPARK_WIDTH + 3)
-        return max(NAME_WIDTH, width - 2 - taken)
+        taken = sum(size for _, size in self._columns(width)) + len(self._shown(width)) * METRIC_WIDTH
+        return max(NAME_WIDTH, width - 3 - taken)
