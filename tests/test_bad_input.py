@@ -606,3 +606,37 @@ def test_rename_writes_beside_the_journal_only(root: Path) -> None:
     after = snapshot(root)
     assert {path: after[path] for path in before} == before
     assert [path.name.partition("-")[0] for path in after.keys() - before.keys()] == ["edits"]
+
+
+# ---- files that change under the reader ----
+
+
+def test_a_torn_checkpoint_is_not_the_base(root: Path) -> None:
+    """A full disk may tear a checkpoint; the one before it, or the whole file, is read instead."""
+    path = write_journal(root, GOOD + line({"_step": 9, "_timestamp": 1.0, "early": 1.0}))
+    with path.open("ab") as file:
+        file.write(
+            b'{"_type":"checkpoint","_timestamp":2.0,"summary":{"los\n{"_step":10,"_timestamp":3.0,"loss":0.5}\n'
+        )
+    (run,) = tracker.Api(root).runs()
+    assert run.summary["early"] == 1.0
+    assert run.summary["loss"] == 0.5
+    assert run.bad_lines == 1
+
+
+def test_a_file_replaced_by_a_shorter_one_is_read_anew(root: Path) -> None:
+    """What was read before does not count."""
+    path = write_journal(root, GOOD + b"".join(line({"_step": n, "_timestamp": 1.0, "old": n}) for n in range(50)))
+    api = tracker.Api(root)
+    assert api.runs()[0].summary["old"] == 49
+    path.write_text('{"_type":"start","_timestamp":5.0,"format":1,"id":"abcd1234","name":"other"}\n', encoding="utf-8")
+    (run,) = api.runs()
+    assert (run.name, run.summary) == ("other", {})
+
+
+def test_an_empty_journal_is_not_running(root: Path) -> None:
+    """Nobody writes its first line any more."""
+    path = write_journal(root, [])
+    path.write_bytes(b"")
+    os.utime(path, (1e9, 1e9))
+    assert tracker.Api(root).runs()[0].state == "crashed"

@@ -193,3 +193,33 @@ def test_commands_load_no_textual(root: Path) -> None:
         [sys.executable, "-c", code, str(root)], env=environment(), capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_rename_is_seen_where_the_run_is_named_by_its_file(root: Path) -> None:
+    """Edits count whichever way the run is found."""
+    path = tracker.Api(root).runs("suns")[0].path
+    assert command("rename", path, "four").stdout == "three is now four\n"
+    assert command("show", path).stdout.startswith("four\n")
+    assert command("rename", path, "five").stdout == "four is now five\n"
+
+
+@pytest.mark.parametrize("words", [["ls", "/dev/null"], ["/dev/null"]])
+def test_other_files_are_no_runs(words: list[str]) -> None:
+    """A path that is neither a folder nor a run's file is a bad argument."""
+    done = command(*words)
+    assert done.returncode == 2
+    assert "neither a folder nor a run's file" in done.stderr
+
+
+def test_a_full_output_is_one_line(root: Path) -> None:
+    """Not a traceback."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tracker_tui", "ls", str(root)],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1

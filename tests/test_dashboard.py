@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -422,3 +423,54 @@ def test_every_binding_can_be_rebound_and_explained() -> None:
             assert binding.description, binding
             assert binding.tooltip, binding
             assert owner in (HelpScreen, RenameScreen) or binding.id.partition(".")[0] in GROUPS
+
+
+def test_a_projects_folder_may_be_watched_before_its_first_run(root: Path) -> None:
+    """Named by itself, missing or empty, it shows the run that starts later."""
+    with Terminal([*DASHBOARD, str(root / "moons")]) as terminal:
+        terminal.wait_for("There is no folder")
+        run = make_run(root, "first-light")
+        terminal.wait_for("● first-light", 5)
+        run.finish()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_a_usable_terminal(root: Path, number: signal.Signals) -> None:
+    """The screen before is back, the mouse and the cursor are as they were."""
+    make_run(root, "steady").finish()
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("loss  0.2")
+        terminal.child.kill(number)
+        assert terminal.wait_for_end() == 128 + number
+        for undone in (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?25h"):
+            assert undone in terminal.raw
+
+
+def test_strange_numbers_and_names_do_not_end_the_dashboard(root: Path) -> None:
+    """Denormal values, endless steps, a folder whose name is no UTF-8."""
+    make_run(root, "beside").finish()
+    run = tracker.init(dir=root, project="moons", name="tiny")
+    run.log({"loss": 0.0})
+    run.log({"loss": 5e-324})
+    run.finish()
+    with open(run.file, "a", encoding="utf-8") as file:
+        file.write('{"_step":1.7e308,"loss":1}\n{"_step":-1.7e308,"loss":2}\n')
+    os.mkdir(os.fsencode(root) + b"/caf\xe9")
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("2 tiny")
+        terminal.wait_for("loss  2")
+        terminal.press("j")
+        terminal.wait_for("2 beside")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+
+
+def test_tab_goes_round_though_there_is_nothing_to_draw(root: Path) -> None:
+    """The empty pane takes its turn."""
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("tracker.init(")
+        for _ in range(3):
+            terminal.press("tab")
+            terminal.settle()
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0

@@ -346,3 +346,13 @@ def test_job_and_reader_draw_the_same_line(capsys: pytest.CaptureFixture[str], t
 def test_blocks_take_any_values() -> None:
     """`blocks` is one cell a value, none for none."""
     assert (blocks([]), blocks([1.0]), blocks([1.0, 2.0])) == ("", "▁", "▁█")
+
+
+def test_a_dumped_sketch_draws_the_same_line() -> None:
+    """Also where the values differ only in their last digits; no cell is off by more than one step."""
+    for values in ([100_000 + 3 * math.sin(i / 9) for i in range(500)], [2.3025 + (i % 7) * 1e-4 for i in range(50)]):
+        sketch = Sketch()
+        for value in values:
+            sketch.add(value)
+        loaded = Sketch.load(json.loads(json.dumps(sketch.dump()))).line()
+        assert all(abs(BLOCKS.index(a) - BLOCKS.index(b)) <= 1 for a, b in zip(loaded, sketch.line(), strict=True))

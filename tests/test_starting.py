@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from typing import Any
 import pytest
 
 import tracker
-from support import run_script, script_environment
+from support import lines_of, run_script, script_environment
 
 
 @pytest.fixture(autouse=True)
@@ -425,3 +428,154 @@ def test_many_processes_start_in_one_project_at_once(root: Path) -> None:
     assert len({run.id for run in runs}) == 16
     assert all(run.state == "finished" for run in runs)
     assert os.listdir(root) == ["rush"]
+
+
+# ---- ends that are easily missed ----
+
+
+@pytest.mark.parametrize(
+    ("source", "state"),
+    [
+        ("def main():\n    tracker.init().log({'x': 1})\n    return 3\nsys.exit(main())", "failed"),
+        ("def main():\n    tracker.init().log({'x': 1})\nsys.exit(main())", "finished"),
+        ("run = tracker.init()\ntry:\n    sys.exit(3)\nexcept SystemExit:\n    run.log({'x': 1})", "finished"),
+        ("tracker.init()\nsys.excepthook = lambda *_: None\nraise ValueError('no')", "failed"),
+        ("tracker.init()\nsys.exit('no GPU')", "failed"),
+    ],
+)
+def test_the_end_is_heard(root: Path, source: str, state: str) -> None:
+    """Whatever way a script ends, and whoever replaced a hook."""
+    run_script(root.parent, "import sys, tracker\n" + source, env={"TRACKER_DIR": str(root)})
+    assert tracker.Api(root).runs()[0].state == state
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_run_of_a_child_process_ends_with_it(root: Path, tmp_path: Path, method: str) -> None:
+    """Children of multiprocessing leave without exit hooks; their runs end all the same."""
+    script = tmp_path / "parallel.py"
+    script.write_text(
+        "import multiprocessing, tracker\n"
+        "def train(number):\n"
+        "    tracker.init(name=str(number)).log({'x': number})\n"
+        "    if number: raise ValueError('odd one out')\n"
+        "if __name__ == '__main__':\n"
+        f"    context = multiprocessing.get_context('{method}')\n"
+        "    children = [context.Process(target=train, args=(number,)) for number in range(2)]\n"
+        "    for child in children: child.start()\n"
+        "    for child in children: child.join()\n",
+        encoding="utf-8",
+    )
+    environment = script_environment({"TRACKER_DIR": str(root)})
+    subprocess.run([sys.executable, script], env=environment, capture_output=True, timeout=30, check=True)
+    assert {run.name: run.state for run in tracker.Api(root).runs()} == {"0": "finished", "1": "failed"}
+
+
+def test_a_removed_folder_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Training goes on; one warning says that what is logged is lost."""
+    run = tracker.init(dir=root)
+    run.log({"x": 1})
+    shutil.rmtree(root)
+    run.log({"x": 2})
+    run.finish()
+    assert capsys.readouterr().err.count("was removed: what is logged is lost") == 1
+
+
+def test_logging_threads_never_write_into_foreign_files(root: Path, tmp_path: Path) -> None:
+    """A thread that logs while another finishes the run gets an error or is recorded, and touches no other file."""
+    for number in range(20):
+        run = tracker.init(dir=root, reinit="create_new")
+        begun = threading.Event()
+
+        def log(run: tracker.Run = run, begun: threading.Event = begun) -> None:
+            with contextlib.suppress(tracker.UsageError):
+                while True:
+                    run.log({"x": 1.0})
+                    begun.set()
+
+        threads = [threading.Thread(target=log) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        begun.wait(5)
+        run.finish()
+        files = [open(tmp_path / f"foreign-{number}-{place}", "wb") for place in range(5)]  # noqa: SIM115
+        for thread in threads:
+            thread.join(5)
+        for file in files:
+            file.close()
+    assert all(path.stat().st_size == 0 for path in tmp_path.glob("foreign-*"))
+
+
+# ---- besides numbers ----
+
+
+def test_alerts_are_kept_and_not_repeated(root: Path) -> None:
+    """One a title and minute; wrong arguments are named."""
+    run = tracker.init(dir=root)
+    for _ in range(3):
+        run.alert("loss is high", "9.5", level="WARN")
+    run.alert("loss is high", wait_duration=0)
+    run.mark_preempting()
+    with pytest.raises(ValueError, match="level"):
+        run.alert("x", level="LOUD")
+    with pytest.raises(TypeError, match="title"):
+        run.alert(5)  # type: ignore[arg-type]
+    kinds = [line.get("_type") for line in lines_of(run.file)]
+    assert (kinds.count("alert"), kinds.count("preempting")) == (2, 1)
+
+
+class Parameter:
+    """Stands in for a torch parameter: hooks that are called with a gradient."""
+
+    requires_grad = True
+
+    def __init__(self) -> None:
+        self.hooks: list[Any] = []
+        self.data = [0.0, 1.0]
+
+    def register_hook(self, hook: Any) -> Parameter:
+        self.hooks.append(hook)
+        return self
+
+    def remove(self) -> None:
+        self.hooks.clear()
+
+    def backward(self) -> None:
+        for hook in self.hooks:
+            hook([1.0, 2.0, 3.0])
+
+
+class Model:
+    def __init__(self) -> None:
+        self.weight = Parameter()
+
+    def named_parameters(self) -> list[tuple[str, Parameter]]:
+        return [("weight", self.weight)]
+
+
+def test_watch_logs_histograms_of_gradients(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every `log_freq` passes, in the row that is open; what offers no parameters is not watched, with a warning."""
+    model = Model()
+    run = tracker.init(dir=root)
+    run.watch(model, log="all", log_freq=2)
+    run.watch(object())
+    assert "cannot look into a object" in capsys.readouterr().err
+    for step in range(4):
+        model.weight.backward()
+        run.log({"loss": float(step)})
+    run.unwatch()
+    model.weight.backward()
+    run.finish()
+    rows = list(tracker.Api(root).runs()[0].scan_history())
+    assert [sorted(set(row) - {"_step", "_timestamp", "loss"}) for row in rows] == [
+        [], ["gradients/weight", "parameters/weight"], [], ["gradients/weight", "parameters/weight"],
+    ]  # fmt: skip
+
+
+def test_wandbs_other_words_are_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    """`setup`, `login`, `termlog`, `termwarn` and `status` do what little there is to do."""
+    tracker.setup()
+    assert tracker.login(key="x") is True
+    tracker.termlog("hello")
+    tracker.termwarn("careful")
+    assert capsys.readouterr().err == "tracker: hello\ntracker: WARNING careful\n"
+    assert tracker.init(mode="disabled").status().sync_items_pending == 0

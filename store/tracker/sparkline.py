@@ -2,7 +2,7 @@
 
 A `Sketch` holds at most 64 buckets however long the metric grows, each the lowest and highest value of an equal
 share of its rows. It keeps every extreme and depends only on the values, so the job, `Api` and the dashboard draw the
-same line.
+same line (up to one step a cell where a checkpoint rounded a tie).
 """
 
 from __future__ import annotations

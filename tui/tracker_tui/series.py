@@ -130,7 +130,7 @@ def gaps(column: Column) -> int:
 def pieces(column: Column, low: float, high: float, columns: int) -> list[Piece]:
     """The line between two steps, thinned to the extremes of each of `columns` equal shares, cut where values are not
     finite. A spike one row wide is never lost."""
-    steps, values = column.steps, column.values
+    steps, values, columns = column.steps, column.values, max(1, columns)
     start, end = bisect_left(steps, low), bisect_right(steps, high)
     if end - start <= 4 * columns:
         return _connected(zip(steps[start:end], values[start:end], strict=True))
