@@ -1078,8 +1078,8 @@ def test_large_run_is_listed_from_little_of_it(root: Path) -> None:
 # ---- what it costs ----
 
 
-def test_full_disk_costs_rows_only(start: StartScript, root: Path) -> None:
-    """Rows that do not fit on the disk are lost with one warning; those after, when there is room again, are kept."""
+def test_full_disk_costs_nothing_once_there_is_room(start: StartScript, root: Path) -> None:
+    """Rows that do not fit wait in memory, with one warning, and are all there when there is room again."""
     # A limit on the size of files is a disk that is full after as many bytes, the last write being cut short.
     process = start(
         """
@@ -1098,7 +1098,59 @@ print("done")
     wait_line(process, "done")
     _, errors = process.communicate()
     assert len(warnings_in(errors)) == 1
-    assert [row["loss"] for row in tracker.Api(root).runs()[0].history(samples=10**9, pandas=False)] == [0.0, 4.0]
+    (run,) = tracker.Api(root).runs()
+    assert [row["loss"] for row in run.scan_history()] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert run.bad_lines == 1  # the row that was cut short, written again after it
+
+
+def test_disk_that_stays_full_is_told_at_the_end(start: StartScript, root: Path) -> None:
+    """The job goes on; its last words say how many records are not on the disk."""
+    process = start(
+        """
+import os, resource, tracker
+run = tracker.init(project="p")
+run.log({"loss": 0.0})
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(run.file) + 20, hard))
+for loss in (1.0, 2.0, 3.0):
+    run.log({"loss": loss})
+"""
+    )
+    _, errors = process.communicate()
+    assert process.returncode == 0
+    assert "4 records could not be written to the disk." in errors
+    (run,) = tracker.Api(root).runs()
+    assert [row["loss"] for row in run.scan_history()] == [0.0]
+
+
+def test_file_that_cannot_be_made_is_made_later(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All rows are there once the folder can be written, the first ones too."""
+    root.write_text("in the way", encoding="utf-8")
+    run = init()
+    run.log({"loss": 1.0})
+    assert len(warnings_in(capsys.readouterr().err)) == 1
+    root.unlink()
+    run.log({"loss": 2.0})
+    run.finish()
+    (read,) = tracker.Api(root).runs()
+    assert [row["loss"] for row in read.scan_history()] == [1.0, 2.0]
+    assert (read.state, read.name) == ("finished", run.name)
+
+
+def test_memory_is_bounded_while_the_disk_is_gone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest rows are dropped, and counted at the end."""
+    monkeypatch.setattr("tracker.journal.MAX_WAITING", 10_000)
+    root.write_text("in the way", encoding="utf-8")
+    run = init()
+    for step in range(1000):
+        run.log({"loss": float(step)})
+    root.unlink()
+    run.finish()
+    (read,) = tracker.Api(root).runs()
+    steps = [row["_step"] for row in read.scan_history()]
+    assert steps == list(range(steps[0], 1000))
+    assert 0 < len(steps) < 500
+    assert read.step == 999
 
 
 LIST_MODULES = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"

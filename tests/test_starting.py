@@ -471,13 +471,15 @@ def test_a_run_of_a_child_process_ends_with_it(root: Path, tmp_path: Path, metho
 
 
 def test_a_removed_folder_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Training goes on; one warning says that what is logged is lost."""
+    """Training goes on; one warning; the last of it, with the summary, is in a file made anew."""
     run = tracker.init(dir=root)
     run.log({"x": 1})
     shutil.rmtree(root)
     run.log({"x": 2})
     run.finish()
-    assert capsys.readouterr().err.count("was removed: what is logged is lost") == 1
+    assert capsys.readouterr().err.count("was removed: its rows are lost") == 1
+    (read,) = tracker.Api(root).runs()
+    assert (read.state, read.summary["x"], read.name) == ("finished", 2, run.name)
 
 
 def test_logging_threads_never_write_into_foreign_files(root: Path, tmp_path: Path) -> None:

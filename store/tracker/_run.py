@@ -16,7 +16,7 @@ import orjson
 
 from tracker import environment, host, layout, records, report, watching
 from tracker.errors import UsageError
-from tracker.journal import Tail, Writer
+from tracker.journal import PatientWriter, Tail, Writer
 from tracker.lifecycle import Exit, exit_of, process
 from tracker.mappings import Config, Summary
 from tracker.metrics import Metric, check_metric
@@ -79,15 +79,11 @@ class Run:
         self._root = root
         project_folder = os.path.join(root, layout.file_name(start["project"]))
         start.setdefault("name", next_name(project_folder) if write else run_name(1))
-        self._writer: Writer | None = None
+        self._writer: PatientWriter | None = None
         self._path = os.path.join(project_folder, layout.segment_name(start["id"], start["_timestamp"]))
         if write:
             start |= {**host.identity(), **environment.facts()}
-            try:
-                self._writer = Writer(project_folder, start["id"], start["_timestamp"])
-                self._path = self._writer.path
-            except OSError as error:
-                self._warn("disk", f"cannot create {self._path} ({error.strerror}): this run is not recorded")
+            self._writer = PatientWriter(lambda: Writer(project_folder, start["id"], start["_timestamp"]))
         self._state = RunState(start["id"], start["project"], start["_timestamp"])
         self._state.apply(start)
         self._state.name = start["name"]
@@ -101,14 +97,13 @@ class Run:
         self._unsaved = 0
         self._limit = CHECKPOINT_BYTES
         self._last_write = start["_timestamp"]
-        self._lost = 0
-        """Records that could not be written."""
         self._alerted: dict[str, float] = {}
         self._watcher: watching.Watcher | None = None
         if write:
             self._append(start)
             process.enroll(self)
-            if self._writer is not None:
+            if self._writer is not None and self._writer.path:
+                self._path = self._writer.path
                 report.say(report.start_lines(start["name"], self._path, root))
 
     # ---- logging ----
@@ -455,9 +450,11 @@ class Run:
                 current = None
         process.discharge(self)
         if self._writer is not None:
-            report.say(report.end_lines(self._state, self._state.verdict(alive=False), self._path, self._lost))
+            lost = self._writer.dropped + self._writer.waiting
+            report.say(report.end_lines(self._state, self._state.verdict(alive=False), self._path, lost))
 
     def _write_end(self, how: Exit) -> None:
+        self._begin_anew_if_gone()
         self._take_edits()
         self._fold()
         end = {**self._state.checkpoint(time.time()), "_type": records.END, "exit_code": how.code}
@@ -466,13 +463,20 @@ class Run:
         self._append(end)
         self._state.apply({"_type": records.END, **{key: end.get(key) for key in ("exit_code", "signal", "exception")}})
         if self._writer is not None:
-            self._attempt(self._writer.sync)
-            self._notice_loss()
-            self._writer.close()
+            self._writer.retry()
+            self._attempt(self._writer.close)
 
-    def _notice_loss(self) -> None:
-        if self._writer is not None and self._writer.is_gone():
-            self._warn("gone", f"{self._path} was removed: what is logged is lost, training goes on")
+    def _begin_anew_if_gone(self) -> None:
+        """If somebody removed the file, go on in another one that begins with the state so far."""
+        if self._writer is None or not self._writer.is_gone():
+            return
+        self._warn("gone", f"{self._path} was removed: its rows are lost, logging goes on in a new file")
+        self._fold()
+        start = {**self._state.start, "_timestamp": time.time(), "created": self._state.created}
+        start |= {key: value for key, value in self._state.checkpoint(0.0).items() if key in ("name", "tags", "notes")}
+        start |= {"config": self._state.config, "state": self._state.handed_on()}
+        self._writer.begin_anew(encode(plain(start, 2 * records.MAX_DEPTH)[0]))
+        self._path = self._writer.path or self._path
 
     def _take_edits(self) -> None:
         """Fold in what was changed from outside, so that the last word is the newest name."""
@@ -493,7 +497,7 @@ class Run:
                 return
             if time.time() - self._last_write >= idle * 0.9:
                 self._append({"_type": records.HEARTBEAT, "_timestamp": time.time()})
-            self._notice_loss()
+            self._begin_anew_if_gone()
             syncing = self._writer.duplicate() if sync else None
         if syncing is not None:  # not under the lock: a slow disk must not hold up log()
             self._attempt(lambda: os.fsync(syncing))
@@ -524,11 +528,8 @@ class Run:
         self._unsaved += len(line)
         if self._writer is None:
             return
-        try:
-            self._writer.append(line)
-        except OSError as error:
-            self._lost += 1
-            self._warn("disk", f"cannot write {self._path} ({error.strerror}): rows are being lost, training goes on")
+        if not self._writer.append(line) and (trouble := self._writer.trouble) is not None:
+            self._warn("disk", f"cannot write {self._path} ({trouble.strerror}): kept in memory, training goes on")
 
     def _append(self, record: Record) -> None:
         with self._lock:

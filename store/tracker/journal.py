@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
+from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from tracker import host, layout
@@ -12,6 +15,10 @@ CHUNK: Final = 256 * 1024
 MAX_LINE: Final = 16 * 1024 * 1024
 """Bytes; a longer line is counted as bad and passed over, so that no file can fill a reader's memory."""
 FIRST_TAIL: Final = 4096
+RETRY: Final = 1.0
+"""Seconds between two tries at a disk that refuses lines."""
+MAX_WAITING: Final = 16 * 1024 * 1024
+"""Bytes of lines that are kept for such a disk."""
 WHOLE: Final = 1 << 20
 """Bytes of a journal up to which opening it looks at every line; of a larger one at its head and tail."""
 
@@ -74,6 +81,105 @@ class Writer:
         """No more lines: the number of the descriptor may be anybody's from now on."""
         descriptor, self._descriptor = self._descriptor, -1
         os.close(descriptor)
+
+
+class PatientWriter:
+    """Appends to a journal through disk trouble: what the disk refuses waits in memory and is tried again.
+
+    Every line that `append` took while the disk was well is with the operating system. While it is not, lines wait in
+    order, up to `MAX_WAITING` bytes, and are tried again every `RETRY` seconds with the next line; beyond that the
+    oldest are dropped and counted. A file that could not be made, or that somebody removed, is made anew.
+
+    Args:
+        create: makes the file; called until it succeeds.
+    """
+
+    def __init__(self, create: Callable[[], Writer]) -> None:
+        self._create = create
+        self._writer: Writer | None = None
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._retry_at = 0.0
+        self.dropped = 0
+        """Lines that are lost for good."""
+        self.trouble: OSError | None = None
+        """Why lines are waiting; None when none is."""
+
+    @property
+    def path(self) -> str | None:
+        """The file; None before there is one."""
+        return self._writer.path if self._writer is not None else None
+
+    @property
+    def waiting(self) -> int:
+        """Lines that the disk has not taken."""
+        return len(self._waiting)
+
+    def append(self, line: bytes) -> bool:
+        """Write a line, or keep it; whether the disk took it."""
+        if self._writer is not None and not self._waiting:
+            try:
+                self._writer.append(line)
+                return True
+            except OSError as error:
+                self._keep(line, error)
+                return False
+        self._keep(line, self.trouble)
+        return time.monotonic() >= self._retry_at and self.retry()
+
+    def _keep(self, line: bytes, trouble: OSError | None) -> None:
+        self._waiting.append(line)
+        self._waiting_bytes += len(line)
+        if trouble is not self.trouble:
+            self.trouble = trouble
+            self._retry_at = time.monotonic() + RETRY
+        while self._waiting_bytes > MAX_WAITING and len(self._waiting) > 1:
+            self._waiting_bytes -= len(self._waiting.popleft())
+            self.dropped += 1
+
+    def retry(self) -> bool:
+        """Try what is waiting, in order; whether the disk took it all."""
+        try:
+            if self._writer is None:
+                self._writer = self._create()
+            while self._waiting:
+                self._writer.append(self._waiting[0])
+                self._waiting_bytes -= len(self._waiting.popleft())
+        except OSError as error:
+            self.trouble = error
+            self._retry_at = time.monotonic() + RETRY
+            return False
+        self.trouble = None
+        return True
+
+    def begin_anew(self, line: bytes) -> None:
+        """The file was removed: begin another one with this line."""
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self.append(line)
+
+    def is_gone(self) -> bool:
+        """Whether somebody has removed the file."""
+        return self._writer is not None and self._writer.is_gone()
+
+    def duplicate(self) -> int | None:
+        """A descriptor of the file for whoever may outlast this; None when there is none to be had."""
+        return self._writer.duplicate() if self._writer is not None else None
+
+    def close(self) -> None:
+        """Ask for everything to be on the disk itself, and take no more lines.
+
+        Raises:
+            OSError: the disk cannot say that it is.
+        """
+        if self._writer is not None:
+            try:
+                self._writer.sync()
+            finally:
+                self._writer.close()
 
 
 def open_tail(path: str, size: int) -> tuple[list[Record], Tail]:

@@ -128,6 +128,12 @@ class RunState:
             "sketches": {key: sketch.dump() for key, sketch in self.sketches.items()},
         }
 
+    def handed_on(self) -> Record:
+        """What a new segment begins with in `state`: all that rows and definitions have made of the run."""
+        return {
+            k: v for k, v in self.checkpoint(0.0).items() if k in ("step", "summary", "metrics", "tallies", "sketches")
+        }
+
     def _row(self, row: Record) -> None:
         self.signal = None
         step = row.get("_step")

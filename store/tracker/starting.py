@@ -244,9 +244,7 @@ def _hand_on(project: Catalog, earlier: StoredRun, start: Record, given: dict[st
         if changed:
             raise UsageError(f"config.{changed[0]} of the earlier run has another value and allow_val_change is False")
     start["config"] = config
-    start["state"] = {
-        k: v for k, v in state.checkpoint(0.0).items() if k in ("step", "summary", "metrics", "tallies", "sketches")
-    }
+    start["state"] = state.handed_on()
 
 
 # ---- arguments ----
