@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,3 +91,15 @@ def test_public_method_is_documented(public: type) -> None:
     methods = [name for name, _ in inspect.getmembers(public, inspect.isfunction) if not name.startswith("_")]
     assert methods
     assert [name for name in methods if not inspect.getdoc(getattr(public, name))] == []
+
+
+def test_reference_names_everything_public() -> None:
+    """`docs/reference.md` has every public name of the module, of `Run` and of what `Api` gives."""
+    from tracker.api import Api, ApiRun
+
+    text = (REPOSITORY / "docs" / "reference.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(?:Api\.)?(\w+)`", text))
+    public = set(tracker.__all__)
+    for kind in (tracker.Run, Api, ApiRun):
+        public |= {name for name in vars(kind) if not name.startswith("_")}
+    assert sorted(public - named) == []

@@ -49,11 +49,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Api",
+    "Config",
     "ConfigError",
     "Error",
     "Histogram",
     "Run",
     "Settings",
+    "Summary",
     "UsageError",
     "alert",
     "config",
@@ -75,6 +77,8 @@ __all__ = [
 
 _HOMES = {
     "Api": "tracker.api",
+    "Config": "tracker.mappings",
+    "Summary": "tracker.mappings",
     "ConfigError": "tracker.errors",
     "Error": "tracker.errors",
     "Histogram": "tracker.histogram",

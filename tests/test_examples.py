@@ -1,0 +1,81 @@
+"""Scripts written the way real code uses wandb, with `import tracker as wandb`: each runs, its runs are read back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tracker
+from support import script_environment
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+
+def run_example(name: str, *arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run an example in a folder, as its user would."""
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
+        cwd=folder,
+        env=script_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_quickstart(tmp_path: Path) -> None:
+    """The README's script."""
+    done = run_example("quickstart.py", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (run,) = tracker.Api(tmp_path / "runs").runs("awesome-project")
+    assert (run.state, run.step, set(run.summary)) == ("finished", 9, {"accuracy", "loss"})
+
+
+def test_nanogpt_loop(tmp_path: Path) -> None:
+    """0-d tensors become numbers; a script that never finishes its run ends finished."""
+    done = run_example("nanogpt_loop.py", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (run,) = tracker.Api(tmp_path / "runs").runs("nanogpt")
+    assert (run.state, run.config["max_iters"], run.name[:6]) == ("finished", 40, "bigram")
+    losses = [row["train/loss"] for row in run.scan_history(["train/loss"])]
+    assert len(losses) == 5
+    assert losses == sorted(losses, reverse=True)
+    assert "Run summary:" in done.stderr
+
+
+def test_yolo_callbacks(tmp_path: Path) -> None:
+    """Rows of one step are one row, whichever way they were committed."""
+    done = run_example("yolo_callbacks.py", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (run,) = tracker.Api(tmp_path / "runs").runs("Ultralytics")
+    assert (run.state, run.summary["best_epoch"], run.config["imgsz"]) == ("finished", 5, 640)
+    rows = list(run.scan_history(["epoch", "train/box_loss", "metrics/mAP50(B)", "lr/pg0"]))
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
+
+
+def test_preempted_job(tmp_path: Path) -> None:
+    """Killed twice and started again, it is one run with every step once, the later start's values winning."""
+    for stop in (7, 8):
+        done = run_example("preempted.py", "state.json", "--stop-after", stop, folder=tmp_path)
+        assert done.returncode == -9
+        assert tracker.Api(tmp_path / "runs").runs()[0].state == "crashed"
+    done = run_example("preempted.py", "state.json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (run,) = tracker.Api(tmp_path / "runs").runs("preempted")
+    assert (run.state, run.step) == ("finished", 19)
+    weights = [row["weight"] for row in run.scan_history(["weight"])]
+    assert weights == pytest.approx([5.0 * 0.6 ** (step + 1) for step in range(20)])
+
+
+def test_sweep(tmp_path: Path) -> None:
+    """Runs of one group from several processes; the best is found through `Api`."""
+    done = run_example("sweep.py", "--runs", 4, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    runs = tracker.Api(tmp_path / "runs").runs("sweep", {"group": "random-search", "state": "finished"})
+    assert len(runs) == 4
+    assert len({run.id for run in runs}) == 4
+    best = min(runs, key=lambda run: run.summary["loss"])
+    assert f"best of 4: {best.name} with lr" in done.stdout
