@@ -6,8 +6,10 @@ import argparse
 import dataclasses
 import datetime
 import enum
+import errno
 import json
 import math
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,7 @@ import numpy as np
 import pytest
 
 import tracker
-from support import StartScript, journal, journals, lines_of, rows_of, run_script, wait_line
+from support import StartScript, journal, journals, lines_of, rows_of, run_script, wait_for, wait_line
 from tracker.api import ApiRun
 from tracker.journal import Tail
 from tracker.replay import RunState
@@ -1151,6 +1153,58 @@ def test_memory_is_bounded_while_the_disk_is_gone(root: Path, monkeypatch: pytes
     assert steps == list(range(steps[0], 1000))
     assert 0 < len(steps) < 500
     assert read.step == 999
+
+
+def test_network_disk_that_refuses_late_gets_the_rows_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only fsync tells that a server is full: what was written since the last good one is written again."""
+    monkeypatch.setattr("tracker.host.is_network", lambda _: True)
+    run = init()
+    run.log({"loss": 1.0})
+    real, failures = os.fsync, [OSError(errno.ENOSPC, "no space left on device")]
+
+    def fsync(descriptor: int) -> None:
+        if failures:
+            os.ftruncate(descriptor, 0)  # the server has none of it
+            raise failures.pop()
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert wait_for(lambda: not failures)
+    run.log({"loss": 2.0})
+    run.finish()
+    (read,) = tracker.Api(root).runs()
+    assert [row["loss"] for row in read.scan_history()] == [1.0, 2.0]
+    assert (read.name, read.state) == (run.name, "finished")
+    assert len(warnings_in(capsys.readouterr().err)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "ext4"),
+        ("/home/me/runs", "nfs4"),
+        ("/home/menu", "ext4"),
+        ("/mnt/a b/x", "fuse.sshfs"),
+        ("/scratch", "lustre"),
+    ],
+)
+def test_file_systems_are_told_apart(tmp_path: Path, path: str, kind: str) -> None:
+    """By the deepest mount above a path, escapes in its name included."""
+    from tracker import host
+
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        "30 22 0:50 / /home/me rw,relatime shared:1 - nfs4 server:/export rw\n"
+        "31 22 0:51 / /mnt/a\\040b rw - fuse.sshfs me@there: rw\n"
+        "32 22 0:52 / /scratch rw - ext4 /dev/sdb rw\n"
+        "33 22 0:53 / /scratch rw - lustre 10.0.0.1@tcp:/fs rw\n"
+        "nonsense\n",
+        encoding="utf-8",
+    )
+    assert host.file_system(path, str(mounts)) == kind
 
 
 LIST_MODULES = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"

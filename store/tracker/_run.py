@@ -31,6 +31,9 @@ ALERT_LEVELS: Final = ("INFO", "WARN", "ERROR")
 ALERT_WAIT: Final = 60.0
 """Seconds in which an alert of the same title is passed over."""
 
+SYNC_BYTES: Final = 8 * 1024 * 1024
+"""Bytes after which an fsync is asked for early, so that the one at the end is short."""
+
 _APPEND_NEWLINE: Final = orjson.OPT_APPEND_NEWLINE
 
 current: Run | None = None
@@ -83,7 +86,9 @@ class Run:
         self._path = os.path.join(project_folder, layout.segment_name(start["id"], start["_timestamp"]))
         if write:
             start |= {**host.identity(), **environment.facts()}
-            self._writer = PatientWriter(lambda: Writer(project_folder, start["id"], start["_timestamp"]))
+            self._writer = PatientWriter(
+                lambda: Writer(project_folder, start["id"], start["_timestamp"]), host.is_network(root)
+            )
         self._state = RunState(start["id"], start["project"], start["_timestamp"])
         self._state.apply(start)
         self._state.name = start["name"]
@@ -141,6 +146,11 @@ class Run:
                 self._step = at
             if self._has_synced:
                 self._sync_steps(row)
+            if self._writer is None:  # disabled: no file, no cost
+                self._keep_summary(row)
+                if commit or (commit is None and step is None):
+                    self._step = max(self._step, at + 1)
+                return
             try:
                 line = orjson.dumps(row, option=_APPEND_NEWLINE)
             except TypeError:  # a name with a lone surrogate
@@ -152,6 +162,11 @@ class Run:
                 self._checkpoint()
             if commit or (commit is None and step is None):
                 self._step = max(self._step, at + 1)
+
+    def _keep_summary(self, row: Record) -> None:
+        self._pending.append(row)
+        if len(self._pending) > 1000:
+            self._fold()
 
     def _check_step(self, step: object) -> int:
         if isinstance(step, bool) or not hasattr(step, "__index__"):
@@ -403,6 +418,11 @@ class Run:
         return self._state.start.get("resumed") is True
 
     @property
+    def is_remote(self) -> bool:
+        """Whether its journal lies on a network file system."""
+        return self._writer is not None and self._writer.is_remote
+
+    @property
     def is_over(self) -> bool:
         """Whether it has finished."""
         return self._over
@@ -498,10 +518,26 @@ class Run:
             if time.time() - self._last_write >= idle * 0.9:
                 self._append({"_type": records.HEARTBEAT, "_timestamp": time.time()})
             self._begin_anew_if_gone()
-            syncing = self._writer.duplicate() if sync else None
-        if syncing is not None:  # not under the lock: a slow disk must not hold up log()
-            self._attempt(lambda: os.fsync(syncing))
+            writer = self._writer
+            syncing, lines = writer.begin_sync() if self._must_sync(sync) else (None, 0)
+        if syncing is None:
+            return
+        error = None
+        try:
+            os.fsync(syncing)  # not under the lock: a slow disk must not hold up log()
+        except OSError as failed:
+            error = failed
+            self._warn("disk", f"cannot sync {self._path} ({failed.strerror}): kept in memory, training goes on")
+        finally:
             os.close(syncing)
+        with self._lock:
+            writer.synced(lines, error)
+
+    def _must_sync(self, is_time: bool) -> bool:
+        writer = self._writer
+        if writer is None or not writer.unsynced:
+            return False
+        return is_time or writer.is_remote or writer.unsynced > SYNC_BYTES
 
     def _note_signal(self, name: str) -> None:
         with self._lock:
@@ -552,6 +588,8 @@ class Run:
         self._append(self._state.checkpoint(time.time()))
         self._limit = max(CHECKPOINT_BYTES, 8 * (self._unsaved - before))
         self._unsaved = 0
+        if self._writer is not None and self._writer.unsynced > SYNC_BYTES:
+            process.hurry()
 
     def _record(self, kind: str, fields: Record) -> None:
         """Append a record of our own and fold it."""

@@ -18,6 +18,34 @@ SIGNAL_FILES = {"SIGTERM": "stack-SIGTERM.txt", "SIGHUP": "stack-SIGHUP.txt"}
 """In a run's folder: the stack at the moment a deadly signal arrived; empty while none has."""
 
 
+NETWORK_NAMES = frozenset(
+    (
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cephfs",
+        "cifs",
+        "gpfs",
+        "glusterfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs3",
+        "nfs4",
+        "orangefs",
+        "panfs",
+        "pvfs2",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "sshfs",
+        "wekafs",
+    )
+)
+"""File systems where writing succeeds long before the other machine has, or refuses, the bytes."""
+
+
 class Entry(NamedTuple):
     """A file of a project's folder."""
 
@@ -117,6 +145,33 @@ def deadly_signal(run_folder: str) -> Optional[str]:
         if size_of(os.path.join(run_folder, file)):
             return name
     return None
+
+
+def file_system(path: str, mounts: str = "/proc/self/mountinfo") -> str:
+    """The type of the file system that holds a path, e.g. `ext4`; empty where it cannot be told."""
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return ""
+    path = os.path.realpath(path)
+    best, kind = -1, ""
+    for line in lines:
+        fields, _, rest = line.partition(" - ")
+        words = fields.split(" ")
+        if len(words) < 5 or not rest:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), words[4])
+        is_above = path == point or path.startswith(point.rstrip("/") + "/")
+        if is_above and len(point) >= best:  # of two mounts on one place the later one is seen
+            best, kind = len(point), rest.split(" ")[0]
+    return kind
+
+
+def is_network(path: str) -> bool:
+    """Whether a path lies on a file system of another machine, by its name."""
+    kind = file_system(path)
+    return kind.partition(".")[2] in NETWORK_NAMES or kind in NETWORK_NAMES
 
 
 # ---- processes ----

@@ -90,12 +90,21 @@ class PatientWriter:
     order, up to `MAX_WAITING` bytes, and are tried again every `RETRY` seconds with the next line; beyond that the
     oldest are dropped and counted. A file that could not be made, or that somebody removed, is made anew.
 
+    On a network file system the operating system takes what the server may refuse later: only fsync tells. There,
+    written lines are kept until `synced`, and all of them written again if that fails; readers take a row that is there
+    twice for one.
+
     Args:
         create: makes the file; called until it succeeds.
+        is_remote: whether the file is on a network file system.
     """
 
-    def __init__(self, create: Callable[[], Writer]) -> None:
+    def __init__(self, create: Callable[[], Writer], is_remote: bool = False) -> None:
         self._create = create
+        self.is_remote = is_remote
+        self.unsynced = 0
+        """Bytes written since the last fsync that was asked for."""
+        self._written: deque[bytes] = deque()
         self._writer: Writer | None = None
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
@@ -120,10 +129,13 @@ class PatientWriter:
         if self._writer is not None and not self._waiting:
             try:
                 self._writer.append(line)
-                return True
             except OSError as error:
                 self._keep(line, error)
                 return False
+            self.unsynced += len(line)
+            if self.is_remote:
+                self._written.append(line)
+            return True
         self._keep(line, self.trouble)
         return time.monotonic() >= self._retry_at and self.retry()
 
@@ -144,7 +156,10 @@ class PatientWriter:
                 self._writer = self._create()
             while self._waiting:
                 self._writer.append(self._waiting[0])
-                self._waiting_bytes -= len(self._waiting.popleft())
+                line = self._waiting.popleft()
+                self._waiting_bytes -= len(line)
+                if self.is_remote:
+                    self._written.append(line)
         except OSError as error:
             self.trouble = error
             self._retry_at = time.monotonic() + RETRY
@@ -158,6 +173,7 @@ class PatientWriter:
             self._writer.close()
         self._writer = None
         self._waiting.clear()
+        self._written.clear()
         self._waiting_bytes = 0
         self.append(line)
 
@@ -165,9 +181,26 @@ class PatientWriter:
         """Whether somebody has removed the file."""
         return self._writer is not None and self._writer.is_gone()
 
-    def duplicate(self) -> int | None:
-        """A descriptor of the file for whoever may outlast this; None when there is none to be had."""
-        return self._writer.duplicate() if self._writer is not None else None
+    def begin_sync(self) -> tuple[int | None, int]:
+        """A descriptor to fsync and close, without holding up whoever appends, and what to tell `synced`."""
+        self.unsynced = 0
+        return (self._writer.duplicate() if self._writer is not None else None), len(self._written)
+
+    def synced(self, lines: int, error: OSError | None) -> None:
+        """The fsync is done, or has failed.
+
+        Args:
+            lines: as `begin_sync` gave it.
+            error: why it failed; then everything since the last that did not is written again.
+        """
+        if error is None:
+            for _ in range(lines):
+                self._written.popleft()
+        elif self.is_remote:
+            written, self._written = self._written, deque()
+            waiting, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
+            for line in (*written, *waiting):
+                self._keep(line, error)
 
     def close(self) -> None:
         """Ask for everything to be on the disk itself, and take no more lines.
@@ -175,11 +208,18 @@ class PatientWriter:
         Raises:
             OSError: the disk cannot say that it is.
         """
-        if self._writer is not None:
+        if self._writer is None:
+            return
+        try:
             try:
                 self._writer.sync()
-            finally:
-                self._writer.close()
+            except OSError as error:
+                self.synced(0, error)
+                if not self.is_remote or not self.retry():
+                    raise
+                self._writer.sync()
+        finally:
+            self._writer.close()
 
 
 def open_tail(path: str, size: int) -> tuple[list[Record], Tail]:
