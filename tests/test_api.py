@@ -217,3 +217,10 @@ def test_a_run_that_is_being_written_can_be_read(root: Path) -> None:
         lengths.append(len(seen))
     assert lengths == sorted(lengths)
     assert tracker.Api(root).run("live/busy").summary["x"] == 19_999
+
+
+def test_history_is_a_dataframe_where_pandas_is_installed(root: Path) -> None:
+    """One column a key, one row a step; a list of dicts where it is not wanted."""
+    frame = tracker.Api(root).run("sweep/id1").history(keys=["loss"])
+    assert list(frame.columns) == ["_step", "loss"]
+    assert frame.loss.tolist() == [4.0]

@@ -581,3 +581,32 @@ def test_wandbs_other_words_are_harmless(capsys: pytest.CaptureFixture[str]) -> 
     tracker.termwarn("careful")
     assert capsys.readouterr().err == "tracker: hello\ntracker: WARNING careful\n"
     assert tracker.init(mode="disabled").status().sync_items_pending == 0
+
+
+def test_a_cell_that_fails_does_not_end_a_notebooks_run(root: Path) -> None:
+    """The run goes on with the next cell and ends with the shell, finished."""
+    source = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "shell.run_cell('import tracker; run = tracker.init(); run.log({\"x\": 1})')\n"
+        "shell.run_cell('1 / 0')\n"
+        "shell.run_cell('run.log({\"x\": 2}); print(tracker.Api().runs()[0].state)')\n"
+    )
+    environment = {"TRACKER_DIR": str(root), "IPYTHONDIR": str(root.parent / "ipython")}
+    done = run_script(root.parent, source, env=environment)
+    assert done.stdout.splitlines()[-1] == "running"
+    (run,) = tracker.Api(root).runs()
+    assert (run.state, run.summary["x"]) == ("finished", 2)
+
+
+def test_threads_may_log_to_one_run(root: Path) -> None:
+    """Every row of every thread is there, each at a step of its own."""
+    with tracker.init(dir=root) as run:
+        threads = [threading.Thread(target=lambda: [run.log({"x": float(n)}) for n in range(500)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    rows = list(tracker.Api(root).runs()[0].scan_history())
+    assert [row["_step"] for row in rows] == list(range(2000))
+    assert sorted(row["x"] for row in rows) == sorted(float(n) for n in range(500) for _ in range(4))

@@ -78,8 +78,8 @@ def run(name: str, rows: int, kill: bool) -> tuple[list[float] | None, int, int]
     source = TIMED.format(imports=imports, init=init, log=log, finish=finish)
     with tempfile.TemporaryDirectory() as folder:
         environment = {
-            **os.environ, "PYTHONPATH": str(TREE / "store"), "HOME": folder, "WANDB_MODE": "offline", "WANDB_SILENT": "true",
-            "TRACKER_SILENT": "1", "TRACKIO_DIR": folder, "NO_COLOR": "1",
+            **os.environ, "PYTHONPATH": str(TREE / "store"), "HOME": folder, "NO_COLOR": "1", "TRACKER_SILENT": "1",
+            "WANDB_MODE": "offline", "WANDB_SILENT": "true", "TRACKIO_DIR": folder,
         }  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-c", source, str(rows), "kill" if kill else "end"],
@@ -112,10 +112,8 @@ def main() -> None:
         load, start, middle, late = (statistics.median(column) for column in zip(*rounds, strict=True))
         found = run(name, 500, kill=True)[2]
         kept = "" if found < 0 else str(found)
-        print(
-            f"{name:14} {load:8.2f} {start:7.3f} {middle:9.1f} / {late:7.1f} {middle / floor[2]:7.1f} / {late / floor[3]:5.1f}"
-            f" {sizes[name] / ROWS:11.0f} {kept:>13}"
-        )
+        costs = f"{middle:9.1f} / {late:7.1f} {middle / floor[2]:7.1f} / {late / floor[3]:5.1f}"
+        print(f"{name:14} {load:8.2f} {start:7.3f} {costs} {sizes[name] / ROWS:11.0f} {kept:>13}")
 
 
 if __name__ == "__main__":
