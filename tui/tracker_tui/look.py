@@ -13,10 +13,11 @@ GLYPHS: Final = {"pending": "○", "running": "●", "finished": "✓", "failed"
 """A sign a state, so that colour never tells it alone."""
 
 
-def last_value(value: Any) -> str:
-    """A metric's value to 6 significant digits: 7099, 0.312346, 1.2e-07."""
+def last_value(value: Any, width: int = 12) -> str:
+    """A metric's value to 6 significant digits, or as many as fit a width: 7099, 0.312346, 1.2e-07."""
     if isinstance(value, float) and value - value == 0.0:
-        return f"{value:.6g}"
+        texts = (f"{value:.{digits}g}" for digits in (6, 5, 4, 3, 2))
+        return next((text for text in texts if len(text) <= width), f"{value:.1g}")
     return format_value(value)
 
 

@@ -10,10 +10,10 @@ from tracker_tui.look import GLYPHS, age, duration, last_value
 from tracker_tui.model import by_interest, main_metric, metrics
 from tracker_tui.widgets.lines import Line, Lines, fit, right
 
-VALUE_WIDTH = 10
-SPARK_WIDTH = 8
+VALUE_WIDTH = 9
+SPARK_WIDTH = 7
 NAME_WIDTH = 12
-COLUMNS = {"state": 10, "step": 8, "age": 5, "time": 8}
+COLUMNS = {"state": 9, "step": 8, "age": 5, "time": 8}
 """Columns beside the name, and their widths."""
 IMPORTANCE = ("step", "age", "state", "time")
 """Which of them to keep where there is no room for all; a sign before the name tells the state as well."""
@@ -63,16 +63,18 @@ class RunsTable(Lines):
             cells.append((fit(run.state, size), run.state) if column == "state" else (right(texts[column], size), ""))
         for metric in self._shown(width):
             sketch = run.sketches.get(metric)
-            value = last_value(run.summary[metric]) if metric in run.summary else ""
+            value = last_value(run.summary[metric], VALUE_WIDTH) if metric in run.summary else ""
             cells.append(("  " + right(value, VALUE_WIDTH), "strong"))
             cells.append((" " + (blocks(sketch.values(SPARK_WIDTH)) if sketch else "").ljust(SPARK_WIDTH), "spark"))
         return tuple(cells)
 
     def _columns(self, width: int) -> list[tuple[str, int]]:
         """The columns beside the name that leave room for one metric, the most telling ones first."""
-        room = width - 3 - NAME_WIDTH - (METRIC_WIDTH if self._metrics else 0)
+        room = width - 3 - NAME_WIDTH - METRIC_WIDTH * min(1, len(self._metrics))
         kept: set[str] = set()
         for column in IMPORTANCE:
+            if column == "time":  # a second metric tells more
+                room -= METRIC_WIDTH * max(0, min(2, len(self._metrics)) - 1)
             if COLUMNS[column] <= room:
                 kept.add(column)
                 room -= COLUMNS[column]
