@@ -121,7 +121,7 @@ def test_a_folder_without_runs_says_what_to_do_next(root: Path, exists: bool) ->
         root.mkdir()
     with Terminal([*DASHBOARD, str(root)]) as terminal:
         terminal.wait_for("tracker.init(")
-        assert "tracker-tui demo" in terminal.text
+        terminal.wait_for("tracker-tui demo")
         run = make_run(root, "late-lark-1")
         terminal.wait_for("● late-lark-1", 5)
         terminal.wait_for("loss  0.2", 5)

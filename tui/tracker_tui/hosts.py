@@ -32,6 +32,7 @@ async def watch(root: str, projects: Callable[[], frozenset[str]], wake: asyncio
         known = projects()
         folders = [folder for folder in (root, *(os.path.join(root, name) for name in known)) if _can_watch(folder)]
         stop = asyncio.Event()
+        has_failed = False
         watcher = asyncio.create_task(_until_changed(projects, known, stop))
         try:
             if folders:
@@ -39,11 +40,11 @@ async def watch(root: str, projects: Callable[[], frozenset[str]], wake: asyncio
                     *folders, recursive=False, step=STEP, debounce=DEBOUNCE, stop_event=stop, watch_filter=None
                 ):
                     wake.set()
-        except (OSError, RuntimeError):  # a watch limit, a folder that vanished: the steady look carries on
-            pass
+        except Exception:  # a watch limit, a folder that vanished, a name that is no UTF-8: the steady look carries on
+            has_failed = True
         finally:
             watcher.cancel()
-        await asyncio.sleep(0 if stop.is_set() else RETRY)
+        await asyncio.sleep(0 if stop.is_set() and not has_failed else RETRY)
 
 
 def _can_watch(folder: str) -> bool:
