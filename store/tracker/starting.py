@@ -25,10 +25,11 @@ MODES: Final = ("online", "offline", "dryrun", "shared", "disabled")
 RESUMES: Final = ("allow", "must", "never", "auto")
 REINITS: Final = ("default", "return_previous", "finish_previous", "create_new")
 
-WITHOUT_EFFECT: Final = frozenset(
-    {"anonymous", "force", "magic", "monitor_gym", "save_code", "sync_tensorboard", "tensorboard"}
-)
+WITHOUT_EFFECT: Final = frozenset({"anonymous", "force", "magic", "monitor_gym"})
 """Arguments of W&B that are taken without a word: they are about its server, or do not change what is logged."""
+
+NOT_YET: Final = frozenset({"save_code", "sync_tensorboard", "tensorboard"})
+"""Arguments of W&B that change what is logged, and do nothing here yet: asking for them gets a warning."""
 
 _MOMENT: Final = re.compile(r"(?P<id>[^?]+)\?_step=(?P<step>\d+)")
 
@@ -111,7 +112,9 @@ def init(
             return active
         if reinit == "finish_previous":
             active.finish()
-    if unknown := sorted(set(others) - WITHOUT_EFFECT):
+    for argument in sorted(NOT_YET & {name for name, value in others.items() if value}):
+        report.say([f"WARNING init({argument}=...) does nothing yet"])
+    if unknown := sorted(set(others) - WITHOUT_EFFECT - NOT_YET):
         report.say([f"WARNING init() does not know {', '.join(unknown)}: ignored"])
     values = _chosen(config_values(given["config"]), config_exclude_keys, config_include_keys)
     run = _start(given, values, allow_val_change)
