@@ -474,3 +474,20 @@ def test_tab_goes_round_though_there_is_nothing_to_draw(root: Path) -> None:
             terminal.settle()
         terminal.press("q")
         assert terminal.wait_for_end() == 0
+
+
+def test_each_run_shows_its_own_curves_at_once(root: Path) -> None:
+    """Moving through runs never leaves another run's values under a run's name."""
+    for number in range(1, 9):
+        with make_run(root, f"run-{number}", rows=0, project=f"p{9 - number}") as run:
+            for step in range(50):
+                run.log({"loss": number + step / 1000})
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("loss  8.049")
+        for number in range(7, 0, -1):
+            terminal.press("j")
+            terminal.wait_for(f"2 p{9 - number} ", 1)
+            terminal.press("j")
+            terminal.wait_for(f"2 run-{number} ", 1)
+            terminal.wait_for(f"loss  {number}.049", 0.5)
+            terminal.wait_for(lambda t, low=number: f"{low + 0.05:.2f}┤" in t.text or f"{low:.0f}┤" in t.text, 0.5)  # type: ignore[misc]

@@ -18,6 +18,8 @@ from tracker.replay import History, is_row_until
 
 HELD_OUT: Final = ("val", "test", "eval")
 """What the names of metrics on held-out data contain."""
+FIRST_CHUNK: Final = 1 << 18
+"""Bytes of a history that are read before anything else when its run is opened."""
 HISTORY_CHUNK: Final = 1 << 20
 """Bytes of one run's journal folded into its history at a time, so that keys are never late."""
 
@@ -69,9 +71,9 @@ class _HistoryFeed:
         self.is_replaced = False
         """Whether a file was replaced by another, so that all must be read anew."""
 
-    def read(self) -> list[Record]:
+    def read(self, room: int = HISTORY_CHUNK) -> list[Record]:
+        """The next rows, from about `room` bytes at most."""
         rows: list[Record] = []
-        room = HISTORY_CHUNK
         for tail, last in self._tails:
             before = tail.offset
             rows += (row for row in tail.read(room) if is_row_until(row, last))
@@ -81,6 +83,11 @@ class _HistoryFeed:
         self.is_whole = room > 0
         self.is_replaced = any(tail.is_replaced for tail, _ in self._tails)
         return rows
+
+    def fold(self, rows: Iterable[Record]) -> None:
+        """Take rows into the history."""
+        for row in rows:
+            self.history.apply(row)
 
 
 @dataclass(slots=True)
@@ -117,8 +124,8 @@ class Model:
 
     def collect(self, seconds: float | None = None) -> Batch:
         """Read what is new, for about so long at most; the only method for another thread."""
+        feed = self._feed  # what is looked at from now on has been read a first time already
         batch = Batch(self.catalog.collect(seconds))
-        feed = self._feed
         if feed is not None:
             batch.feed, batch.rows = feed, feed.read()
         return batch
@@ -128,8 +135,7 @@ class Model:
         change = Change(self.catalog.apply(batch.readings))
         feed = self._feed
         if feed is not None and batch.feed is feed:
-            for row in batch.rows:
-                feed.history.apply(row)
+            feed.fold(batch.rows)
             change.history = bool(batch.rows)
             if feed.is_replaced:
                 self._feed = None
@@ -139,13 +145,18 @@ class Model:
     # ---- what is looked at ----
 
     def look_at(self, key: Key | None) -> bool:
-        """Read the history of this run from now on, of none with None; whether it is another one than before."""
+        """Read the history of this run from now on, of none with None; whether it is another one than before.
+
+        The beginning is read at once, all of a small one, so that a run that is opened is seen in the same frame.
+        """
         run = self.runs.get(key) if key is not None else None
         before = self._feed
         if run is None:
             self._feed = None
         elif before is None or before.path != run.path:
-            self._feed = _HistoryFeed(run, self.catalog.lineage(run))
+            feed = _HistoryFeed(run, self.catalog.lineage(run))
+            feed.fold(feed.read(FIRST_CHUNK))
+            self._feed = feed
         return self._feed is not before
 
     @property

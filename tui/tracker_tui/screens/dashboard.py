@@ -173,17 +173,22 @@ class Dashboard(Screen[object]):
 
     def _show_charts(self, key: Key, switch: ContentSwitcher, history: bool) -> None:
         run = self.model.runs[key]
-        if self.model.look_at(key):
+        is_new = self.model.look_at(key)
+        if is_new:
             self._wake.set()
         self._set_title(run.label + (" · loading…" if self.model.is_behind else ""))
         loaded = self.model.history
         if loaded is not None:
             switch.current = "charts"
-            if history:
-                self.charts.show(loaded.columns, colour(run), run.summary)
-        elif not self.model.is_behind:
+            if history or is_new:
+                self.charts.show(loaded.columns, colour(run), run.summary, is_new)
+        else:
             switch.current = "empty"
-            text = "No rows yet." if run.state == "running" else "This run logged no numbers."
+            text = "This run logged no numbers."
+            if run.state in ("pending", "running"):
+                text = "No rows yet."
+            if self.model.is_behind:
+                text = "Loading…"
             self.query_one("#empty", Static).update(Content(text))
 
     def _show_overview(self) -> None:

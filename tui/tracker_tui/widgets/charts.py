@@ -56,25 +56,26 @@ class MetricChart(Widget):
         self._drawn_at = 0.0
         self._redraw_timer: Timer | None = None
 
-    def show(self, column: Column, colour: int, last: object) -> None:
+    def show(self, column: Column, colour: int, last: object, is_new: bool) -> None:
         """Show this history as it is now; repaint what differs.
 
         Args:
             column: the history.
             colour: of the 256 of terminals.
             last: the value that the run's summary has; where that is no number, the history's last is shown.
+            is_new: it is another run's: draw at once.
         """
         self._column = column
         self._colour = colour
         self._last = last
         if not self.is_on_screen:
-            self._drawn_size = (0, 0)  # drawn when it comes into sight
+            self._draw_later()
             return
         title = self._title
         self._write_title()
         if title != self._title:
             self.refresh(Region(0, 0, min(self.size.width, max(_title_width(title), _title_width(self._title))), 1))
-        wait = self._drawn_at + REDRAW - monotonic()
+        wait = 0.0 if is_new else self._drawn_at + REDRAW - monotonic()
         if wait <= 0:
             self._redraw()
         elif self._redraw_timer is None:
@@ -86,7 +87,7 @@ class MetricChart(Widget):
             self._redraw_timer.stop()
             self._redraw_timer = None
         if not self.is_on_screen:  # hidden since the timer was set
-            self._drawn_size = (0, 0)
+            self._draw_later()
             return
         rows = self._rows
         self._draw()
@@ -97,6 +98,11 @@ class MetricChart(Widget):
             if old != new:
                 first, last = difference(old, new)
                 self.refresh(Region(first, y, last - first, 1))
+
+    def _draw_later(self) -> None:
+        """When it comes into sight, where Textual would else show what it has in store."""
+        self._drawn_size = (0, 0)
+        self.refresh()
 
     def _write_title(self) -> None:
         column = self._column
@@ -164,13 +170,15 @@ class ChartGrid(VerticalScroll):
         super().__init__(id=id)
         self._charts: dict[str, MetricChart] = {}
 
-    def show(self, columns: Mapping[str, Column], colour: int, summary: Mapping[str, object]) -> None:
+    def show(
+        self, columns: Mapping[str, Column], colour: int, summary: Mapping[str, object], is_new: bool = False
+    ) -> None:
         """Show these histories, each in a chart of its own, with the last values that the summary has."""
         names = by_interest(columns)
         if names != list(self._charts):
             self._rebuild(names)
         for name in names:
-            self._charts[name].show(columns[name], colour, summary.get(name))
+            self._charts[name].show(columns[name], colour, summary.get(name), is_new)
 
     def _rebuild(self, names: list[str]) -> None:
         old = self._charts
