@@ -224,3 +224,40 @@ def test_history_is_a_dataframe_where_pandas_is_installed(root: Path) -> None:
     frame = tracker.Api(root).run("sweep/id1").history(keys=["loss"])
     assert list(frame.columns) == ["_step", "loss"]
     assert frame.loss.tolist() == [4.0]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"createdAt": {"$gt": "2020-01-01T00:00:00"}}, "1234"),
+        ({"created_at": {"$lt": "2020-01-01"}}, ""),
+        ({"tags": {"$regex": "^ke"}}, "34"),
+    ],
+)
+def test_filters_on_times_and_tags(root: Path, filters: dict[str, Any], found: str) -> None:
+    """ISO times as W&B documents them, and patterns over lists."""
+    assert "".join(run.id[2:] for run in tracker.Api(root).runs("sweep", filters)) == found
+
+
+def test_update_leaves_what_others_changed(root: Path) -> None:
+    """Only what was changed here is written, nested values too."""
+    mine, yours = tracker.Api(root).run("sweep/id1"), tracker.Api(root).run("sweep/id1")
+    mine.config["lr"] = 7
+    assert mine.tags == []
+    yours.config["more"] = 1
+    yours.config["model"]["name"] = "resnet"
+    yours.tags = ["yours"]
+    yours.update()
+    mine.update()
+    again = tracker.Api(root).run("sweep/id1")
+    assert again.config == {"lr": 7, "model": {"name": "resnet"}, "more": 1}
+    assert again.tags == ["yours"]
+
+
+def test_an_axis_takes_numbers_only(root: Path) -> None:
+    """Rows whose place is text, None or NaN are left out."""
+    with tracker.init(dir=root, id="odd") as run:
+        for place in (2, "a", None, float("nan"), 1):
+            run.log({"x": place, "y": 1})
+    rows = tracker.Api(root).run("Uncategorized/odd").history(keys=["y"], x_axis="x", pandas=False)
+    assert [row["x"] for row in rows] == [1, 2]

@@ -145,3 +145,28 @@ def test_a_histogram_checks_its_arguments(arguments: dict[str, Any]) -> None:
     """Both or neither source, and bins out of range, are errors."""
     with pytest.raises(ValueError, match=r"bins|Histogram|counts"):
         tracker.Histogram(**arguments)
+
+
+def test_steps_are_synced_whatever_their_own_summary_is(root: Path) -> None:
+    """Also over checkpoints, and when the step metric keeps no last value."""
+    with tracker.init(dir=root) as run:
+        run.define_metric("epoch", summary="max")
+        run.define_metric("loss", step_metric="epoch")
+        run.log({"epoch": 1})
+        assert dict(run.summary) == {"epoch": {"max": 1}}
+        run.log({"loss": 5})
+    assert tracker.Api(root).runs()[0].history(samples=9, pandas=False)[1]["epoch"] == 1
+
+
+def test_text_has_no_least_value(root: Path) -> None:
+    """A summary has no empty entries."""
+    with tracker.init(dir=root) as run:
+        run.define_metric("*", summary="min")
+        run.log({"text": "a", "number": math.nan})
+    assert summary_of(root) == {}
+
+
+def test_a_step_that_json_cannot_hold_is_an_error(root: Path) -> None:
+    """Rather than a row that readers pass over."""
+    with tracker.init(dir=root) as run, pytest.raises(ValueError, match="step"):
+        run.log({"x": 1}, step=2**70)

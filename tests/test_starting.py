@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -616,3 +617,131 @@ def test_threads_may_log_to_one_run(root: Path) -> None:
     rows = list(tracker.Api(root).runs()[0].scan_history())
     assert [row["_step"] for row in rows] == list(range(2000))
     assert sorted(row["x"] for row in rows) == sorted(float(n) for n in range(500) for _ in range(4))
+
+
+# ---- what a strict reader found ----
+
+
+def begin(root: Path, **arguments: Any) -> tracker.Run:
+    return tracker.init(project="p", dir=root, **arguments)
+
+
+def test_a_clock_that_goes_back_hides_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run resumed on a machine whose clock is behind is still the newest."""
+    with begin(root, id="A") as run:
+        run.log({"x": 1})
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 100)
+    with begin(root, id="A", resume="must") as run:
+        run.log({"x": 99})
+    (read,) = tracker.Api(root).runs("p")
+    assert [row["x"] for row in read.scan_history(["x"])] == [1, 99]
+    assert read.summary["x"] == 99
+
+
+def test_edits_of_an_earlier_run_do_not_touch_the_next(root: Path) -> None:
+    """An id that was deleted can be used again, and is seen."""
+    begin(root, id="A").finish()
+    old = tracker.Api(root).run("p/A")
+    old.notes = "old notes"
+    old.update()
+    old.delete()
+    with begin(root, id="A") as run:
+        run.log({"x": 1})
+    (read,) = tracker.Api(root).runs("p")
+    assert (read.notes, read.summary) == ("", {"x": 1})
+
+
+def test_a_fork_keeps_its_history_whatever_becomes_of_the_source(root: Path) -> None:
+    """The id of the source may be used again."""
+    with begin(root, id="A") as run:
+        for x in range(5):
+            run.log({"x": x})
+    with begin(root, id="B", fork_from="A?_step=3") as run:
+        run.log({"x": 100})
+    with begin(root, id="A") as run:
+        run.log({"x": -1})
+    assert [row["x"] for row in tracker.Api(root).run("p/B").scan_history(["x"])] == [0, 1, 2, 3, 100]
+
+
+def test_a_pending_run_is_not_a_resumed_one(root: Path) -> None:
+    """Its time begins when the job does; an id that exists cannot be put down again."""
+    run_id = tracker.create_run("p", dir=root, id="queued")
+    with pytest.raises(tracker.UsageError, match="queued"):
+        tracker.create_run("p", dir=root, id=run_id)
+    with begin(root, id=run_id, resume="never") as run:
+        assert not run.resumed
+
+
+def test_a_scheduler_that_is_a_job_itself_makes_new_ids(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own id in the environment is not theirs."""
+    monkeypatch.setenv("TRACKER_RUN_ID", "myself")
+    assert "myself" != tracker.create_run("p", dir=root) != tracker.create_run("p", dir=root)
+
+
+def test_a_call_wins_over_the_environment(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`settings=` over WANDB_DISABLED, `fork_from` over WANDB_RESUME."""
+    monkeypatch.setenv("WANDB_DISABLED", "true")
+    monkeypatch.setenv("WANDB_RESUME", "allow")
+    with begin(root, id="A", settings={"mode": "online"}) as run:
+        assert not run.disabled
+        run.log({"x": 1})
+    assert begin(root, fork_from="A?_step=0", mode="online").summary["x"] == 1
+
+
+def test_create_new_leaves_the_current_run_alone_even_if_there_is_none(root: Path) -> None:
+    """W&B's rule."""
+    run = begin(root, reinit="create_new")
+    assert tracker.run is None
+    run.finish()
+
+
+def test_what_was_set_by_hand_survives_a_rewind(root: Path) -> None:
+    """Rows after the step do not."""
+    with begin(root, id="A") as run:
+        run.log({"x": 1})
+        run.log({"x": 2})
+        run.summary["best"] = 7
+    assert dict(begin(root, resume_from="A?_step=0").summary) == {"x": 1, "best": 7}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"config": {"lr": 1}, "config_exclude_keys": "lr"}, TypeError, "config_exclude_keys"),
+        ({"config": {"lr": 1}, "config_include_keys": 5}, TypeError, "config_include_keys"),
+        ({"resume_from": "A?_step=0", "id": "Z"}, ValueError, "different runs"),
+        ({"id": "A", "resume": "must", "config": {"lr": 2}, "allow_val_change": False}, tracker.ConfigError, "lr"),
+    ],
+)
+def test_contradictions_are_said(root: Path, arguments: dict[str, Any], error: type, says: str) -> None:
+    """Rather than guessed at."""
+    begin(root, id="A", config={"lr": 1}).finish()
+    with pytest.raises(error, match=says):
+        begin(root, **arguments)
+
+
+def test_a_descriptor_closed_by_somebody_costs_no_end(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Daemons close all descriptors; the run goes on in a file of its own."""
+    run = begin(root)
+    run.log({"x": 1})
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{descriptor}") == run.file:
+                os.close(int(descriptor))
+    run.log({"x": 2})
+    run.finish()
+    assert "WARNING" in capsys.readouterr().err
+    assert tracker.Api(root).runs("p")[0].state == "finished"
+
+
+def test_many_runs_leave_no_thread_and_no_descriptor(root: Path) -> None:
+    """One keeper while any run is active, none after."""
+    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for _ in range(30):
+        begin(root, reinit="create_new").finish()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    assert threading.active_count() == threads
+    assert len(os.listdir("/proc/self/fd")) <= descriptors

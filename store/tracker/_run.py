@@ -27,6 +27,8 @@ from tracker.replay import RunState
 CHECKPOINT_BYTES: Final = 32 * 1024
 """Bytes of rows after which the state is repeated; or 8 times the last checkpoint, if that is more."""
 
+MAX_STEP: Final = 2**53
+"""Beyond it a JSON number is no exact integer any more."""
 ALERT_LEVELS: Final = ("INFO", "WARN", "ERROR")
 ALERT_WAIT: Final = 60.0
 """Seconds in which an alert of the same title is passed over."""
@@ -101,7 +103,7 @@ class Run:
         """Rows that are written but not yet folded into the state."""
         self._unsaved = 0
         self._limit = CHECKPOINT_BYTES
-        self._last_write = start["_timestamp"]
+        self._last_write = time.monotonic()
         self._alerted: dict[str, float] = {}
         self._watcher: watching.Watcher | None = None
         if write:
@@ -126,6 +128,7 @@ class Run:
 
         Raises:
             TypeError: `data` is no mapping, a name is no string, or `step` is no integer.
+            ValueError: `step` is beyond 2**53, which JSON's numbers cannot tell from its neighbours.
             UsageError: the run has finished.
         """
         if type(data) is not dict and not isinstance(data, Mapping):
@@ -156,7 +159,7 @@ class Run:
             except TypeError:  # a name with a lone surrogate
                 row = plain({key.encode("utf-8", "replace").decode(): value for key, value in row.items()})[0]
                 line = encode(row)
-            self._write(line, now)
+            self._write(line)
             self._pending.append(row)
             if self._unsaved >= self._limit:
                 self._checkpoint()
@@ -172,6 +175,8 @@ class Run:
         if isinstance(step, bool) or not hasattr(step, "__index__"):
             raise TypeError(f"step must be an integer, not {type(step).__name__}")
         at = step.__index__()
+        if not -MAX_STEP <= at <= MAX_STEP:
+            raise ValueError(f"step must be at most 2**53 (got {at})")
         if at < self._step:
             self._warn("late", f"step {at} comes after step {self._step}: kept as a late row")
         return int(at)
@@ -242,8 +247,7 @@ class Run:
         for row in reversed(self._pending):
             if key in row:
                 return row[key]
-        value = self._state.summary.get(key)
-        return value.get("last") if isinstance(value, dict) else value
+        return plain(self._state.last_steps.get(key))[0]
 
     # ---- besides numbers ----
 
@@ -515,7 +519,7 @@ class Run:
         with self._lock:
             if self._over or self._writer is None:
                 return
-            if time.time() - self._last_write >= idle * 0.9:
+            if time.monotonic() - self._last_write >= idle * 0.9:
                 self._append({"_type": records.HEARTBEAT, "_timestamp": time.time()})
             self._begin_anew_if_gone()
             writer = self._writer
@@ -532,6 +536,8 @@ class Run:
             os.close(syncing)
         with self._lock:
             writer.synced(lines, error)
+            if error is not None and writer.is_remote and not self._over:
+                self._checkpoint()  # what is there twice must not count twice
 
     def _must_sync(self, is_time: bool) -> bool:
         writer = self._writer
@@ -559,8 +565,8 @@ class Run:
 
     # ---- writing ----
 
-    def _write(self, line: bytes, now: float) -> None:
-        self._last_write = now
+    def _write(self, line: bytes) -> None:
+        self._last_write = time.monotonic()
         self._unsaved += len(line)
         if self._writer is None:
             return
@@ -569,7 +575,7 @@ class Run:
 
     def _append(self, record: Record) -> None:
         with self._lock:
-            self._write(encode(plain(record, 2 * records.MAX_DEPTH)[0]), record["_timestamp"])
+            self._write(encode(plain(record, 2 * records.MAX_DEPTH)[0]))
 
     def _attempt(self, action: Callable[[], None]) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,7 +92,9 @@ class ApiRun:
         self._stored = stored
         self._changed: dict[str, Any] = {}
         self._tags: list[str] | None = None
+        self._tags_before: list[str] | None = None
         self._config: dict[str, Any] | None = None
+        self._config_before: dict[str, Any] = {}
 
     @property
     def id(self) -> str:
@@ -147,12 +150,12 @@ class ApiRun:
     def tags(self) -> list[str]:
         """Change the list or set another; `update()` writes it."""
         if self._tags is None:
-            self._tags = list(self._stored.tags)
+            self._tags, self._tags_before = list(self._stored.tags), list(self._stored.tags)
         return self._tags
 
     @tags.setter
     def tags(self, tags: Iterable[str]) -> None:
-        self._tags = check_tags(tags)
+        self._tags, self._tags_before = check_tags(tags), None
 
     @property
     def notes(self) -> str:
@@ -172,7 +175,8 @@ class ApiRun:
     def config(self) -> dict[str, Any]:
         """Set its keys; `update()` writes them."""
         if self._config is None:
-            self._config = dict(self._stored.config)
+            self._config = copy.deepcopy(self._stored.config)
+            self._config_before = copy.deepcopy(self._config)
         return self._config
 
     @property
@@ -224,7 +228,7 @@ class ApiRun:
         if samples < 1:
             raise ValueError(f"samples must be at least 1 (got {samples})")
         wanted = None if keys is None else [*dict.fromkeys([x_axis, *keys])]
-        rows = [row for row in self.scan_history(wanted) if x_axis in row]
+        rows = [row for row in self.scan_history(wanted) if _is_place(row.get(x_axis))]
         rows.sort(key=lambda row: row[x_axis])
         if len(rows) > samples:
             last = len(rows) - 1
@@ -266,10 +270,10 @@ class ApiRun:
             Error: it cannot be written.
         """
         changed = dict(self._changed)
-        if self._tags is not None and self._tags != self._stored.tags:
+        if self._tags is not None and self._tags != self._tags_before:
             changed["tags"] = check_tags(self._tags)
-        now = self._stored.config
-        config = {k: v for k, v in (self._config or {}).items() if k not in now or now[k] != v}
+        before = self._config_before
+        config = {k: v for k, v in (self._config or {}).items() if k not in before or before[k] != v}
         if config:
             changed["config"] = plain(config)[0]
         if changed:
@@ -343,6 +347,11 @@ FIELDS: Final = frozenset(
     )
 )
 """Attributes that filters and orders may name, besides those that `ApiRun.field` computes."""
+
+
+def _is_place(value: object) -> bool:
+    """Whether a value can be a place on an axis."""
+    return isinstance(value, (int, float)) and value == value
 
 
 def _text(argument: str, value: object) -> str:

@@ -170,9 +170,13 @@ class Catalog:
     Args:
         path: the root, default `TRACKER_DIR`, else `./runs`; a project's folder or a journal narrows it to that.
         is_project: the path is a project's folder, even if it has no runs yet.
+        only_id: look at the journals of this id alone (encoded as on disk).
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, is_project: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, is_project: bool = False, only_id: str | None = None
+    ) -> None:
+        self._only_id = only_id
         self.root = layout.resolve_root(path)
         self.only_project: str | None = None
         self.only_file: str | None = None
@@ -219,7 +223,10 @@ class Catalog:
             if type(start.get("from_step")) is int:
                 last = min(last, start["from_step"])
             if isinstance(start.get("fork_of"), str):
-                other = self.runs.get(Key(run.key.project, layout.file_name(start["fork_of"])))
+                key = Key(run.key.project, layout.file_name(start["fork_of"]))
+                file = start.get("fork_file")
+                forked = self._segments.get(key, {}).get(file) if isinstance(file, str) else None
+                other = forked or self.runs.get(key)
                 return found + (self._backwards(other, last, seen) if other is not None else [])
             if start.get("resumed") is not True:
                 break
@@ -237,9 +244,12 @@ class Catalog:
         state = RunState(run.id, run.project, run.created)
         for kept in ("name", "tags", "notes", "entity", "group", "job_type", "config", "metrics"):
             setattr(state, kept, getattr(run, kept))
-        for row in self.rows(run):
+        rows = self.rows(run)
+        for row in rows:
             if row["_step"] <= step:
                 state.apply(row)
+        logged = {records.clean(key) for row in rows for key in row}
+        state.summary |= {key: value for key, value in run.summary.items() if key not in logged}  # set by hand
         return state
 
     # ---- looking ----
@@ -267,7 +277,10 @@ class Catalog:
         return any(entry.name.startswith("run-") for entry in host.list_files(*os.path.split(self.root)))
 
     def _is_wanted(self, name: str) -> bool:
-        return self.only_file in (None, name) or name.startswith("edits-")
+        if name.startswith("edits-"):
+            return True
+        parsed = layout.parse_segment_name(name)
+        return self.only_file in (None, name) and (self._only_id is None or (parsed or ("", ""))[1] == self._only_id)
 
     def _list(self) -> list[Reading]:
         """Learn of new files; report those that are gone."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 Fields = Callable[[str], Any]
@@ -24,7 +25,11 @@ def matches(filters: Mapping[str, Any], fields: Fields) -> bool:
     Raises:
         ValueError: an operator is unknown or its operand makes no sense; the message names it.
     """
+    if not isinstance(filters, Mapping):
+        raise ValueError(f"a filter must be a mapping (got {filters!r})")
     for name, wanted in filters.items():
+        if _snake(name) == "created_at":
+            wanted = _as_seconds(wanted)
         if name in ("$and", "$or", "$nor"):
             if not isinstance(wanted, (list, tuple)):
                 raise ValueError(f"{name} takes a list of filters")
@@ -93,7 +98,8 @@ def _apply(operator: str, value: Any, operand: Any) -> bool:
         return any(_equal(value, each) for each in operand) == (operator == "$in")
     if operator == "$regex":
         try:
-            return isinstance(value, str) and re.search(operand, value) is not None
+            texts = value if isinstance(value, (list, tuple)) else [value]
+            return any(isinstance(text, str) and re.search(operand, text) is not None for text in texts)
         except (re.error, TypeError) as error:
             raise ValueError(f"$regex: {error}") from None
     if operator == "$eq":
@@ -115,6 +121,24 @@ _COMPARISONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "$lt": lambda value, operand: value < operand,
     "$lte": lambda value, operand: value <= operand,
 }
+
+
+def _as_seconds(wanted: Any) -> Any:
+    """Operands of a time as seconds since the epoch: ISO text, which is UTC where it does not say, or a datetime."""
+    if isinstance(wanted, Mapping):
+        return {operator: _as_seconds(operand) for operator, operand in wanted.items()}
+    if isinstance(wanted, (list, tuple)):
+        return [_as_seconds(each) for each in wanted]
+    if isinstance(wanted, str):
+        try:
+            wanted = datetime.fromisoformat(wanted)
+        except ValueError:
+            raise ValueError(
+                f"created_at is compared with a time such as 2026-01-31T12:00:00 (got {wanted!r})"
+            ) from None
+    if isinstance(wanted, datetime):
+        return (wanted if wanted.tzinfo else wanted.replace(tzinfo=UTC)).timestamp()
+    return wanted
 
 
 def _snake(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import deque
@@ -105,6 +106,9 @@ class PatientWriter:
         self.unsynced = 0
         """Bytes written since the last fsync that was asked for."""
         self._written: deque[bytes] = deque()
+        self._written_bytes = 0
+        self._remembered = 0
+        """Lines ever kept; the last `len(self._written)` of them still are."""
         self._writer: Writer | None = None
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
@@ -133,8 +137,7 @@ class PatientWriter:
                 self._keep(line, error)
                 return False
             self.unsynced += len(line)
-            if self.is_remote:
-                self._written.append(line)
+            self._remember(line)
             return True
         self._keep(line, self.trouble)
         return time.monotonic() >= self._retry_at and self.retry()
@@ -158,8 +161,7 @@ class PatientWriter:
                 self._writer.append(self._waiting[0])
                 line = self._waiting.popleft()
                 self._waiting_bytes -= len(line)
-                if self.is_remote:
-                    self._written.append(line)
+                self._remember(line)
         except OSError as error:
             self.trouble = error
             self._retry_at = time.monotonic() + RETRY
@@ -167,14 +169,29 @@ class PatientWriter:
         self.trouble = None
         return True
 
+    def _remember(self, line: bytes) -> None:
+        """Keep a written line until it is synced; of too many the oldest are written, but no longer kept."""
+        if not self.is_remote:
+            return
+        self._remembered += 1
+        self._written.append(line)
+        self._written_bytes += len(line)
+        while self._written_bytes > MAX_WAITING and len(self._written) > 1:
+            self._written_bytes -= len(self._written.popleft())
+
+    def _forget_written(self) -> None:
+        self._written = deque()
+        self._written_bytes = 0
+
     def begin_anew(self, line: bytes) -> None:
         """The file was removed: begin another one with this line."""
         if self._writer is not None:
-            self._writer.close()
+            with contextlib.suppress(OSError):  # somebody may have closed it
+                self._writer.close()
         self._writer = None
         self._waiting.clear()
-        self._written.clear()
         self._waiting_bytes = 0
+        self._forget_written()
         self.append(line)
 
     def is_gone(self) -> bool:
@@ -183,21 +200,24 @@ class PatientWriter:
 
     def begin_sync(self) -> tuple[int | None, int]:
         """A descriptor to fsync and close, without holding up whoever appends, and what to tell `synced`."""
-        self.unsynced = 0
-        return (self._writer.duplicate() if self._writer is not None else None), len(self._written)
+        descriptor = self._writer.duplicate() if self._writer is not None else None
+        if descriptor is not None:
+            self.unsynced = 0
+        return descriptor, self._remembered
 
     def synced(self, lines: int, error: OSError | None) -> None:
         """The fsync is done, or has failed.
 
         Args:
-            lines: as `begin_sync` gave it.
+            lines: as `begin_sync` gave it: how many had been written by then.
             error: why it failed; then everything since the last that did not is written again.
         """
         if error is None:
-            for _ in range(lines):
-                self._written.popleft()
+            while self._written and self._remembered - len(self._written) < lines:
+                self._written_bytes -= len(self._written.popleft())
         elif self.is_remote:
-            written, self._written = self._written, deque()
+            written = self._written
+            self._forget_written()
             waiting, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
             for line in (*written, *waiting):
                 self._keep(line, error)

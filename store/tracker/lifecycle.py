@@ -81,6 +81,7 @@ class _Process:
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
+        self._lock = threading.RLock()
         self.exit = Exit()
         """How the process is about to end, as far as is known."""
         self._steps_at_exit: dict[int, int] = {}
@@ -96,6 +97,16 @@ class _Process:
 
     def enroll(self, run: Run) -> None:
         """Keep a run: heartbeats from now on, and an end whatever ends the process."""
+        with self._lock:
+            self._enroll(run)
+
+    def discharge(self, run: Run) -> None:
+        """Let go of a run that has ended; with the last one, signals are as they were before."""
+        with self._lock:
+            if run in self.runs:
+                self._discharge(run)
+
+    def _enroll(self, run: Run) -> None:
         if self._in_child:
             self._in_child = False
             self._hook_pool_children()
@@ -113,10 +124,7 @@ class _Process:
             self._wake = threading.Event()
             threading.Thread(target=self._keep, args=(self._wake,), name="tracker-keeper", daemon=True).start()
 
-    def discharge(self, run: Run) -> None:
-        """Let go of a run that has ended; with the last one, signals are as they were before."""
-        if run not in self.runs:
-            return
+    def _discharge(self, run: Run) -> None:
         self.runs.remove(run)
         for file in host.SIGNAL_FILES.values():
             with contextlib.suppress(OSError):
@@ -220,6 +228,7 @@ class _Process:
         return None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
 
     def _in_forked_child(self) -> None:
+        self._lock = threading.RLock()  # a thread that is no more may have held it
         for run in self.runs:
             run._disown()
         for name in host.SIGNAL_FILES:
@@ -237,7 +246,10 @@ class _Process:
             wake.clear()
             sync = time.monotonic() - last_sync >= SYNC
             for run in list(self.runs):
-                run._beat(HEARTBEAT, sync)
+                try:
+                    run._beat(HEARTBEAT, sync)
+                except Exception as error:  # one run's trouble must not end the heartbeats of all
+                    run._warn("beat", f"cannot look after {run.name} ({error})")
             if sync:
                 last_sync = time.monotonic()
             self._arm_again()

@@ -55,6 +55,8 @@ class Metrics:
         self._names: dict[str, Metric] = {}
         self._patterns: dict[str, Metric] = {}
         self._found: dict[str, Metric | None] = {}
+        self.step_names: frozenset[str] = frozenset()
+        """Metrics that are the x axis of another one."""
 
     def __bool__(self) -> bool:
         return bool(self._names or self._patterns)
@@ -67,6 +69,7 @@ class Metrics:
         """Add a definition or replace the one of the same name."""
         (self._patterns if metric.name.endswith("*") else self._names)[metric.name] = metric
         self._found.clear()
+        self.step_names = frozenset(each.step_metric for each in self if each.step_metric)
 
     def defined(self, name: str) -> Metric | None:
         """The definition of exactly this name or pattern."""

@@ -24,6 +24,8 @@ Stamp = tuple[float, str]
 
 EDITABLE: Final = ("name", "tags", "notes", "group", "job_type", "deleted")
 """Fields that are changed from outside as a whole; config is changed key by key."""
+HANDED_ON: Final = ("step", "summary", "metrics", "tallies", "last_steps", "sketches")
+"""What of a checkpoint a resumed or forked run begins with."""
 MAX_STEP: Final = 1e300
 """Beyond it a step is none: differences would overflow."""
 MAX_KEYS: Final = 100_000
@@ -63,6 +65,8 @@ class RunState:
         self.exception: str | None = None
         """`Type: message` of the exception that ended the job."""
         self.ended = False
+        self.last_steps: dict[str, Any] = {}
+        """Last values of the metrics that are x axes of others."""
         self._stamps: dict[str, Stamp] = {}
         self._tallies: dict[str, Tally] = {}
 
@@ -73,8 +77,9 @@ class RunState:
 
     @property
     def last_change(self) -> float:
-        """The newest time at which name, tags or notes were changed."""
-        return max((time for time, _ in self._stamps.values()), default=self.created)
+        """The newest time at which name, tags or notes were changed, or the journal was begun."""
+        began = _time(self.start.get("_timestamp")) or self.created
+        return max((time for time, _ in self._stamps.values()), default=began)
 
     def apply(self, record: Record) -> None:
         """Fold the next record of the run's journal."""
@@ -111,7 +116,10 @@ class RunState:
     def apply_edit(self, record: Record) -> bool:
         """Fold an edit record of this run, made outside its job; returns whether anything changed."""
         time = _time(record.get("_timestamp")) if record.get("_type") == records.EDIT else None
-        return time is not None and self.edit(record, (time, _text(record.get("host"))))
+        began = _time(self.start.get("_timestamp"))
+        if time is None or (began is not None and time < began):  # about the run that had the id before
+            return False
+        return self.edit(record, (time, _text(record.get("host"))))
 
     def checkpoint(self, time: float) -> Record:
         """The record from which `apply` restores all that rows and edits have made of the state so far."""
@@ -125,14 +133,13 @@ class RunState:
             "summary": self.summary,
             "metrics": [metric.record() for metric in self.metrics],
             "tallies": self._tallies,
+            "last_steps": self.last_steps,
             "sketches": {key: sketch.dump() for key, sketch in self.sketches.items()},
         }
 
     def handed_on(self) -> Record:
         """What a new segment begins with in `state`: all that rows and definitions have made of the run."""
-        return {
-            k: v for k, v in self.checkpoint(0.0).items() if k in ("step", "summary", "metrics", "tallies", "sketches")
-        }
+        return {key: value for key, value in self.checkpoint(0.0).items() if key in HANDED_ON}
 
     def _row(self, row: Record) -> None:
         self.signal = None
@@ -149,17 +156,28 @@ class RunState:
                 if len(summary) >= MAX_KEYS:
                     continue
                 key = clean(key)
-            metric = self.metrics.of(key) if self.metrics else None
-            if metric is None or not metric.summary:
+            if self.metrics:
+                self._summarize(key, value)
+            else:
                 summary[key] = value
-            elif "none" not in metric.summary:
-                tally = self._tallies.setdefault(key, [0, 0.0])
-                summary[key] = summarize(summary.get(key), value, metric, tally)
             if type(value) is float or type(value) is int:
                 sketch = self.sketches.get(key)
                 if sketch is None:
                     sketch = self.sketches[key] = Sketch()
                 sketch.add(value)
+
+    def _summarize(self, key: str, value: Any) -> None:
+        """Take a value into the summary as its definition says."""
+        metric = self.metrics.of(key)
+        if metric is None or not metric.summary:
+            self.summary[key] = value
+        elif "none" not in metric.summary:
+            tally = self._tallies.setdefault(key, [0, 0.0])
+            entry = summarize(self.summary.get(key), value, metric, tally)
+            if entry:
+                self.summary[key] = entry
+        if key in self.metrics.step_names:
+            self.last_steps[key] = value
 
     def _start(self, record: Record) -> None:
         self.start = record
@@ -218,6 +236,8 @@ class RunState:
         for key, tally in tallies.items() if isinstance(tallies, dict) else ():
             if isinstance(tally, list) and len(tally) == 2 and all(_number(part) is not None for part in tally):
                 self._tallies[clean(key)] = tally
+        if isinstance(record.get("last_steps"), dict):
+            self.last_steps = _named(record["last_steps"])
         sketches = record.get("sketches")
         for key, dumped in sketches.items() if isinstance(sketches, dict) else ():
             try:

@@ -65,7 +65,7 @@ def resolve(arguments: Mapping[str, Any], settings: object) -> dict[str, Any]:
             if value is not None and name == "tags":
                 value = [tag.strip() for tag in value.split(",") if tag.strip()]
         resolved[name] = file.get(name) if value is None else value
-    if is_set("DISABLED") and arguments.get("mode") is None:
+    if is_set("DISABLED") and arguments.get("mode") is None and bundled.get("mode") is None:
         resolved["mode"] = "disabled"
     return resolved
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from tracker import _run, environment, layout, records, report
 from tracker._run import Run
 from tracker.catalog import Catalog, Key, StoredRun
-from tracker.errors import UsageError
+from tracker.errors import ConfigError, UsageError
 from tracker.journal import Writer
 from tracker.mappings import config_values
 from tracker.names import next_name
@@ -103,6 +103,8 @@ def init(
         },
         settings,
     )  # fmt: skip
+    if resume is None and (resume_from or fork_from):  # said here, against the environment
+        given["resume"] = None
     reinit = _check_reinit(given["reinit"])
     active = _run.current
     if active is not None and not active.is_over:
@@ -118,7 +120,7 @@ def init(
         report.say([f"WARNING init() does not know {', '.join(unknown)}: ignored"])
     values = _chosen(config_values(given["config"]), config_exclude_keys, config_include_keys)
     run = _start(given, values, allow_val_change)
-    if not (reinit == "create_new" and active is not None and not active.is_over):
+    if reinit != "create_new":
         _run.current = run
     return run
 
@@ -144,14 +146,20 @@ def create_run(
 
     Raises:
         TypeError, ValueError: an argument has the wrong type or value; the message names it.
+        UsageError: there is a run of that id.
         OSError: it cannot be written.
     """
     if strange := set(arguments) - {"entity", "name", "notes", "tags", "config", "group", "job_type"}:
         raise TypeError(f"create_run() does not know {', '.join(sorted(strange))}")
     empty = dict.fromkeys(("entity", "name", "notes", "tags", "config", "group", "job_type"))
-    given = resolve({**empty, **arguments, "project": project, "dir": dir, "id": id}, None)
+    given = resolve({**empty, **arguments, "project": project, "dir": dir}, None) | {"id": id}
     start = _start_record(given, config_values(given["config"]))
     folder = os.path.join(layout.resolve_root(given["dir"]), layout.file_name(start["project"]))
+    if id is not None:
+        known = Catalog(folder, is_project=True, only_id=layout.file_name(id))
+        known.refresh()
+        if known.runs:
+            raise UsageError(f"there is a run {id!r} in {start['project']} already")
     start |= {"pending": True}
     start.setdefault("name", next_name(folder))
     writer = Writer(folder, start["id"], start["_timestamp"])
@@ -171,8 +179,13 @@ def _start(given: dict[str, Any], values: dict[str, Any], allow_val_change: bool
     start = _start_record(given, values)
     if mode == "disabled":
         return Run(root, start, write=False)
-    project = Catalog(os.path.join(root, layout.file_name(start["project"])), is_project=True)
+    needs_others = given["resume_from"] or given["fork_from"] or resume == "auto"
+    only_id = None if needs_others or given["id"] is None else layout.file_name(given["id"])
+    project = Catalog(os.path.join(root, layout.file_name(start["project"])), is_project=True, only_id=only_id)
     earlier = _earlier(project, start, given, resume)
+    known = project.runs.get(Key(layout.file_name(start["project"]), layout.file_name(start["id"])))
+    if known is not None:  # a clock that went back must not make the new journal older than this one or its edits
+        start["_timestamp"] = max(start["_timestamp"], known.last_change + 0.001)
     if earlier is not None:
         _hand_on(project, earlier, start, given, allow_val_change)
     return Run(root, start, write=True)
@@ -197,6 +210,8 @@ def _earlier(project: Catalog, start: Record, given: dict[str, Any], resume: str
         if found is None:
             raise UsageError(f"there is no run {wanted!r} in {start['project']} to go on from")
         if given["resume_from"]:
+            if given["id"] not in (None, wanted):
+                raise ValueError(f"id {given['id']!r} and resume_from {moment!r} name different runs")
             start["id"] = wanted
         return found
     if resume == "auto" and given["id"] is None:
@@ -207,9 +222,9 @@ def _earlier(project: Catalog, start: Record, given: dict[str, Any], resume: str
     found = project.runs.get(Key(layout.file_name(start["project"]), layout.file_name(start["id"])))
     if resume == "must" and found is None:
         raise UsageError(f"resume='must': there is no run {start['id']!r} in {start['project']}")
-    if resume == "never" and found is not None:
-        raise UsageError(f"resume='never': there is a run {start['id']!r} in {start['project']} already")
     is_pending = found is not None and found.state == "pending"
+    if resume == "never" and found is not None and not is_pending:
+        raise UsageError(f"resume='never': there is a run {start['id']!r} in {start['project']} already")
     return found if is_pending or resume in ("allow", "must", "auto") else None
 
 
@@ -229,10 +244,11 @@ def _hand_on(project: Catalog, earlier: StoredRun, start: Record, given: dict[st
         state = earlier
     if given["fork_from"]:
         start["fork_of"] = earlier.id
+        start["fork_file"] = os.path.basename(earlier.path)  # what has its id later is another run
         state.name = ""
     else:
-        start["resumed"] = True
-        start["created"] = earlier.created
+        start["resumed"] = earlier.state != "pending"
+        start["created"] = earlier.created if start["resumed"] else start["_timestamp"]
     for field in ("entity", "group", "job_type"):
         start.setdefault(field, getattr(state, field))
     if given["name"] is None and state.name:
@@ -245,7 +261,7 @@ def _hand_on(project: Catalog, earlier: StoredRun, start: Record, given: dict[st
     if allow is False:
         changed = [key for key in state.config if key in start["config"] and config[key] != state.config[key]]
         if changed:
-            raise UsageError(f"config.{changed[0]} of the earlier run has another value and allow_val_change is False")
+            raise ConfigError(f"config.{changed[0]} of the earlier run has another value and allow_val_change is False")
     start["config"] = config
     start["state"] = state.handed_on()
 
@@ -321,6 +337,9 @@ def _check_moment(given: object) -> tuple[str, int]:
 
 
 def _chosen(values: dict[str, Any], exclude: Iterable[str] | None, include: Iterable[str] | None) -> dict[str, Any]:
+    for argument, keys in (("config_exclude_keys", exclude), ("config_include_keys", include)):
+        if keys is not None and (isinstance(keys, str) or not isinstance(keys, Iterable)):
+            raise TypeError(f"{argument} must be a sequence of strings, not {type(keys).__name__}")
     if exclude is not None and include is not None:
         raise ValueError("config_exclude_keys and config_include_keys exclude each other")
     left_out = set(exclude or ())
