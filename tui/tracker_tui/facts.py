@@ -9,7 +9,7 @@ from typing import Any
 from tracker.catalog import StoredRun
 from tracker.records import FORMAT, clean
 from tracker.report import format_value, short_path
-from tracker_tui.look import duration, last_value
+from tracker_tui.look import duration, last_value, with_tilde
 
 
 def reason_of(run: StoredRun) -> str:
@@ -42,8 +42,8 @@ def facts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
     )
     for label in ("command", "git", "python"):
         value = clean(start.get(label) or "")
-        yield label, value[:12] if label == "git" else value
-    yield "file", short_path(run.path)
+        yield label, value[:12] if label == "git" else with_tilde(value)
+    yield "file", with_tilde(short_path(run.path))
     yield "notes", run.notes
     if run.bad_lines:
         yield "bad lines", f"{run.bad_lines} skipped"

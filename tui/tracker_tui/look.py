@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
+from tracker.records import clean
 from tracker.report import format_value
 
 if TYPE_CHECKING:
@@ -59,6 +61,14 @@ CALM: Final = 10
 
 def _calm(seconds: float) -> float:
     return seconds // CALM * CALM
+
+
+def with_tilde(text: str) -> str:
+    """A path, or a command with paths in it, with `~` for the home folder and nothing unprintable."""
+    home = os.path.expanduser("~").rstrip("/")
+    if home and text == home:
+        return "~"
+    return clean(text.replace(home + "/", "~/") if home else text, 4096)
 
 
 COLOURS: Final = (75, 214, 114, 204, 141, 80, 221, 209, 111, 150)

@@ -21,7 +21,7 @@ from textual.widgets import ContentSwitcher, Footer, Static
 from tracker.catalog import Key, StoredRun
 from tracker.records import clean
 from tracker_tui import hosts
-from tracker_tui.look import GLYPHS, colour
+from tracker_tui.look import GLYPHS, colour, with_tilde
 from tracker_tui.model import Batch, Branch, Change, Model, Place
 from tracker_tui.screens.rename import RenameScreen
 from tracker_tui.widgets.charts import ChartGrid
@@ -209,7 +209,7 @@ class Dashboard(Screen[object]):
         bad = sum(run.bad_lines for run in self.model.runs.values())
         if bad:
             parts.append(f"{bad} bad line{'s' * (bad != 1)} skipped")
-        parts.append(f"{platform.node()}:{_home(self.model.root)}")
+        parts.append(f"{platform.node()}:{with_tilde(self.model.root)}")
         self._set("#status", "  ".join(parts))
 
     def _set_title(self, text: str) -> None:
@@ -226,7 +226,7 @@ class Dashboard(Screen[object]):
     def _how_to_begin(self) -> Content:
         if not self._was_read:
             return Content("")
-        root = _home(self.model.root)
+        root = with_tilde(self.model.root)
         if not os.path.isdir(self.model.root):
             first = f"There is no folder {root} yet."
         else:
@@ -356,9 +356,3 @@ class Dashboard(Screen[object]):
             self.notify(f"Not renamed: {trouble}", severity="error", markup=False)
         self.tree_pane.update_tree()
         self._show_place()
-
-
-def _home(path: str) -> str:
-    """The path with `~` for the home folder."""
-    home = os.path.expanduser("~")
-    return clean("~" + path[len(home) :] if path == home or path.startswith(home + os.sep) else path, 4096)
