@@ -60,7 +60,7 @@ def test_a_run_is_shown_with_state_name_charts_and_overview(root: Path, columns:
         if columns < 120:
             terminal.press("1")
         terminal.wait_for("✓ tidy-otter-1")
-        assert "▾ moons" in terminal.text
+        terminal.wait_for("▾ moons")
         if columns < 120:
             terminal.press("3")
         terminal.wait_for(lambda t: re.search(r"✓ finished.*lr +0\.25", t.text, re.DOTALL) is not None)
@@ -93,7 +93,7 @@ def test_new_rows_and_states_appear_by_themselves(root: Path) -> None:
     process.stdout.readline()
     with process, Terminal([*DASHBOARD, str(root)]) as terminal:
         terminal.wait_for("loss  3.5")
-        assert "● worker" in terminal.text
+        terminal.wait_for("● worker")
         tell(process)
         terminal.wait_for("loss  4 ", 3)
         tell(process)
@@ -276,7 +276,7 @@ def test_a_terminal_that_cannot_move_its_cursor_is_refused(root: Path) -> None:
     """TERM=dumb gets one clear line and exit code 2."""
     with Terminal([*DASHBOARD, str(root)], env={"TERM": "dumb"}) as terminal:
         assert terminal.wait_for_end() == 2
-        assert "needs a terminal" in terminal.text
+        terminal.wait_for("needs a terminal")
 
 
 def test_demo_shows_live_jobs_and_leaves_nothing(tmp_path: Path) -> None:
@@ -400,10 +400,10 @@ def test_help_lists_every_key(root: Path) -> None:
         terminal.press("?")
         terminal.wait_for("Rename the run under the cursor")
         for heading in ("Move", "Tree", "Runs", "Panes", "Program"):
-            assert f"  {heading} " in terminal.text
+            terminal.wait_for(f"  {heading} ")
         terminal.press("q")
         terminal.wait_for(lambda t: "Rename the run" not in t.text)
-        assert "helped" in terminal.text
+        terminal.wait_for("helped")
 
 
 def test_every_binding_can_be_rebound_and_explained() -> None:
