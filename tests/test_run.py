@@ -1080,11 +1080,7 @@ def test_large_run_is_listed_from_little_of_it(root: Path) -> None:
 # ---- what it costs ----
 
 
-def test_full_disk_costs_nothing_once_there_is_room(start: StartScript, root: Path) -> None:
-    """Rows that do not fit wait in memory, with one warning, and are all there when there is room again."""
-    # A limit on the size of files is a disk that is full after as many bytes, the last write being cut short.
-    process = start(
-        """
+FULL_DISK = """
 import os, resource, tracker
 run = tracker.init(project="p")
 run.log({"loss": 0.0})
@@ -1092,7 +1088,15 @@ hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(run.file) + 20, hard))
 for loss in (1.0, 2.0, 3.0):
     run.log({"loss": loss})
-resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+"""
+"""A limit on the size of files is a disk that is full after as many bytes, the last write being cut short."""
+
+
+def test_full_disk_costs_nothing_once_there_is_room(start: StartScript, root: Path) -> None:
+    """Rows that do not fit wait in memory, with one warning, and are all there when there is room again."""
+    process = start(
+        FULL_DISK
+        + """resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 run.log({"loss": 4.0})
 print("done")
 """
@@ -1107,17 +1111,7 @@ print("done")
 
 def test_disk_that_stays_full_is_told_at_the_end(start: StartScript, root: Path) -> None:
     """The job goes on; its last words say how many records are not on the disk."""
-    process = start(
-        """
-import os, resource, tracker
-run = tracker.init(project="p")
-run.log({"loss": 0.0})
-hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(run.file) + 20, hard))
-for loss in (1.0, 2.0, 3.0):
-    run.log({"loss": loss})
-"""
-    )
+    process = start(FULL_DISK)
     _, errors = process.communicate()
     assert process.returncode == 0
     assert "4 records could not be written to the disk." in errors

@@ -81,7 +81,6 @@ class Run:
         self._warned: set[str] = set()
         self._over = False
         self._foreign = False
-        self._root = root
         project_folder = os.path.join(root, layout.file_name(start["project"]))
         start.setdefault("name", next_name(project_folder) if write else run_name(1))
         self._writer: PatientWriter | None = None
@@ -488,7 +487,10 @@ class Run:
         self._state.apply({"_type": records.END, **{key: end.get(key) for key in ("exit_code", "signal", "exception")}})
         if self._writer is not None:
             self._writer.retry()
-            self._attempt(self._writer.close)
+            try:
+                self._writer.close()
+            except OSError as error:
+                self._warn("sync", f"cannot sync {self._path} ({error})")
 
     def _begin_anew_if_gone(self) -> None:
         """If somebody removed the file, go on in another one that begins with the state so far."""
@@ -496,9 +498,9 @@ class Run:
             return
         self._warn("gone", f"{self._path} was removed: its rows are lost, logging goes on in a new file")
         self._fold()
-        start = {**self._state.start, "_timestamp": time.time(), "created": self._state.created}
-        start |= {key: value for key, value in self._state.checkpoint(0.0).items() if key in ("name", "tags", "notes")}
-        start |= {"config": self._state.config, "state": self._state.handed_on()}
+        state = self._state
+        start = {**state.start, "_timestamp": time.time(), "created": state.created, "state": state.handed_on()}
+        start |= {"name": state.name, "tags": state.tags, "notes": state.notes, "config": state.config}
         self._writer.begin_anew(encode(plain(start, 2 * records.MAX_DEPTH)[0]))
         self._path = self._writer.path or self._path
 
@@ -523,7 +525,8 @@ class Run:
                 self._append({"_type": records.HEARTBEAT, "_timestamp": time.time()})
             self._begin_anew_if_gone()
             writer = self._writer
-            syncing, lines = writer.begin_sync() if self._must_sync(sync) else (None, 0)
+            is_due = sync or writer.is_remote or writer.unsynced > SYNC_BYTES
+            syncing, lines = writer.begin_sync() if is_due and writer.unsynced else (None, 0)
         if syncing is None:
             return
         error = None
@@ -538,12 +541,6 @@ class Run:
             writer.synced(lines, error)
             if error is not None and writer.is_remote and not self._over:
                 self._checkpoint()  # what is there twice must not count twice
-
-    def _must_sync(self, is_time: bool) -> bool:
-        writer = self._writer
-        if writer is None or not writer.unsynced:
-            return False
-        return is_time or writer.is_remote or writer.unsynced > SYNC_BYTES
 
     def _note_signal(self, name: str) -> None:
         with self._lock:
@@ -576,12 +573,6 @@ class Run:
     def _append(self, record: Record) -> None:
         with self._lock:
             self._write(encode(plain(record, 2 * records.MAX_DEPTH)[0]))
-
-    def _attempt(self, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except (OSError, ValueError) as error:
-            self._warn("sync", f"cannot sync {self._path} ({error})")
 
     def _fold(self) -> None:
         rows, self._pending = self._pending, []

@@ -287,7 +287,8 @@ class Catalog:
         if not self.only_project and not self._files and self._holds_journals():
             self.root, self.only_project = os.path.split(self.root)
         projects = [self.only_project] if self.only_project else host.list_projects(self.root)
-        gone = []
+        looked: set[str] = set()
+        found: dict[tuple[str, str], host.Entry] = {}
         for project in {*(projects or ()), *self._stamps}:
             stamp = host.folder_stamp(os.path.join(self.root, project))
             if stamp == self._stamps.get(project):
@@ -295,15 +296,16 @@ class Catalog:
             # A file made within the same tick of the clock would not change the stamp again.
             recent = time.time() - stamp / 1e9 < 2.0
             self._stamps[project] = 0 if recent else stamp
-            found = {(project, e.name): e for e in host.list_files(self.root, project) if self._is_wanted(e.name)}
-            for place in sorted(found.keys() - self._files.keys(), reverse=True):  # the newest first
-                self._files[place] = _File(self.root, found[place])
-            for place in [p for p in self._files if p[0] == project and p not in found]:
-                del self._files[place]
-                gone.append(Reading(*place, gone=True))
             if stamp == -1:
                 del self._stamps[project]
-        return gone
+            looked.add(project)
+            found |= {(project, e.name): e for e in host.list_files(self.root, project) if self._is_wanted(e.name)}
+        for place in sorted(found.keys() - self._files.keys(), reverse=True):  # the newest of a project first
+            self._files[place] = _File(self.root, found[place])
+        gone = [place for place in self._files if place[0] in looked and place not in found] if looked else []
+        for place in gone:
+            del self._files[place]
+        return [Reading(*place, gone=True) for place in gone]
 
     # ---- folding ----
 

@@ -183,7 +183,7 @@ def _start(given: dict[str, Any], values: dict[str, Any], allow_val_change: bool
     only_id = None if needs_others or given["id"] is None else layout.file_name(given["id"])
     project = Catalog(os.path.join(root, layout.file_name(start["project"])), is_project=True, only_id=only_id)
     earlier = _earlier(project, start, given, resume)
-    known = project.runs.get(Key(layout.file_name(start["project"]), layout.file_name(start["id"])))
+    known = _known(project, start, start["id"])
     if known is not None:  # a clock that went back must not make the new journal older than this one or its edits
         start["_timestamp"] = max(start["_timestamp"], known.last_change + 0.001)
     if earlier is not None:
@@ -206,7 +206,7 @@ def _earlier(project: Catalog, start: Record, given: dict[str, Any], resume: str
     project.refresh()
     if moment is not None:
         wanted = _check_moment(moment)[0]
-        found = project.runs.get(Key(layout.file_name(start["project"]), layout.file_name(wanted)))
+        found = _known(project, start, wanted)
         if found is None:
             raise UsageError(f"there is no run {wanted!r} in {start['project']} to go on from")
         if given["resume_from"]:
@@ -219,13 +219,18 @@ def _earlier(project: Catalog, start: Record, given: dict[str, Any], resume: str
         found = next((run for run in project.newest_first() if _was_interrupted(run, folder)), None)
         start["id"] = found.id if found is not None else start["id"]
         return found
-    found = project.runs.get(Key(layout.file_name(start["project"]), layout.file_name(start["id"])))
+    found = _known(project, start, start["id"])
     if resume == "must" and found is None:
         raise UsageError(f"resume='must': there is no run {start['id']!r} in {start['project']}")
     is_pending = found is not None and found.state == "pending"
     if resume == "never" and found is not None and not is_pending:
         raise UsageError(f"resume='never': there is a run {start['id']!r} in {start['project']} already")
     return found if is_pending or resume in ("allow", "must", "auto") else None
+
+
+def _known(project: Catalog, start: Record, run_id: str) -> StoredRun | None:
+    """The run of an id in the project that is started in."""
+    return project.runs.get(Key(layout.file_name(start["project"]), layout.file_name(run_id)))
 
 
 def _was_interrupted(run: StoredRun, folder: str | None) -> bool:
