@@ -201,6 +201,12 @@ class Catalog:
         shown = (run for run in self.runs.values() if not run.deleted)
         return sorted(shown, key=lambda run: (run.created, run.key), reverse=True)
 
+    def oldest_first(self, project: str) -> list[Key]:
+        """The runs of a project by the names of their files, those that are deleted or not yet opened among them."""
+        names = sorted(name for folder, name in list(self._files) if folder == project)
+        ids = (parsed[1] for name in names if (parsed := layout.parse_segment_name(name)))
+        return [Key(project, run_id) for run_id in dict.fromkeys(ids)]
+
     # ---- history ----
 
     def lineage(self, run: StoredRun) -> list[tuple[str, float]]:

@@ -283,11 +283,13 @@ _FOLDS: Final[dict[str, Callable[[RunState, Record], None]]] = {
 class Column:
     """One metric's history: `steps` strictly increasing, `values` beside them (NaN and the infinities included)."""
 
-    __slots__ = ("steps", "values")
+    __slots__ = ("rewrites", "steps", "values")
 
     def __init__(self) -> None:
         self.steps = array("d")
         self.values = array("d")
+        self.rewrites = 0
+        """How often anything but the end was changed: what somebody derived from the column before is not true then."""
 
     def put(self, step: float, value: float) -> None:
         """Set the value at a step; a late step is sorted in, a known one overwritten."""
@@ -302,6 +304,7 @@ class Column:
         else:
             steps.insert(index, step)
             self.values.insert(index, value)
+        self.rewrites += 1  # last: who sees the count sees the change
 
 
 class History:
@@ -309,12 +312,16 @@ class History:
 
     def __init__(self) -> None:
         self.columns: dict[str, Column] = {}
+        self.times = Column()
+        """When each row was logged, in seconds since the epoch."""
 
     def apply(self, record: Record) -> None:
         """Fold the next record; all but rows are passed over."""
         if not is_row_until(record, MAX_STEP):
             return
         step = record["_step"]
+        if (time := _time(record.get("_timestamp"))) is not None:
+            self.times.put(step, time)
         for key, value in record.items():
             if key in records.RESERVED:
                 continue

@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from tracker_tui.model import Model
 from tracker_tui.screens.dashboard import NARROW, Dashboard
+from tracker_tui.views import Views, state_file
 
 
 class TrackerApp(App[None]):
@@ -28,6 +29,7 @@ class TrackerApp(App[None]):
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         super().__init__()
         self.model = Model(path)
+        self.views = Views(state_file())
         self.animation_level = "none"
 
     def on_mount(self) -> None:
@@ -37,4 +39,4 @@ class TrackerApp(App[None]):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
 
     def get_default_screen(self) -> Screen[object]:
-        return Dashboard(self.model)
+        return Dashboard(self.model, self.views)

@@ -1,15 +1,17 @@
-"""The only module that knows plotext: series and a size in, lines of coloured cells out. Pure, safe for any numbers.
+"""The only module that knows plotext: series and a size in, lines of inked cells out. Pure, safe for any numbers.
 
-plotext 5.3 and not 6.1, by measurement (2 cores, Python 3.11, one decimated line):
+plotext 5.3 and not 6.1, by measurement (2 cores, Python 3.11; noisy curves, 2 points a column of dots; ms):
 
-                        5.3        6.1
-    import              30 ms      112 ms
-    one 40x12 chart     2.3 ms     1.5 ms
-    one 120x35 chart    10.4 ms    5.9 ms
+                  5.3              6.1
+    import        30               112
+    cells         60x14   120x35   60x14   120x35
+    1 curve       4.0     14       4.0     9
+    5 curves      15      55       14      38
+    20 curves     55      212      56      157
 
-6.1 draws half again as fast, but it is loaded before the first curve, and its C++ kernel ends the whole process on a
-NaN or an allocation gone wrong: a dashboard must not die of a number. 5.3 is pure Python and runs everywhere.
-It keeps one figure for the process, so drawing belongs to one thread.
+6.1 draws large charts a quarter faster, but its C++ kernel ends the whole process on a NaN or an allocation gone wrong:
+a dashboard must not die of a number. 5.3 is pure Python and runs everywhere. Both cost some 20 us a point, so they are
+given few. plotext keeps one figure for the process, so drawing belongs to one thread.
 """
 
 from __future__ import annotations
@@ -19,30 +21,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tracker_tui.series import Axis, Piece
+from tracker_tui.axes import Axis, fitting
+from tracker_tui.series import Piece
 
 MIN_WIDTH: Final = 16
 MIN_HEIGHT: Final = 4
+FRAME: Final = 2
+"""Rows below the curves: the x axis and its labels."""
 
 Cells = tuple[tuple[str, int | None], ...]
-"""One line: stretches of text, each with a colour of the 256, or None for the axes."""
+"""One line: stretches of text, each with the number of its ink, or None for the axes."""
 
 _COLOUR: Final = re.compile(r"\x1b\[([0-9;]*)m")
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One run's line in a chart."""
+    """A line in a chart."""
 
-    pieces: tuple[Piece, ...]
-    colour: int
-    """Of the 256 colours of terminals."""
+    pieces: Sequence[Piece]
+    ink: int
+    """0 to 255: comes back with every cell that shows the curve; what it looks like is for others to say."""
 
 
-def draw(curves: Sequence[Curve], x: Axis, y: Axis, width: int, height: int) -> list[Cells]:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One sign on top of the curves, at a place told in shares of the axes."""
+
+    x: float
+    y: float
+    sign: str
+    ink: int
+
+
+def draw(curves: Sequence[Curve], x: Axis, y: Axis, width: int, height: int, marks: Sequence[Mark] = ()) -> list[Cells]:
     """Exactly `height` lines of exactly `width` cells; blank below 16x4, where an axis has no room.
 
-    Every point of the curves must lie inside the axes.
+    A curve covers those before it, marks cover curves; what is beyond the axes is put on their ends.
     """
     if width < MIN_WIDTH or height < MIN_HEIGHT:
         return [((" " * width, None),)] * height
@@ -56,34 +71,41 @@ def draw(curves: Sequence[Curve], x: Axis, y: Axis, width: int, height: int) -> 
     plotext.yaxes(True, False)
     plotext.xlim(0, 1)
     plotext.ylim(0, 1)
-    plotext.yticks(_shares(y, y.ticks), _aligned([y.label(tick) for tick in y.ticks]))
-    ticks = _fitting(x, width)
-    plotext.xticks(_shares(x, ticks), [x.label(tick) for tick in ticks])
+    plotext.yticks(y.shares(y.ticks), y_labels(y, height))
+    labels = [x.label(tick) for tick in x.ticks]
+    every = fitting(labels, width - gutter(y, height))
+    plotext.xticks(x.shares(x.ticks)[::every], labels[::every])
     for curve in curves:
         for xs, ys in curve.pieces:
-            plotext.plot(_shares(x, xs), _shares(y, ys), marker="braille", color=curve.colour)
+            plotext.plot(x.shares(xs), y.shares(ys), marker="braille", color=curve.ink)
+    columns, rows = width - gutter(y, height), height - FRAME
+    for mark in marks:
+        at = _cell(mark.x, columns, 2) / max(1, columns - 1), _cell(mark.y, rows, 4) / max(1, rows - 1)
+        plotext.scatter([at[0]], [at[1]], marker=mark.sign, color=mark.ink)
     return _lines(plotext.build(), width, height)
 
 
-def _aligned(labels: list[str]) -> list[str]:
+def y_labels(y: Axis, height: int) -> list[str]:
+    """The labels of the y axis, all of one width; blank where there would be more than one a row."""
+    labels = [y.label(tick) for tick in y.ticks]
+    every = max(1, -(-len(labels) // max(1, height - FRAME)))
     longest = max(map(len, labels))
-    return [label.rjust(longest) for label in labels]
+    return [(label if i % every == 0 else "").rjust(longest) for i, label in enumerate(labels)]
 
 
-def _shares(axis: Axis, values: Sequence[float]) -> list[float]:
-    """Values as shares of the axis, 0 to 1: all that plotext ever sees, so that no size of number can upset it."""
-    half = axis.high / 2 - axis.low / 2 or 1.0  # the whole range may overflow a float
-    return [min(1.0, max(0.0, (value / 2 - axis.low / 2) / half)) for value in values]
+def gutter(y: Axis, height: int) -> int:
+    """Cells left of the curves: the labels and the axis."""
+    return len(y_labels(y, height)[0]) + 1
 
 
-def _fitting(x: Axis, width: int) -> Sequence[float]:
-    """As many of the ticks as have room for their labels side by side."""
-    every = 1
-    while True:
-        ticks = x.ticks[::every]
-        if len(ticks) <= 2 or sum(len(x.label(tick)) + 3 for tick in ticks) < width - 8:
-            return ticks
-        every += 1
+def column_of(share: float, cells: int) -> int:
+    """Which of so many columns of cells shows a share of the x axis."""
+    return _cell(share, cells, 2)
+
+
+def _cell(share: float, cells: int, dots: int) -> int:
+    """The cell in which plotext puts a share of an axis when it draws with so many dots a cell."""
+    return int(0.5 + (dots * cells - 1) * share + 1e-9) // dots
 
 
 def _lines(built: str, width: int, height: int) -> list[Cells]:
@@ -92,13 +114,13 @@ def _lines(built: str, width: int, height: int) -> list[Cells]:
     for line in built.split("\n")[:height]:
         stretches: list[tuple[str, int | None]] = []
         room = width
-        colour: int | None = None
+        ink: int | None = None
         for index, part in enumerate(_COLOUR.split(line)):
             if index % 2:
                 codes = part.split(";")
-                colour = int(codes[2]) if codes[:2] == ["38", "5"] and len(codes) == 3 else None
+                ink = int(codes[2]) if codes[:2] == ["38", "5"] and len(codes) == 3 else None
             elif part and room > 0:
-                stretches.append((part[:room], colour))
+                stretches.append((part[:room], ink))
                 room -= len(part)
         if room > 0:
             stretches.append((" " * room, None))

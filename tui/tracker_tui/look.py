@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.cells import cell_len, set_cell_size
+
 from tracker.records import clean
 from tracker.report import format_value
 
@@ -71,10 +73,27 @@ def with_tilde(text: str) -> str:
     return clean(text.replace(home + "/", "~/") if home else text, 4096)
 
 
-COLOURS: Final = (75, 214, 114, 204, 141, 80, 221, 209, 111, 150)
+COLOURS: Final = (75, 214, 78, 204, 141, 44, 227, 173, 111, 156, 218, 37)
 """Of the 256 colours of terminals: told apart on dark and light."""
+SIGNS: Final = "▲◆▼+△◇▽*#%@"
+"""What tells runs apart without colour. There are 11 for 12 colours, so that 132 runs in a row have both alike never."""
 
 
-def colour(run: StoredRun) -> int:
-    """The run's one colour, the same everywhere and after every start."""
-    return COLOURS[sum(run.id.encode()) % len(COLOURS)]
+def colour_and_sign(number: int) -> tuple[int, str]:
+    """What a run looks like everywhere and after every start, by its number in its project."""
+    return COLOURS[number % len(COLOURS)], SIGNS[number % len(SIGNS)]
+
+
+def fit(text: str, width: int) -> str:
+    """Text in exactly this many cells, wide characters counted as such; what is cut ends in `…`."""
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - 1) + "…"
+
+
+def right(text: str, width: int) -> str:
+    """Text at the right of exactly this many cells."""
+    cut = fit(text, min(width, cell_len(text)))
+    return " " * (width - cell_len(cut)) + cut

@@ -7,7 +7,7 @@ touched there; a thread only reads files and keeps its place in them, so nothing
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -15,13 +15,17 @@ from tracker.catalog import Catalog, Delta, Key, Reading, StoredRun
 from tracker.journal import Tail
 from tracker.records import Record, clean
 from tracker.replay import History, is_row_until
+from tracker_tui.look import colour_and_sign
+from tracker_tui.plot import MAX_RUNS, Subject
 
 HELD_OUT: Final = ("val", "test", "eval")
 """What the names of metrics on held-out data contain."""
 FIRST_CHUNK: Final = 1 << 18
 """Bytes of a history that are read before anything else when its run is opened."""
 HISTORY_CHUNK: Final = 1 << 20
-"""Bytes of one run's journal folded into its history at a time, so that keys are never late."""
+"""Bytes of journals folded into histories at a time, so that keys are never late."""
+NEWEST: Final = 10
+"""Runs of a branch that are drawn while none is marked."""
 
 
 class Branch(NamedTuple):
@@ -52,7 +56,7 @@ class Change:
 
     runs: Delta = field(default_factory=Delta)
     history: bool = False
-    """Whether the history that is looked at has grown."""
+    """Whether a history that is looked at has grown."""
 
     def __bool__(self) -> bool:
         return bool(self.runs) or self.history
@@ -84,6 +88,13 @@ class _HistoryFeed:
         self.is_replaced = any(tail.is_replaced for tail, _ in self._tails)
         return rows
 
+    def take(self, room: int) -> int:
+        """Read and fold up to about `room` bytes; how many they were."""
+        before = sum(tail.offset for tail, _ in self._tails)
+        if room > 0:
+            self.fold(self.read(room))
+        return sum(tail.offset for tail, _ in self._tails) - before
+
     def fold(self, rows: Iterable[Record]) -> None:
         """Take rows into the history."""
         for row in rows:
@@ -95,13 +106,12 @@ class Batch:
     """What one `collect` brought."""
 
     readings: list[Reading] = field(default_factory=list)
-    feed: _HistoryFeed | None = None
-    """What the rows are of; by now something else may be looked at."""
-    rows: list[Record] = field(default_factory=list)
+    rows: list[tuple[_HistoryFeed, list[Record]]] = field(default_factory=list)
+    """New rows, with what they are of; by now something else may be looked at."""
 
 
 class Model:
-    """The runs under a path, the run that is looked at and its history, and which branches are closed.
+    """The runs under a path, the runs that are looked at and their histories, and what is closed, marked and pinned.
 
     Args:
         path: as `Catalog` takes it.
@@ -110,7 +120,12 @@ class Model:
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.catalog = Catalog(path)
         self.closed: set[Branch] = set()
-        self._feed: _HistoryFeed | None = None
+        self.marked: set[Key] = set()
+        """Runs that stay in the charts wherever the cursor goes."""
+        self.pinned: Key | None = None
+        """The run that is drawn over all others."""
+        self._feeds: dict[Key, _HistoryFeed] = {}
+        self._numbers: dict[Key, int] = {}
 
     @property
     def root(self) -> str:
@@ -124,50 +139,109 @@ class Model:
 
     def collect(self, seconds: float | None = None) -> Batch:
         """Read what is new, for about so long at most; the only method for another thread."""
-        feed = self._feed  # what is looked at from now on has been read a first time already
+        feeds = list(self._feeds.values())  # what is looked at from now on has been read a first time already
         batch = Batch(self.catalog.collect(seconds))
-        if feed is not None:
-            batch.feed, batch.rows = feed, feed.read()
+        for feed in feeds:
+            rows = feed.read(max(FIRST_CHUNK, HISTORY_CHUNK // len(feeds)))
+            if rows or feed.is_replaced:
+                batch.rows.append((feed, rows))
         return batch
 
     def apply(self, batch: Batch) -> Change:
         """Fold what was read."""
         change = Change(self.catalog.apply(batch.readings))
-        feed = self._feed
-        if feed is not None and batch.feed is feed:
-            feed.fold(batch.rows)
-            change.history = bool(batch.rows)
+        for feed, rows in batch.rows:
+            if self._feeds.get(feed.key) is not feed:
+                continue
+            feed.fold(rows)
+            change.history |= bool(rows)
             if feed.is_replaced:
-                self._feed = None
-                self.look_at(feed.key)
+                self._feeds[feed.key] = self._feed(self.runs[feed.key])
         return change
 
     # ---- what is looked at ----
 
-    def look_at(self, key: Key | None) -> bool:
-        """Read the history of this run from now on, of none with None; whether it is another one than before.
+    def look_at(self, keys: Iterable[Key]) -> bool:
+        """Read the histories of these runs from now on; whether they are others than before.
 
-        The beginning is read at once, all of a small one, so that a run that is opened is seen in the same frame.
+        The beginning is read at once, all of a small one, so that a run that is opened is seen in the same moment.
         """
-        run = self.runs.get(key) if key is not None else None
-        before = self._feed
-        if run is None:
-            self._feed = None
-        elif before is None or before.path != run.path:
-            feed = _HistoryFeed(run, self.catalog.lineage(run))
-            feed.fold(feed.read(FIRST_CHUNK))
-            self._feed = feed
-        return self._feed is not before
+        before, self._feeds = self._feeds, {}
+        room = FIRST_CHUNK
+        for key in keys:
+            run = self.runs.get(key)
+            if run is None:
+                continue
+            feed = before.get(key)
+            if feed is None or feed.path != run.path:
+                feed = self._feed(run)
+                room -= feed.take(room)
+            self._feeds[key] = feed
+        return list(self._feeds.values()) != list(before.values())
 
-    @property
-    def history(self) -> History | None:
-        """The history of the run that is looked at; None when none is or before its first rows are read."""
-        return self._feed.history if self._feed is not None and self._feed.history.columns else None
+    def _feed(self, run: StoredRun) -> _HistoryFeed:
+        return _HistoryFeed(run, self.catalog.lineage(run))
+
+    def subjects(self) -> list[Subject]:
+        """The runs that are looked at and have numbers, in the order of `look_at`."""
+        found = []
+        for key, feed in self._feeds.items():
+            run = self.runs.get(key)
+            if run is not None and feed.history.columns:
+                found.append(Subject(run, feed.history, *colour_and_sign(self.number(key))))
+        return found
 
     @property
     def is_behind(self) -> bool:
-        """Whether more lies on disk than was read: runs, or the history that is looked at."""
-        return self.catalog.is_behind or (self._feed is not None and not self._feed.is_whole)
+        """Whether more lies on disk than was read: runs, or the histories that are looked at."""
+        return self.catalog.is_behind or any(not feed.is_whole for feed in self._feeds.values())
+
+    def drawn(self, place: Place | None) -> list[Key]:
+        """The runs whose charts belong to a place, the topmost last.
+
+        Of a run: itself over those that are marked. Of a branch: those of its runs that are marked, while none is, its
+        newest ten. The pinned run is always among them and on top.
+        """
+        if isinstance(place, Branch):
+            inside = [run.key for run in self.runs_of(place)]
+            keys = [key for key in inside if key in self.marked] or inside[:NEWEST]
+            keys.reverse()
+        else:
+            keys = [run.key for run in reversed(self.catalog.newest_first()) if run.key in self.marked]
+            if place is not None:
+                keys = [key for key in keys if key != place] + [place]
+        if self.pinned in self.runs and place is not None:
+            keys = [key for key in keys if key != self.pinned] + [self.pinned]
+        return keys[-MAX_RUNS:]
+
+    def toggle_mark(self, place: Place) -> None:
+        """Mark a run, or all of a branch; take the marks away if they are there."""
+        keys = {run.key for run in self.runs_of(place)} if isinstance(place, Branch) else {place}
+        self.marked = self.marked - keys if keys & self.marked else self.marked | keys
+
+    def toggle_pin(self, key: Key) -> None:
+        """Draw a run over all others, or no longer."""
+        self.pinned = None if self.pinned == key else key
+
+    def sign_of(self, key: Key) -> tuple[str, str]:
+        """What a list puts before a run's name and in which style: its sign while it is drawn, `^` if it is pinned."""
+        if key not in self._feeds:
+            return " ", ""
+        colour, sign = colour_and_sign(self.number(key))
+        return "^" if key == self.pinned else sign, str(colour)
+
+    def number(self, key: Key) -> int:
+        """The run's place among all of its project, the oldest 0: what its colour and sign come from.
+
+        So neighbours look different, and a run looks the same after every start.
+        """
+        if key not in self._numbers:
+            count = sum(1 for known in self._numbers if known.project == key.project)
+            for new in [*self.catalog.oldest_first(key.project), key]:
+                if new not in self._numbers:
+                    self._numbers[new] = count
+                    count += 1
+        return self._numbers[key]
 
     # ---- the tree ----
 
@@ -242,6 +316,39 @@ def main_metric(run: StoredRun) -> str | None:
 def by_interest(names: Iterable[str]) -> list[str]:
     """Names of metrics in the order people look for them: losses, accuracies, the rest; each in order of name."""
     return sorted((name for name in names if not name.startswith("_")), key=lambda name: (_kind(name), name))
+
+
+def sections(names: Iterable[str], axes: Collection[str] = ()) -> list[tuple[str, list[str]]]:
+    """Metrics by what their names begin with up to the first `/`, else `.`, in the order people look for them.
+
+    Sections with a loss or an accuracy come first, training before held-out data before those without a name; what is
+    of the machine comes last.
+
+    Args:
+        names: metrics.
+        axes: those of them that are only the x axes of others, and so last in their sections.
+    """
+    found: dict[str, list[str]] = {}
+    for name in sorted(by_interest(names), key=lambda name: name in axes):
+        found.setdefault(section_of(name), []).append(name)
+    return sorted(found.items(), key=lambda item: (_rank(item[0], item[1]), item[0]))
+
+
+def section_of(metric: str) -> str:
+    """What a metric's name begins with; empty if it has one part only."""
+    head, slash, rest = metric.partition("/")
+    if not slash:
+        head, slash, rest = metric.partition(".")
+    return head if slash and head and rest else ""
+
+
+def _rank(section: str, names: list[str]) -> tuple[bool, bool, int]:
+    place = 2 if not section else 3
+    if section.startswith("train"):
+        place = 0
+    elif any(word in section for word in HELD_OUT):
+        place = 1
+    return section.startswith("system"), all(_kind(name) == 2 for name in names), place
 
 
 def _kind(metric: str) -> int:

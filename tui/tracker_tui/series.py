@@ -1,176 +1,373 @@
-"""History made drawable: finite pieces, round axes, as few points as the width can show. Plain numbers in and out."""
+"""History made drawable: a metric over any x axis, its extremes, smoothing, and as few points as a width can show.
+Plain numbers in and out.
+"""
 
 from __future__ import annotations
 
 import math
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
+
+from tracker_tui.axes import HUGE
 
 if TYPE_CHECKING:
     from tracker.replay import Column
 
 Piece = tuple[list[float], list[float]]
 """x and y of a stretch to be drawn as one connected line."""
+Span = tuple[float, float]
+"""Least and greatest."""
 
-_STEPS: Final = (1, 2, 2.5, 5, 10)
-TINY: Final = 1e-290
-"""A range below it counts as none: its parts would be no numbers any more."""
-HUGE: Final = 1e300
-"""Beyond it, differences overflow: such values are drawn as gaps, like NaN."""
+BLOCK: Final = 16
+"""Values under one pair of extremes, and pairs under one pair of the next level."""
+SAMPLE: Final = 10_000
+"""Values from which the bounds without outliers are taken, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
-    """Bounds of a window and the places of its labels, all round numbers."""
+class Thinned:
+    """What to draw of a series in a window."""
 
-    low: float
-    high: float
-    ticks: tuple[float, ...]
-
-    def label(self, tick: float) -> str:
-        """The tick in as few characters as keep the ticks apart: 0.25, 40k, 1e-12."""
-        step = self.ticks[1] - self.ticks[0] if len(self.ticks) > 1 else abs(tick)
-        return short_number(tick, step)
+    pieces: list[Piece]
+    """Every point where there are few, else a stroke from the least to the greatest value of each share."""
+    trend: list[Piece]
+    """Smoothed values or, of strokes, their means; empty where the pieces say it all."""
+    holes: list[float]
+    """Where on the x axis there are values that cannot be drawn."""
 
 
-def axis(low: float, high: float, count: int, whole: bool = False) -> Axis:
-    """The narrowest axis with round bounds over a range, with about `count` ticks.
+def never(_span: Span) -> bool:
+    return False
 
-    Bounds jump from one round number to the next, so that what is already drawn stays where it is while a run grows.
+
+class Series:
+    """One metric of one run along an x axis, and what makes drawing it cheap however long it gets.
+
+    Above the values lies a pyramid: the extremes of every 16 values, of every 16 of those, and so on (1.1 bytes a
+    value), so that no spike is lost and a stretch of any length costs some tens of comparisons. It only grows; if the
+    column was changed elsewhere than at its end, it is made anew.
 
     Args:
-        low: least value.
-        high: greatest value; equal to `low` for a constant, which then runs through the middle.
-        count: wanted number of ticks, at least 2.
-        whole: the values are whole numbers, such as steps: ticks are never closer than 1.
+        column: the metric.
+        across: what holds the x of each step; None for the steps themselves. Points without an x are left out.
+        origin: what to take from each x.
+        positive: for a logarithmic axis: 0 and less are holes.
     """
-    if high - low < TINY:
-        margin = abs(low) * 0.1 or 1.0
-        low, high = low - margin, high + margin
-    step = _round_step((high - low) / max(1, count - 1), whole)
-    grain = step if whole and step < 10 else step / 2
-    bottom = _on_grid(math.floor(low / grain + 1e-9), grain)
-    top = _on_grid(math.ceil(high / grain - 1e-9), grain)
-    ticks = tuple(_on_grid(i, step) for i in range(math.ceil(bottom / step - 1e-9), math.floor(top / step + 1e-9) + 1))
-    if not bottom <= low < high <= top or len(ticks) < 2 or ticks[0] == ticks[-1]:
-        return Axis(low, high, (low, high))  # the range is at the limit of what floats can tell apart
-    return Axis(bottom, top, ticks)
+
+    def __init__(
+        self, column: Column, across: Column | None = None, origin: float = 0.0, positive: bool = False
+    ) -> None:
+        self._column = column
+        self._across = across
+        self._origin = origin
+        self._positive = positive
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rewrites = self._rewritten()
+        self.xs, self.ys = (self._column.steps, self._column.values) if self._across is None else _empty()
+        self.count = 0
+        """Points taken in."""
+        self._levels: list[tuple[array[float], array[float]]] = []
+        self._holes = array("q")
+        self._joined = 0
+        self._is_sorted = True
+        self._least, self._greatest = (math.inf, -1), (-math.inf, -1)
+        self._weight = 0.0
+        self._smooth = array("d")
+        self._last, self._bias = 0.0, 1.0
+
+    def _rewritten(self) -> tuple[int, int]:
+        return self._column.rewrites, self._across.rewrites if self._across is not None else 0
+
+    def update(self) -> None:
+        """Take in what the columns have got since the last time."""
+        if self._rewritten() != self._rewrites:
+            self._begin()
+        if self._across is not None:
+            self._join(self._across)
+        count = len(self.ys)  # values are appended after their steps
+        done = self.count - self.count % BLOCK
+        for start in range(done, count - BLOCK + 1, BLOCK):
+            self._add_block(start)
+        self.count = count
+
+    def _join(self, across: Column) -> None:
+        """Put the points with an x behind the others; in order of x, should it go back."""
+        steps, values = self._column.steps, self._column.values
+        start, known = self._joined, len(across.values)
+        stop = bisect_right(steps, across.steps[known - 1], start, len(values)) if known else start
+        if stop <= start:  # their x is still to come
+            return
+        at = bisect_left(across.steps, steps[start])
+        count = stop - start
+        if across.steps[at : at + count] == steps[start:stop]:  # the usual case, at the speed of C
+            xs, ys = across.values[at : at + count], values[start:stop]
+        else:
+            xs, ys = _empty()
+            for index in range(start, stop):
+                at = bisect_left(across.steps, steps[index], at)
+                if at < len(across.values) and across.steps[at] == steps[index]:
+                    xs.append(across.values[at])
+                    ys.append(values[index])
+        self._joined = stop
+        self._take(xs, ys)
+
+    def _take(self, xs: array[float], ys: array[float]) -> None:
+        if self._origin:
+            xs = array("d", [x - self._origin for x in xs])
+        total = sum(xs)
+        if total - total != 0.0:
+            good = [(x, y) for x, y in zip(xs, ys, strict=True) if -HUGE < x < HUGE]
+            xs, ys = array("d", [x for x, _ in good]), array("d", [y for _, y in good])
+        if not xs:
+            return
+        is_behind = (self.xs and xs[0] < self.xs[-1]) or any(b < a for a, b in pairwise(xs))
+        self.xs.extend(xs)
+        self.ys.extend(ys)
+        if is_behind:
+            order = sorted(range(len(self.xs)), key=self.xs.__getitem__)
+            xs, ys = array("d", map(self.xs.__getitem__, order)), array("d", map(self.ys.__getitem__, order))
+            joined = self._joined
+            self._begin()
+            self.xs, self.ys, self._joined = xs, ys, joined
+
+    def _add_block(self, start: int) -> None:
+        block = self.ys[start : start + BLOCK]
+        low, high = min(block), max(block)
+        total = sum(block)
+        if total - total != 0.0 or not self._drawable(low) or not self._drawable(high):
+            self._holes.extend(start + i for i, value in enumerate(block) if not self._drawable(value))
+            good = [value for value in block if self._drawable(value)]
+            low, high = (min(good), max(good)) if good else (math.inf, -math.inf)
+        if low < self._least[0]:
+            self._least = low, start + block.index(low)
+        if high > self._greatest[0]:
+            self._greatest = high, start + block.index(high)
+        index = start // BLOCK
+        for level in range(64):
+            if level == len(self._levels):
+                self._levels.append(_empty())
+            lows, highs = self._levels[level]
+            lows.append(low)
+            highs.append(high)
+            index += 1
+            if index % BLOCK:
+                return
+            low, high, index = min(lows[-BLOCK:]), max(highs[-BLOCK:]), index // BLOCK - 1
+
+    def _drawable(self, value: float) -> bool:
+        return 0.0 < value < HUGE if self._positive else -HUGE < value < HUGE
+
+    # ---- questions ----
+
+    @property
+    def first(self) -> float:
+        """The least x; there must be a point."""
+        return self.xs[0]
+
+    @property
+    def last(self) -> float:
+        """The greatest x; there must be a point."""
+        return self.xs[self.count - 1]
+
+    def extremes(self, low: float = -math.inf, high: float = math.inf) -> Span | None:
+        """Least and greatest drawable value between two x; None when there is none."""
+        return self._extremes(*self._range(low, high))
+
+    def _range(self, low: float, high: float) -> tuple[int, int]:
+        return bisect_left(self.xs, low, 0, self.count), bisect_right(self.xs, high, 0, self.count)
+
+    def _extremes(self, start: int, stop: int) -> Span | None:
+        low, high = math.inf, -math.inf
+        level = -1
+        while start < stop:
+            above = level + 1
+            if above == len(self._levels) or stop - start <= 2 * BLOCK:
+                parts, start = [(start, stop)], stop
+            else:
+                inner = -(-start // BLOCK), stop // BLOCK
+                parts = [(start, inner[0] * BLOCK), (inner[1] * BLOCK, stop)]
+                start, stop = inner
+            for a, b in parts:
+                if a < b:
+                    lowest, highest = self._scan(level, a, b)
+                    low, high = min(low, lowest), max(high, highest)
+            level = above
+        return (low, high) if low <= high else None
+
+    def _scan(self, level: int, start: int, stop: int) -> Span:
+        if level >= 0:
+            lows, highs = self._levels[level]
+            return min(lows[start:stop]), max(highs[start:stop])
+        values = self.ys[start:stop]
+        low, high, total = min(values), max(values), sum(values)
+        if total - total == 0.0 and self._drawable(low) and self._drawable(high):
+            return low, high
+        good = [value for value in values if self._drawable(value)]
+        return (min(good), max(good)) if good else (math.inf, -math.inf)
+
+    def hole_count(self) -> int:
+        """How many values cannot be drawn: NaN, infinite, on a logarithmic axis 0 and less."""
+        return len(self._holes) + len(self._late_holes())
+
+    def _late_holes(self) -> list[int]:
+        """Holes among the last points, over which there is no block yet."""
+        start = self.count - self.count % BLOCK
+        return [start + i for i, value in enumerate(self.ys[start : self.count]) if not self._drawable(value)]
+
+    def near(self, x: float) -> int | None:
+        """The index of the point nearest to an x; None without points."""
+        if not self.count:
+            return None
+        right = bisect_left(self.xs, x, 0, self.count)
+        if right == self.count or (right and x - self.xs[right - 1] <= self.xs[right] - x):
+            return right - 1
+        return right
+
+    def least_and_greatest(self) -> tuple[Span, Span] | None:
+        """The points (x, y) of the first least and the first greatest value; None when none can be drawn."""
+        start = self.count - self.count % BLOCK
+        late = [(value, start + i) for i, value in enumerate(self.ys[start : self.count]) if self._drawable(value)]
+        low, at = min([self._least, *late], key=lambda found: found[0])
+        high, high_at = max([self._greatest, *late], key=lambda found: found[0])
+        return ((self.xs[at], low), (self.xs[high_at], high)) if at >= 0 else None
+
+    def usual(self, low: float, high: float, part: float = 0.05) -> Span | None:
+        """The span that holds all drawable values between two x but the lowest and the highest `part` of them.
+
+        Taken from every n-th value where there are more than 10,000.
+        """
+        start, stop = self._range(low, high)
+        values = sorted(filter(self._drawable, self.ys[start : stop : max(1, (stop - start) // SAMPLE)]))
+        if not values:
+            return None
+        cut = int(len(values) * part)
+        return values[cut], values[len(values) - 1 - cut]
+
+    # ---- drawing ----
+
+    def thin(
+        self, low: float, high: float, shares: int, weight: float = 0.0, is_flat: Callable[[Span], bool] = never
+    ) -> Thinned:
+        """The line between two x in at most about two points for each of `shares` equal parts of the window.
+
+        Args:
+            low: least x.
+            high: greatest x.
+            shares: columns of dots that there are, at least 1.
+            weight: of smoothing, 0 for none, below 1: TensorBoard's debiased exponential moving average.
+            is_flat: whether least and greatest are as good as one on the chart: their mean is drawn then.
+        """
+        start, stop = self._range(low, high)
+        smooth = self._smoothed(weight) if weight else None
+        if stop - start <= 2 * shares:
+            return self._exact(start, stop, low, high, smooth)
+        pieces, trend, holes = _Pen(), _Pen(), []
+        has_strokes = False
+        width = (high - low) / shares
+        hole = bisect_left(self._holes, start)
+        late_holes = self._late_holes()
+        for share in range(shares):
+            end = stop if share == shares - 1 else bisect_left(self.xs, low + (share + 1) * width, start, stop)
+            if start == end:
+                continue
+            middle = low + (share + 0.5) * width
+            span = self._extremes(start, end)
+            if span is not None:
+                mean = self._mean(start, end)
+                flat = is_flat(span)
+                has_strokes = has_strokes or not flat
+                pieces.stroke(middle, *((mean, mean) if flat else span))
+                trend.go_to(middle, mean if smooth is None else smooth[end - 1])
+            next_hole = bisect_left(self._holes, end, hole)
+            if next_hole > hole or any(start <= late < end for late in late_holes):
+                holes.append(middle)
+                pieces.lift()
+                trend.lift()
+            start, hole = end, next_hole
+        return Thinned(pieces.pieces, trend.pieces if has_strokes or smooth is not None else [], holes)
+
+    def _exact(self, start: int, stop: int, low: float, high: float, smooth: Sequence[float] | None) -> Thinned:
+        """Every point, and where the line goes on outside the window, its way there."""
+        pieces, trend, holes = _Pen(), _Pen(), []
+        self._edge(pieces, start - 1, low, self.ys)
+        for index in range(start, stop):
+            x, y = self.xs[index], self.ys[index]
+            if self._drawable(y):
+                pieces.go_to(x, y)
+                if smooth is not None:
+                    trend.go_to(x, smooth[index])
+            else:
+                pieces.lift()
+                trend.lift()
+                holes.append(x)
+        self._edge(pieces, stop - 1, high, self.ys)
+        return Thinned(pieces.pieces, trend.pieces, holes)
+
+    def _edge(self, pen: _Pen, index: int, x: float, values: Sequence[float]) -> None:
+        """To where the line from a point to the next one crosses the edge of the window."""
+        if not 0 <= index < self.count - 1:
+            return
+        (x0, x1), (y0, y1) = self.xs[index : index + 2], values[index : index + 2]
+        if x0 < x < x1 and self._drawable(y0) and self._drawable(y1):
+            pen.go_to(x, y0 + (y1 - y0) * ((x - x0) / (x1 - x0)))
+
+    def _mean(self, start: int, stop: int) -> float:
+        values = self.ys[start:stop]
+        total = sum(values)
+        if abs(total) < HUGE and not self._positive:
+            return total / len(values)
+        good = [value for value in values if self._drawable(value)]
+        return math.fsum(value / len(good) for value in good)
+
+    def _smoothed(self, weight: float) -> array[float]:
+        """Debiased moving averages, one a point; what cannot be drawn keeps the one before."""
+        if weight != self._weight:
+            self._weight, self._smooth, self._last, self._bias = weight, array("d"), 0.0, 1.0
+        last, bias, made = self._last, self._bias, []
+        average = self._smooth[-1] if self._smooth else math.nan
+        for y in self.ys[len(self._smooth) : self.count]:
+            if -HUGE < y < HUGE:
+                last = last * weight + (1.0 - weight) * y
+                bias *= weight
+                average = last / (1.0 - bias)
+            made.append(average)
+        self._smooth.extend(made)
+        self._last, self._bias = last, bias
+        return self._smooth
 
 
-def _round_step(rough: float, whole: bool) -> float:
-    """The least of 1, 2, 2.5 and 5 times a power of ten that is not below `rough`."""
-    power = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
-    step = next((s * power for s in _STEPS if s * power >= rough * (1 - 1e-9)), 10 * power)
-    return max(1.0, float(math.ceil(step))) if whole and step < 10 else step
+class _Pen:
+    """Collects points as pieces."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Piece] = []
+        self._is_down = False
+
+    def lift(self) -> None:
+        """Begin a new piece with the next point."""
+        self._is_down = False
+
+    def go_to(self, x: float, y: float) -> None:
+        if not self._is_down:
+            self.pieces.append(([], []))
+            self._is_down = True
+        self.pieces[-1][0].append(x)
+        self.pieces[-1][1].append(y)
+
+    def stroke(self, x: float, low: float, high: float) -> None:
+        """A line from low to high, begun at the end that is nearer to the last point."""
+        before = self.pieces[-1][1][-1] if self._is_down else low
+        near, far = (high, low) if abs(high - before) < abs(low - before) else (low, high)
+        self.go_to(x, near)
+        if far != near:
+            self.go_to(x, far)
 
 
-def _on_grid(index: int, step: float) -> float:
-    """`index * step` without the dust of binary fractions, unless digits that matter would go with it."""
-    exact = index * step
-    rounded = float(f"{exact:.12g}")
-    return rounded if abs(rounded - exact) <= abs(step) * 1e-6 else exact
-
-
-def short_number(value: float, step: float) -> str:
-    """A round number in few characters, with as many digits as tell neighbours apart that are `step` away."""
-    if value == 0:
-        return "0"
-    size = abs(value)
-    if size >= 1e15 or size < 1e-4:
-        digits = max(0, min(6, math.floor(math.log10(size)) - _exponent(step) + (1 if _needs_half(step) else 0)))
-        mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
-        return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}"
-    for limit, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if size >= limit:
-            unit = 1e3 if suffix == "k" else limit
-            return f"{_decimal(value / unit, step / unit)}{suffix}"
-    return _decimal(value, step)
-
-
-def _decimal(value: float, step: float) -> str:
-    digits = max(0, -_exponent(step) + (1 if _needs_half(step) else 0)) if step > 0 else 6
-    text = f"{value:.{min(digits, 12)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _exponent(step: float) -> int:
-    return math.floor(math.log10(step) + 1e-9) if step > 0 else 0
-
-
-def _needs_half(step: float) -> bool:
-    """A step of 2.5 needs one digit more than one of 2."""
-    leading = step / 10.0 ** _exponent(step) if step > 0 else 0
-    return abs(leading - round(leading)) > 1e-6
-
-
-def finite(value: float) -> bool:
-    return -HUGE < value < HUGE
-
-
-def extent(column: Column) -> tuple[float, float] | None:
-    """Least and greatest drawable value; None when there is none."""
-    values = column.values
-    if not values:
-        return None
-    low, high = min(values), max(values)
-    if finite(low) and finite(high) and sum(values) == sum(values):
-        return low, high
-    drawable = [value for value in values if finite(value)]
-    return (min(drawable), max(drawable)) if drawable else None
-
-
-def gaps(column: Column) -> int:
-    """How many values are NaN or infinite."""
-    return sum(1 for value in column.values if value - value != 0.0)
-
-
-def pieces(column: Column, low: float, high: float, columns: int) -> list[Piece]:
-    """The line between two steps, thinned to the extremes of each of `columns` equal shares, cut where values are not
-    finite. A spike one row wide is never lost."""
-    steps, values, columns = column.steps, column.values, max(1, columns)
-    start, end = bisect_left(steps, low), bisect_right(steps, high)
-    if end - start <= 4 * columns:
-        return _connected(zip(steps[start:end], values[start:end], strict=True))
-    width = (high - low) / columns
-    points: list[tuple[float, float]] = []
-    for share in range(columns):
-        stop = end if share == columns - 1 else bisect_left(steps, low + (share + 1) * width, start, end)
-        points += _extremes(steps[start:stop], values[start:stop])
-        start = stop
-    return _connected(points)
-
-
-def _extremes(steps: array[float], values: array[float]) -> list[tuple[float, float]]:
-    """First, least, greatest and last of a share, in order; where it has a value that is not finite, that too."""
-    if not values:
-        return []
-    total = sum(values)
-    if total - total == 0.0:  # the usual case, at the speed of C
-        kept = {0, values.index(min(values)), values.index(max(values)), len(values) - 1}
-        return [(steps[i], values[i]) for i in sorted(kept)]
-    good = [i for i, value in enumerate(values) if finite(value)]
-    if not good:
-        return [(steps[0], math.nan)]
-    kept = {good[0], min(good, key=values.__getitem__), max(good, key=values.__getitem__), good[-1]}
-    if len(good) < len(values):
-        kept.add(next(i for i, value in enumerate(values) if not finite(value)))
-    return [(steps[i], values[i]) for i in sorted(kept)]
-
-
-def _connected(points: Iterable[tuple[float, float]]) -> list[Piece]:
-    """Points as pieces, broken at values that are not finite."""
-    found: list[Piece] = []
-    connected = False
-    for x, y in points:
-        if not finite(y):
-            connected = False
-            continue
-        if not connected:
-            found.append(([], []))
-            connected = True
-        found[-1][0].append(x)
-        found[-1][1].append(y)
-    return found
+def _empty() -> tuple[array[float], array[float]]:
+    return array("d"), array("d")

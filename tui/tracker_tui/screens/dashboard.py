@@ -16,14 +16,18 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.geometry import Offset
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer, Static
+from textual.widget import Widget
+from textual.widgets import Footer, Input, Static
 
-from tracker.catalog import Key, StoredRun
+from tracker.catalog import StoredRun
 from tracker.records import clean
 from tracker_tui import hosts
-from tracker_tui.look import GLYPHS, colour, with_tilde
+from tracker_tui.look import GLYPHS, with_tilde
 from tracker_tui.model import Batch, Branch, Change, Model, Place
+from tracker_tui.painting import CellCompositor
+from tracker_tui.screens.choose import ChooseScreen
 from tracker_tui.screens.rename import RenameScreen
+from tracker_tui.views import X_NAMES, Views
 from tracker_tui.widgets.charts import ChartGrid
 from tracker_tui.widgets.lines import Lines
 from tracker_tui.widgets.overview import Overview
@@ -42,6 +46,8 @@ LOOK = 0.25
 """Seconds that a look may take: the first one, before anything is painted; each later one, in a thread."""
 NARROW = 120
 """Columns below which one pane is shown at a time."""
+TABLE_SHARE = 3
+"""The table of a branch gets at most one of so many parts of the centre, the charts the rest."""
 
 Pane = Literal["tree", "centre", "overview"]
 PANES: dict[Pane, str] = {"tree": "Runs", "centre": "Charts", "overview": "Overview"}
@@ -55,11 +61,26 @@ class Dashboard(Screen[object]):
     """Follows the files and keeps every pane true to them."""
 
     BINDINGS = [
+        Binding("space", "mark", "Mark", id="run.mark", tooltip="Keep the run in the charts, or no longer"),
+        Binding("p", "pin", "Pin", id="run.pin", tooltip="Draw the run over all others, or no longer", show=False),
         Binding("r", "rename", "Rename", id="run.rename", tooltip="Rename the run under the cursor"),
-        Binding("1", "pane('tree')", "Runs", id="pane.tree", tooltip="Show or hide the tree of runs"),
-        Binding("2", "pane('centre')", "Charts", id="pane.charts", tooltip="Show or hide the charts or the table"),
-        Binding("3", "pane('overview')", "Overview", id="pane.overview", tooltip="Show or hide the overview"),
-        Binding("tab", "next_pane(1)", "Next pane", id="pane.next", tooltip="To the next pane"),
+        Binding("f", "filter", "Filter", id="charts.filter", tooltip="Show only metrics whose names contain words"),
+        Binding(
+            "e", "export", "Export", id="charts.export", tooltip="Write the chart or its data to a file", show=False
+        ),
+        Binding("1", "pane('tree')", "Runs", id="pane.tree", tooltip="Show or hide the tree of runs", show=False),
+        Binding(
+            "2",
+            "pane('centre')",
+            "Charts",
+            id="pane.charts",
+            tooltip="Show or hide the charts or the table",
+            show=False,
+        ),
+        Binding(
+            "3", "pane('overview')", "Overview", id="pane.overview", tooltip="Show or hide the overview", show=False
+        ),
+        Binding("tab", "next_pane(1)", "Pane", id="pane.next", tooltip="To the next pane"),
         Binding(
             "shift+tab", "next_pane(-1)", "Last pane", id="pane.previous", tooltip="To the pane before", show=False
         ),
@@ -69,9 +90,11 @@ class Dashboard(Screen[object]):
         Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the jobs go on"),
     ]
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, views: Views) -> None:
         super().__init__()
+        self._compositor = CellCompositor()
         self.model = model
+        self._views = views
         self._wake = asyncio.Event()
         self._is_chosen = False
         self._was_read = False
@@ -83,9 +106,10 @@ class Dashboard(Screen[object]):
             tree = RunTree(self.model, id="tree")
             tree.border_title = "1 Runs"
             yield tree
-            with Vertical(id="centre"), ContentSwitcher(initial="empty", id="switch"):
-                yield ChartGrid(id="charts")
-                yield RunsTable(id="table")
+            with Vertical(id="centre"):
+                yield RunsTable(self.model, id="table")
+                yield Input(placeholder="words in names of metrics", id="filter")
+                yield ChartGrid(self._views, id="charts")
                 yield Empty(id="empty")
             overview = Overview(id="overview")
             overview.border_title = "3 Overview"
@@ -99,6 +123,8 @@ class Dashboard(Screen[object]):
         self.table = self.query_one(RunsTable)
         self.overview = self.query_one(Overview)
         self.centre = self.query_one("#centre", Vertical)
+        self.filter_field = self.query_one("#filter", Input)
+        self.filter_field.cursor_blink = False
         self.add_class("show-centre")
         self.tree_pane.focus()
         self._take(self.model.collect(FIRST_LOOK))
@@ -156,40 +182,85 @@ class Dashboard(Screen[object]):
 
     def _show_place(self, history: bool = True) -> None:
         place = self.tree_pane.place
-        switch = self.query_one(ContentSwitcher)
-        self._show_overview()
-        self._show_status()
-        if place is None:
-            switch.current = "empty"
-            self._set_title("Charts")
-            self.query_one("#empty", Static).update(self._how_to_begin())
-        elif isinstance(place, Branch):
-            self.model.look_at(None)
-            switch.current = "table"
-            self._set_title(self.model.label(place))
-            self.table.show_runs(self.model.runs_of(place))
-        else:
-            self._show_charts(place, switch, history)
-
-    def _show_charts(self, key: Key, switch: ContentSwitcher, history: bool) -> None:
-        run = self.model.runs[key]
-        is_new = self.model.look_at(key)
+        is_new = self.model.look_at(self.model.drawn(place))
         if is_new:
             self._wake.set()
-        self._set_title(run.label + (" · loading…" if self.model.is_behind else ""))
-        loaded = self.model.history
-        if loaded is not None:
-            switch.current = "charts"
-            if history or is_new:
-                self.charts.show(loaded.columns, colour(run), run.summary, is_new)
-        else:
-            switch.current = "empty"
-            text = "This run logged no numbers."
-            if run.state in ("pending", "running"):
-                text = "No rows yet."
-            if self.model.is_behind:
-                text = "Loading…"
-            self.query_one("#empty", Static).update(Content(text))
+            self.tree_pane.update_lines()
+        self._show_overview()
+        self._show_status()
+        self._show_title()
+        if isinstance(place, Branch):
+            self.table.show_runs(self.model.runs_of(place))
+        subjects = self.model.subjects()
+        self._show_parts(
+            table=isinstance(place, Branch), charts=bool(subjects), text=self._instead(place) if not subjects else None
+        )
+        if subjects and (history or is_new or not self.charts.subjects):
+            self.charts.show(subjects, is_new)
+        elif not subjects:
+            self.charts.show([], is_new=True)
+
+    def _show_parts(self, table: bool, charts: bool, text: Content | None) -> None:
+        """Show what there is to show in the centre."""
+        had_focus = self.focused if self.focused is not None and self.centre in self.focused.ancestors else None
+        self.table.display = table and not self.charts.is_alone
+        self.charts.display = charts
+        empty = self.query_one("#empty", Empty)
+        empty.display = text is not None
+        if text is not None:
+            empty.update(text)
+        self._fit_table()
+        if had_focus is not None and not had_focus.display:
+            self._centre_widget().focus()
+
+    def _fit_table(self) -> None:
+        """The table is as high as its runs, up to a share of the centre."""
+        room = self.centre.size.height
+        height = max(4, room // TABLE_SHARE) if self.charts.display else room
+        self.table.styles.height = min(self.table.line_count() + 1, max(1, height))
+
+    def _centre_widget(self) -> Widget:
+        """What takes the keys of the centre."""
+        if self.table.display:
+            return self.table
+        return self.charts if self.charts.display else self.query_one("#empty", Empty)
+
+    def _instead(self, place: Place | None) -> Content:
+        """What the centre says where there are no charts."""
+        if place is None:
+            return self._how_to_begin()
+        if self.model.is_behind:
+            return Content("Loading…")
+        if isinstance(place, Branch):
+            return Content("These runs logged no numbers.")
+        run = self.model.runs[place]
+        return Content("No rows yet." if run.state in ("pending", "running") else "This run logged no numbers.")
+
+    def _show_title(self) -> None:
+        """Name the centre; a border repaints the whole pane, so only when the name is another."""
+        place = self.tree_pane.place
+        parts = ["Charts"]
+        if isinstance(place, Branch):
+            parts = [self.model.label(place)]
+        elif place is not None:
+            parts = [self.model.runs[place].label]
+        drawn = len(self.model.drawn(place))
+        if drawn > 1 and not isinstance(place, Branch):
+            parts.append(f"{drawn} runs")
+        if isinstance(place, Branch) and drawn < len(self.model.runs_of(place)):
+            parts.append(f"{drawn} of {len(self.model.runs_of(place))} drawn")
+        if self.model.is_behind:
+            parts.append("loading…")
+        if self.charts.caption:
+            parts.append(self.charts.caption)
+        text = " · ".join(parts)
+        if text != self._title_shown:
+            self._title_shown = text
+            self.centre.border_title = Content(f"2 {text}")
+
+    @on(ChartGrid.Captioned)
+    def _captioned(self) -> None:
+        self._show_title()
 
     def _show_overview(self) -> None:
         place = self.tree_pane.place
@@ -211,12 +282,6 @@ class Dashboard(Screen[object]):
             parts.append(f"{bad} bad line{'s' * (bad != 1)} skipped")
         parts.append(f"{platform.node()}:{with_tilde(self.model.root)}")
         self._set("#status", "  ".join(parts))
-
-    def _set_title(self, text: str) -> None:
-        """Name the centre; a border repaints the whole pane, so only when the name is another."""
-        if text != self._title_shown:
-            self._title_shown = text
-            self.centre.border_title = Content(f"2 {text}")
 
     def _set(self, selector: str, text: str) -> None:
         widget = self.query_one(selector, Static)
@@ -258,9 +323,7 @@ class Dashboard(Screen[object]):
             self._show_bar()
         else:
             self.remove_class(f"hide-{pane}")
-        current = self.query_one(ContentSwitcher).current
-        centre = {"charts": self.charts, "table": self.table}.get(current or "", self.query_one("#empty"))
-        {"tree": self.tree_pane, "centre": centre, "overview": self.overview}[pane].focus()
+        {"tree": self.tree_pane, "centre": self._centre_widget(), "overview": self.overview}[pane].focus()
         self.call_after_refresh(self._show_place)
 
     def _focused_pane(self) -> Pane | None:
@@ -286,6 +349,7 @@ class Dashboard(Screen[object]):
         self._show_overview()
 
     def _after_resize(self) -> None:
+        self._fit_table()
         if self.focused is None and (pane := self._focused_pane()) is not None:
             self._focus_pane(pane)
 
@@ -302,17 +366,27 @@ class Dashboard(Screen[object]):
                 self._focus_pane(others[0])
 
     def action_next_pane(self, by: int) -> None:
+        if self.table.display and self.charts.display:  # they share a pane
+            inside = [self.table, self.charts]
+            at = next((i for i, widget in enumerate(inside) if widget.has_focus), None)
+            if at is not None and 0 <= at + by < 2:
+                inside[at + by].focus()
+                return
         order = list(PANES) if self._is_narrow else [pane for pane in PANES if self._pane_shown(pane)]
         current = self._focused_pane()
         self._focus_pane(order[(order.index(current) + by) % len(order)] if current in order else order[0])
 
     def action_back(self) -> None:
-        self._focus_pane("tree")
+        """One step back: from a text, the crosshair, a chart alone, a filter; then to the tree."""
+        if self.focused is self.filter_field or self.charts.words:
+            self._leave_filter()
+        elif not (self.charts.display and self.charts.leave()):
+            self._focus_pane("tree")
 
     def action_help(self) -> None:
         from tracker_tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen([*Lines.BINDINGS, *RunTree.BINDINGS, *self.BINDINGS]))
+        self.app.push_screen(HelpScreen([*Lines.BINDINGS, *RunTree.BINDINGS, *ChartGrid.BINDINGS, *self.BINDINGS]))
 
     @on(Lines.Moved, "#tree")
     def _tree_moved(self) -> None:
@@ -330,7 +404,88 @@ class Dashboard(Screen[object]):
     def _table_chosen(self) -> None:
         if self.table.key is not None:
             self.tree_pane.go_to(self.table.key)
+            self._show_place()
             self._focus_pane("centre")
+
+    # ---- charts ----
+
+    def action_mark(self) -> None:
+        """Keep the run, or those of the branch, in the charts; then to the next line."""
+        place: Place | None = self.table.key if self.table.has_focus else self.tree_pane.place
+        if place is None:
+            return
+        self.model.toggle_mark(place)
+        self._redraw()
+        if isinstance(self.focused, Lines) and not isinstance(place, Branch):
+            self.focused.action_move(1)
+
+    def action_pin(self) -> None:
+        run = self._run_under_cursor()
+        if run is not None:
+            self.model.toggle_pin(run.key)
+            self._redraw()
+
+    def _redraw(self) -> None:
+        """Marks and pins are others."""
+        self.tree_pane.update_lines()
+        self.table.update_lines()
+        self._show_place()
+
+    def action_filter(self) -> None:
+        if self.charts.display:
+            if self._is_narrow and not self._pane_shown("centre"):
+                self._focus_pane("centre")
+            self.filter_field.display = True
+            self.filter_field.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self.charts.filter(event.value)
+
+    @on(Input.Submitted, "#filter")
+    def _filter_submitted(self) -> None:
+        self.filter_field.display = False
+        self.charts.focus()
+
+    def _leave_filter(self) -> None:
+        self.filter_field.value = ""
+        self.filter_field.display = False
+        self.charts.focus()
+
+    @on(ChartGrid.Opened)
+    def _chart_opened(self) -> None:
+        self.set_class(self.charts.is_alone, "alone")
+        self._show_place(history=False)
+
+    @on(ChartGrid.XWanted)
+    @work(exclusive=True, group="choose")
+    async def _choose_x(self) -> None:
+        metric = self.charts.metric
+        if metric is None:
+            return
+        names = {"": "as the job defined it, else step", **X_NAMES}
+        names |= {name: name for subject in self.charts.subjects for name in subject.history.columns if name != metric}
+        chosen = await self.app.push_screen_wait(ChooseScreen("X axis", names, self._views.of(metric).x))
+        if chosen is not None:
+            self.charts.set_x(chosen)
+
+    @work(exclusive=True, group="choose")
+    async def action_export(self) -> None:
+        plot = self.charts.plot
+        if plot is None:
+            self.notify("Put the cursor on a chart to export it.")
+            return
+        from tracker_tui import export
+
+        chosen = await self.app.push_screen_wait(ChooseScreen(f"Export {plot.order.metric}", export.FORMATS, ""))
+        if chosen is None:
+            return
+        try:
+            path = await asyncio.to_thread(export.write, plot, chosen)
+        except OSError as error:
+            self.notify(f"Not written: {clean(error)}", severity="error", markup=False)
+        else:
+            self.notify(f"Written: {with_tilde(path)}", markup=False)
 
     # ---- edits ----
 
@@ -347,7 +502,7 @@ class Dashboard(Screen[object]):
         lines: Lines = self.table if self.table.has_focus else self.tree_pane
         at = Offset(3, 2)
         if lines.display and lines.region.width:
-            at = lines.content_region.offset + Offset(2 if lines is self.table else 4, lines.cursor_row())
+            at = lines.content_region.offset + Offset(4 if lines is self.table else 6, lines.cursor_row())
         name = await self.app.push_screen_wait(RenameScreen(run.label, at))
         if name is None:
             return

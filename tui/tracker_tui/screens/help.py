@@ -11,9 +11,19 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-GROUPS = {"lines": "Move", "tree": "Tree", "run": "Runs", "pane": "Panes", "app": "Program"}
+GROUPS = {"lines": "Move", "tree": "Tree", "run": "Runs", "charts": "Charts", "pane": "Panes", "app": "Program"}
 """The first word of a binding's id -> the heading it stands under."""
-KEY_NAMES = {"question_mark": "?", "pageup": "pgup", "pagedown": "pgdn", "escape": "esc", "ctrl+p": "ctrl+p"}
+KEY_NAMES = {
+    "question_mark": "?",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "escape": "esc",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+}
 KEY_WIDTH = 16
 
 

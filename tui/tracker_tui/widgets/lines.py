@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
@@ -169,7 +169,9 @@ class Lines(ScrollView, can_focus=True):
         style = self._styles.get(key)
         if style is None:
             style = self.rich_style
-            if name:
+            if name.isdigit():
+                style += Style(color=f"color({name})")
+            elif name:
                 found = self.get_component_rich_style(f"lines--{name}")
                 style += Style(color=found.color, bold=found.bold)
             if is_cursor:
@@ -261,21 +263,6 @@ class Lines(ScrollView, can_focus=True):
         if index == self.cursor and event.chain > 1:
             self.action_choose()
         self.move_to(index)
-
-
-def fit(text: str, width: int) -> str:
-    """Text in exactly this many cells, wide characters counted as such; what is cut ends in `…`."""
-    if width <= 0:
-        return ""
-    if cell_len(text) <= width:
-        return set_cell_size(text, width)
-    return set_cell_size(text, width - 1) + "…"
-
-
-def right(text: str, width: int) -> str:
-    """Text at the right of exactly this many cells."""
-    cut = fit(text, min(width, cell_len(text)))
-    return " " * (width - cell_len(cut)) + cut
 
 
 def difference(old: Iterable[tuple[str, object]], new: Iterable[tuple[str, object]]) -> tuple[int, int]:

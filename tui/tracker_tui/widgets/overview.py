@@ -9,8 +9,8 @@ from textual.message import Message
 
 from tracker.catalog import StoredRun
 from tracker_tui.facts import config_of, facts_of, reason_of, summary_of
-from tracker_tui.look import GLYPHS
-from tracker_tui.widgets.lines import Line, Lines, fit
+from tracker_tui.look import GLYPHS, fit
+from tracker_tui.widgets.lines import Line, Lines
 
 LABEL_WIDTH = 10
 

@@ -8,9 +8,9 @@ from textual.binding import Binding
 
 from tracker.catalog import StoredRun
 from tracker.sparkline import blocks
-from tracker_tui.look import GLYPHS, age, last_value
+from tracker_tui.look import GLYPHS, age, fit, last_value, right
 from tracker_tui.model import Branch, Model, Node, Place, main_metric
-from tracker_tui.widgets.lines import Line, Lines, fit, right
+from tracker_tui.widgets.lines import Line, Lines
 
 SPARK_WIDTH = 8
 WIDE = 60
@@ -63,9 +63,11 @@ class RunTree(Lines):
         value_width = VALUE_WIDTH if width >= WIDE else 0
         spark_width = 2 * SPARK_WIDTH if width >= WIDE else SPARK_WIDTH if width >= 30 else 0
         spark = blocks(run.sketches[metric].values(spark_width)) if metric else ""
-        room = width - 2 * depth - 2 - value_width - (spark_width + 1 if spark_width else 0) - AGE_WIDTH - 1
+        sign, style = self._model.sign_of(run.key)
+        room = width - 2 * depth - 4 - value_width - (spark_width + 1 if spark_width else 0) - AGE_WIDTH - 1
         return (
             ("  " * depth, ""),
+            (sign + " ", style),
             (GLYPHS[run.state] + " ", run.state),
             (fit(run.label, room), ""),
             (right(value, value_width), "dim"),

@@ -6,9 +6,9 @@ import time
 
 from tracker.catalog import Key, StoredRun
 from tracker.sparkline import blocks
-from tracker_tui.look import GLYPHS, age, duration, last_value
-from tracker_tui.model import by_interest, main_metric, metrics
-from tracker_tui.widgets.lines import Line, Lines, fit, right
+from tracker_tui.look import GLYPHS, age, duration, fit, last_value, right
+from tracker_tui.model import Model, by_interest, main_metric, metrics
+from tracker_tui.widgets.lines import Line, Lines
 
 VALUE_WIDTH = 9
 SPARK_WIDTH = 7
@@ -23,9 +23,10 @@ METRIC_WIDTH = VALUE_WIDTH + SPARK_WIDTH + 3
 class RunsTable(Lines):
     """State, name, step, age, duration, and the last value and course of as many metrics as there is room for."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, model: Model, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.cursor = 0
+        self._model = model
         self._runs: list[StoredRun] = []
         self._metrics: list[str] = []
 
@@ -48,7 +49,7 @@ class RunsTable(Lines):
         return len(self._runs)
 
     def header(self, width: int) -> Line:
-        cells = [("  " + fit("name", self._name_width(width)) + " ", "dim")]
+        cells = [("    " + fit("name", self._name_width(width)) + " ", "dim")]
         cells += [(fit(c, size) if c == "state" else right(c, size), "dim") for c, size in self._columns(width)]
         room = VALUE_WIDTH + SPARK_WIDTH + 1
         cells += [("  " + right(metric, room), "dim") for metric in self._shown(width)]
@@ -58,7 +59,9 @@ class RunsTable(Lines):
         run = self._runs[index]
         now = time.time()
         texts = {"step": "" if run.step is None else str(run.step), "age": age(run, now), "time": duration(run, now)}
-        cells = [(GLYPHS[run.state] + " ", run.state), (fit(run.label, self._name_width(width)) + " ", "")]
+        sign, style = self._model.sign_of(run.key)
+        cells = [(sign + " ", style), (GLYPHS[run.state] + " ", run.state)]
+        cells.append((fit(run.label, self._name_width(width)) + " ", ""))
         for column, size in self._columns(width):
             cells.append((fit(run.state, size), run.state) if column == "state" else (right(texts[column], size), ""))
         for metric in self._shown(width):
@@ -70,7 +73,7 @@ class RunsTable(Lines):
 
     def _columns(self, width: int) -> list[tuple[str, int]]:
         """The columns beside the name that leave room for one metric, the most telling ones first."""
-        room = width - 3 - NAME_WIDTH - METRIC_WIDTH * min(1, len(self._metrics))
+        room = width - 5 - NAME_WIDTH - METRIC_WIDTH * min(1, len(self._metrics))
         kept: set[str] = set()
         for column in IMPORTANCE:
             if column == "time":  # a second metric tells more
@@ -81,9 +84,9 @@ class RunsTable(Lines):
         return [(column, size) for column, size in COLUMNS.items() if column in kept]
 
     def _shown(self, width: int) -> list[str]:
-        room = width - 3 - NAME_WIDTH - sum(size for _, size in self._columns(width))
+        room = width - 5 - NAME_WIDTH - sum(size for _, size in self._columns(width))
         return self._metrics[: max(0, room // METRIC_WIDTH)]
 
     def _name_width(self, width: int) -> int:
         taken = sum(size for _, size in self._columns(width)) + len(self._shown(width)) * METRIC_WIDTH
-        return max(NAME_WIDTH, width - 3 - taken)
+        return max(NAME_WIDTH, width - 5 - taken)

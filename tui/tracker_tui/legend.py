@@ -1,0 +1,284 @@
+"""What is written around a plot: its title with the last value, and which curve is whose. Texts in named styles."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+from tracker_tui.axes import short_span
+from tracker_tui.chart import FRAME
+from tracker_tui.look import fit, last_value, right
+from tracker_tui.plot import ALARM, Plot, Subject
+from tracker_tui.views import RELATIVE, STEP, WALL, X_NAMES, View
+
+Stretches = tuple[tuple[str, str], ...]
+"""One line: texts, each with the name of its style, or a colour of the 256 as digits."""
+HOW = ("last", "min", "max")
+"""Which value of a run the legend tells."""
+VALUE_WIDTH = 7
+NAME_WIDTH = 22
+SHORT_NAME = 5
+PLACE_WIDTH = 9
+LEAST_PLOT = 6
+"""Rows that a legend leaves to the plot."""
+
+
+def x_text(x_name: str, x: float) -> str:
+    """A place on an x axis in words: `1200`, `1h30m`, `Nov 22 14:05:30`."""
+    if x_name == RELATIVE:
+        return short_span(x) if x >= 1 else f"{x:.3g}s"
+    if x_name == WALL:
+        return time.strftime("%b %d %H:%M:%S", time.localtime(min(1e11, max(0.0, x))))
+    return str(int(x)) if x == int(x) and abs(x) < 1e15 else f"{x:.6g}"
+
+
+def value_at(plot: Plot, index: int, x: float) -> float | None:
+    """The value of subject `index` that is nearest to an x; None before its first and after its last point."""
+    series = plot.series[index]
+    at = series.near(x)
+    if at is None or plot.x is None:
+        return None
+    slack = (plot.x.high - plot.x.low) / plot.inner
+    return series.ys[at] if series.first - slack <= x <= series.last + slack else None
+
+
+def title(
+    metric: str, subjects: Sequence[Subject], view: View, plot: Plot | None, width: int, at: float | None = None
+) -> Stretches:
+    """A chart's first line: name, the topmost run's value, and what of it is not as usual.
+
+    Args:
+        metric: its name.
+        subjects: the runs, the topmost last.
+        view: how it is drawn.
+        plot: as it was drawn last.
+        width: cells.
+        at: the x whose value to tell instead of the last one.
+    """
+    top = subjects[-1] if subjects else None
+    value = _told(plot, top, metric, len(subjects) - 1, at)
+    sign = f"{top.sign} " if top is not None and len(subjects) > 1 else ""
+    place = f" @ {x_text(plot.x_name, at)}" if plot is not None and at is not None else ""
+    alarms, notes = _badges(view, plot)
+    while alarms + notes and len(metric) + cell_len("  ".join([sign + value + place, *alarms, *notes])) + 5 > width:
+        (notes or alarms).pop()
+    tail = "  ".join(notes + alarms)
+    room = width - cell_len(sign + value + place) - cell_len(tail) - 5
+    colour = str(top.colour) if top is not None and len(subjects) > 1 else "value"
+    return (
+        (fit(metric, min(max(6, room), cell_len(metric))), "title"),
+        ("  ", ""),
+        (sign, colour),
+        (value, "value"),
+        (place, "dim"),
+        ("  " + "  ".join(notes) if notes else "", "dim"),
+        ("  " + "  ".join(alarms) if alarms else "", "badge"),
+    )
+
+
+def _told(
+    plot: Plot | None, subject: Subject | None, metric: str, index: int, at: float | None, width: int = 12
+) -> str:
+    if subject is None:
+        return ""
+    if at is None:
+        return last_value(subject.last(metric), width)
+    found = value_at(plot, index, at) if plot is not None and index < len(plot.series) else None
+    return "–" if found is None else last_value(found, width)
+
+
+def _badges(view: View, plot: Plot | None) -> tuple[list[str], list[str]]:
+    """What must not be overlooked, and how the chart is set."""
+    alarms: list[str] = []
+    if plot is not None and plot.holes:
+        alarms.append(f"{plot.holes} not above 0" if view.log else f"{plot.holes} not finite")
+    if plot is not None and plot.is_clipped:
+        alarms.append("clipped")
+    notes = ["log"] if view.log else []
+    if view.smoothing:
+        notes.append(f"~{view.smoothing:g}")
+    if plot is not None and plot.x_name != STEP:
+        notes.append(f"by {X_NAMES.get(plot.x_name, plot.x_name)}")
+    if view.window is not None:
+        notes.append("zoom, follows" if view.window.follows else "zoom")
+    return alarms, notes
+
+
+def legend_rows(subjects: Sequence[Subject], width: int, height: int, is_table: bool) -> int:
+    """Rows that a legend takes of a chart `width` cells wide and `height` rows high, the title included."""
+    room = height - 1 - LEAST_PLOT
+    if room < 1 or not subjects:
+        return 0
+    if is_table:
+        return min(len(subjects) + 1, max(2, height // 3)) if room > 2 else 0
+    if len(subjects) < 2:
+        return 0
+    return min(-(-len(subjects) // _across(subjects, width)), room, max(1, height // 5))
+
+
+def _across(subjects: Sequence[Subject], width: int) -> int:
+    return max(1, (width + 2) // (_name_width(subjects, width) + VALUE_WIDTH + 5))
+
+
+def _name_width(subjects: Sequence[Subject], width: int) -> int:
+    """Cells for names: as many as they need, if two of them fit side by side."""
+    most = max(cell_len(subject.run.label) for subject in subjects)
+    side_by_side = (width + 2) // 2 - VALUE_WIDTH - 5
+    return min(NAME_WIDTH, most, side_by_side if side_by_side >= SHORT_NAME else NAME_WIDTH)
+
+
+def legend(
+    metric: str, subjects: Sequence[Subject], plot: Plot | None, width: int, rows: int, how: str, at: float | None
+) -> list[Stretches]:
+    """Signs, names and values of the runs side by side, the topmost first; how many more there are, if any.
+
+    Args:
+        metric: its name.
+        subjects: the runs, the topmost last.
+        plot: as it was drawn last.
+        width: cells.
+        rows: lines to fill.
+        how: which value to tell: `last`, or where the run was lowest or highest, `min` or `max`.
+        at: the x whose values to tell instead.
+    """
+    if not rows:
+        return []
+    shown = list(enumerate(subjects))[::-1]
+    size = _name_width(subjects, width)
+    across = _across(subjects, width)
+    if how != "last" and at is None:
+        across = max(1, (width + 2) // (size + VALUE_WIDTH + PLACE_WIDTH + 6))
+    room = rows * across
+    more = len(shown) - room
+    cells: list[Stretches] = []
+    for index, subject in shown[: room - (more > 0)]:
+        name = fit(subject.run.label, max(4, min(size, width - VALUE_WIDTH - 3)))
+        if how == "last" or at is not None:
+            value = _told(plot, subject, metric, index, at, VALUE_WIDTH)
+            cells.append(((f"{subject.sign} ", str(subject.colour)), (name + " ", ""), (right(value, VALUE_WIDTH), "")))
+        else:
+            y, x = extreme(plot, index, how)
+            place = fit(f"@ {x}", PLACE_WIDTH + 1)
+            cells.append(
+                ((f"{subject.sign} ", str(subject.colour)), (name + " ", ""), (right(y, VALUE_WIDTH) + " ", ""))
+                + ((place, "dim"),)
+            )
+    if more > 0:
+        cells.append(((f"+{more + 1} more", "dim"),))
+    lines = []
+    for row in range(rows):
+        line: list[tuple[str, str]] = []
+        for cell in cells[row * across : (row + 1) * across]:
+            line += [("  ", "")] * bool(line) + list(cell)
+        lines.append(tuple(line))
+    return lines
+
+
+def extreme(plot: Plot | None, index: int, how: str) -> tuple[str, str]:
+    """The least or greatest value of a subject and where it was, as text."""
+    found = plot.series[index].least_and_greatest() if plot is not None and index < len(plot.series) else None
+    if plot is None or found is None:
+        return "–", "–"
+    x, y = found[0] if how == "min" else found[1]
+    return last_value(y, VALUE_WIDTH), x_text(plot.x_name, x)
+
+
+def table(
+    metric: str, subjects: Sequence[Subject], plot: Plot | None, width: int, rows: int, at: float | None
+) -> list[Stretches]:
+    """One run a line, the topmost first: last value, least and greatest with their places; the best of all marked."""
+    if not rows:
+        return []
+    size = max(6, min(_name_width(subjects, 2 * width), width - 3 * VALUE_WIDTH - 2 * PLACE_WIDTH - 22))
+    head = "at cursor" if at is not None else "last"
+    place = PLACE_WIDTH + 3
+    header = f"  {fit('', size)} {right(head, VALUE_WIDTH + 4)}"
+    header += "".join(f"{right(name, VALUE_WIDTH + 4)} {fit('', place)}" for name in ("min", "max"))
+    lines: list[Stretches] = [((fit(header, width), "dim"),)]
+    best = {how: _best(plot, how) for how in ("min", "max")}
+    shown = list(enumerate(subjects))[::-1]
+    more = len(shown) - (rows - 1)
+    for index, subject in shown[: rows - 1 - (more > 0)]:
+        line = [(f"{subject.sign} ", str(subject.colour)), (fit(subject.run.label, size) + " ", "")]
+        line.append((right(_told(plot, subject, metric, index, at), VALUE_WIDTH + 4), "value"))
+        for how in ("min", "max"):
+            y, x = extreme(plot, index, how)
+            is_best = len(subjects) > 1 and index == best[how]
+            line.append((right(("*" if is_best else "") + y, VALUE_WIDTH + 4), "title" if is_best else ""))
+            line.append((" " + fit(f"@ {x}", place), "dim"))
+        lines.append(tuple(line))
+    if more > 0:
+        lines.append(((f"+{more + 1} more", "dim"),))
+    return lines
+
+
+def _best(plot: Plot | None, how: str) -> int | None:
+    """The subject with the least or greatest value of all."""
+    if plot is None:
+        return None
+    found = [(i, each.least_and_greatest()) for i, each in enumerate(plot.series)]
+    values = [(i, pair[0][1] if how == "min" else -pair[1][1]) for i, pair in found if pair is not None]
+    return min(values, key=lambda item: (item[1], item[0]), default=(None, math.inf))[0]
+
+
+def inked(plot: Plot, cross: int | None = None) -> list[Stretches]:
+    """A plot's rows in named styles, with the crosshair in its column."""
+    if not plot.rows:
+        return [((_why_empty(plot), "dim"),)]
+    colours = [str(subject.colour) for subject in plot.order.subjects]
+    rows: list[Stretches] = []
+    for index, row in enumerate(plot.rows):
+        line = tuple((text, _ink(ink, colours)) for text, ink in row)
+        is_inside = index < len(plot.rows) - FRAME
+        rows.append(_crossed(line, cross) if cross is not None and is_inside else line)
+    return rows
+
+
+def _ink(ink: int | None, colours: Sequence[str]) -> str:
+    if ink is None:
+        return "axis"
+    if ink == ALARM:
+        return "badge"
+    return ("~" if ink % 2 else "") + colours[min(ink // 2, len(colours) - 1)]
+
+
+def _crossed(line: Stretches, column: int) -> Stretches:
+    """A line with the crosshair in one of its cells; what is drawn there stays and is turned round."""
+    made: list[tuple[str, str]] = []
+    at = 0
+    for text, style in line:
+        inside = column - at
+        if 0 <= inside < len(text):
+            sign = text[inside]
+            made.append((text[:inside], style))
+            made.append(("│", "dim") if sign == " " else (sign, "cross"))
+            made.append((text[inside + 1 :], style))
+        else:
+            made.append((text, style))
+        at += len(text)
+    return tuple((text, style) for text, style in made if text)
+
+
+def _why_empty(plot: Plot) -> str:
+    if not any(each.count for each in plot.series):
+        return "no values yet" if plot.x_name.startswith("_") else f"no value has {plot.x_name} beside it"
+    return "nothing above 0 to draw" if plot.order.view.log else "no finite value to draw"
+
+
+def padded(line: Stretches, width: int) -> Stretches:
+    """A line in exactly so many cells."""
+    made: list[tuple[str, str]] = []
+    room = width
+    for text, style in line:
+        size = cell_len(text)
+        if size > room:
+            text, size = set_cell_size(text, room), room
+        if text:
+            made.append((text, style))
+        room -= size
+    if room > 0:
+        made.append((" " * room, ""))
+    return tuple(made)

@@ -1,0 +1,317 @@
+"""One metric of one or many runs as a plot: which series, which axes, which marks. No Textual, no plotext.
+
+A `Plotter` may work in a thread of its own: it reads columns while they grow, and changes nothing but what is its own.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tracker.catalog import Key, StoredRun
+from tracker.replay import Column, History
+from tracker.sparkline import blocks
+from tracker_tui import axes, chart
+from tracker_tui.axes import Axis, Kind
+from tracker_tui.chart import Cells, Curve, Mark
+from tracker_tui.series import Series, Span, Thinned
+from tracker_tui.views import RELATIVE, STEP, WALL, View, Window
+
+MAX_RUNS: Final = 50
+"""Runs in one chart."""
+FEW: Final = 5
+"""Runs up to which a chart shows two strokes a cell, and the strokes apart from their means."""
+MAX_HELD: Final = 600
+"""Series kept ready."""
+ALARM: Final = 255
+"""The ink of marks that stand for values the chart cannot show."""
+HOLE, ABOVE, BELOW = "×", "↑", "↓"
+GOLDEN: Final = 0.618
+"""Share of the width by which the signs of one run's curve are off those of another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A run to be drawn."""
+
+    run: StoredRun
+    history: History
+    colour: int
+    """Of the 256 of terminals."""
+    sign: str
+    """One character that tells its curves apart without colour."""
+
+    def last(self, metric: str) -> object:
+        """The last value of a metric: the summary's, where that is no number the history's."""
+        value = self.run.summary.get(metric)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return value
+        column = self.history.columns.get(metric)
+        return column.values[-1] if column is not None and column.values else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to plot."""
+
+    metric: str
+    subjects: tuple[Subject, ...]
+    """The last one is on top."""
+    view: View
+    width: int
+    """Cells."""
+    height: int
+    """Rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """What came of an order."""
+
+    order: Order
+    rows: list[Cells]
+    """`2 * i` is the ink of subject i, `2 * i + 1` of its strokes behind; `ALARM` of marks."""
+    series: tuple[Series, ...]
+    """One a subject, with or without points."""
+    x_name: str
+    """`_step`, `_runtime`, `_timestamp` or a metric."""
+    x: Axis | None
+    """None where there is nothing to draw."""
+    y: Axis | None
+    full_x: Span
+    """All of the data."""
+    left: int
+    """Cells left of the curves."""
+    holes: int
+    """Values that cannot be drawn."""
+    is_clipped: bool
+    """Whether values lie beyond the y axis."""
+
+    @property
+    def inner(self) -> int:
+        """Cells in which curves are."""
+        return max(1, self.order.width - self.left)
+
+    def column_of(self, x: float) -> int | None:
+        """The cell of the plot's width that shows an x; None outside."""
+        if self.x is None or not self.x.low <= x <= self.x.high:
+            return None
+        return self.left + chart.column_of(self.x.shares([x])[0], self.inner)
+
+    def x_of(self, column: int) -> float | None:
+        """The x in the middle of a cell of the plot's width; None left of the curves."""
+        if self.x is None or column < self.left:
+            return None
+        return self.x.at(min(1.0, (2 * (column - self.left) + 0.5) / max(1, 2 * self.inner - 1)))
+
+
+class Plotter:
+    """Makes plots, and keeps what makes the next one of the same series cheap."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[Key, str, str, bool], tuple[Column, Series]] = {}
+        self._drawn: dict[str, tuple[object, list[Cells]]] = {}
+
+    def plot(self, order: Order) -> Plot:
+        """The plot of an order as the columns are now."""
+        x_name = x_of(order.metric, order.view, order.subjects)
+        series = tuple(self._of(subject, order, x_name) for subject in order.subjects)
+        full = [(each.first, each.last) for each in series if each.count]
+        holes = sum(each.hole_count() for each in series)
+        if not full:
+            return Plot(order, [], series, x_name, None, None, (0.0, 0.0), 0, holes, False)
+        span = min(low for low, _ in full), max(high for _, high in full)
+        kind = kind_of(x_name)
+        x = _x_axis(span, order.view.window, order.width, kind, x_name == STEP)
+        y, is_clipped = _y_axis(series, x, order.view, order.height)
+        if y is None:
+            return Plot(order, [], series, x_name, None, None, span, 0, holes, False)
+        left = chart.gutter(y, order.height)
+        if order.width < max(chart.MIN_WIDTH, left + 4) or order.height < chart.MIN_HEIGHT:
+            rows: list[Cells] = [((_sparkline(series, x, order.width), 2 * len(series) - 2),)]
+            return Plot(order, rows[: order.height], series, x_name, None, None, span, 0, holes, is_clipped)
+        curves, marks = _drawing(series, order, x, y, order.width - left)
+        rows = self._draw(order, curves, marks, x, y)
+        return Plot(order, rows, series, x_name, x, y, span, left, holes, is_clipped)
+
+    def forget_others(self, keys: Iterable[Key]) -> None:
+        """Let go of the series of all runs but these."""
+        kept = set(keys)
+        self._series = {name: held for name, held in self._series.items() if name[0] in kept}
+
+    def _of(self, subject: Subject, order: Order, x_name: str) -> Series:
+        """A subject's series, brought up to date."""
+        column = subject.history.columns.get(order.metric) or Column()
+        name = (subject.run.key, order.metric, x_name, order.view.log)
+        held = self._series.pop(name, None)
+        if held is None or held[0] is not column:
+            across = _across_of(subject, x_name) if x_name != STEP else None
+            origin = subject.run.created if x_name == RELATIVE else 0.0
+            held = column, Series(column, across, origin, order.view.log)
+        self._series[name] = held  # last in the order of use
+        while len(self._series) > MAX_HELD:
+            del self._series[next(iter(self._series))]
+        held[1].update()
+        return held[1]
+
+    def _draw(self, order: Order, curves: Sequence[Curve], marks: Sequence[Mark], x: Axis, y: Axis) -> list[Cells]:
+        """Drawn anew only if anything about it is another than the last time."""
+        wanted = (curves, marks, x, y, order.width, order.height)
+        before = self._drawn.get(order.metric)
+        if before is not None and before[0] == wanted:
+            return before[1]
+        rows = chart.draw(curves, x, y, order.width, order.height, marks)
+        if len(self._drawn) > MAX_HELD:
+            self._drawn.clear()
+        self._drawn[order.metric] = wanted, rows
+        return rows
+
+
+def x_of(metric: str, view: View, subjects: Iterable[Subject]) -> str:
+    """The x axis of a metric: the one that was chosen, else the one that is defined, else the step."""
+    if view.x:
+        return view.x
+    for subject in subjects:
+        defined = subject.run.metrics.of(metric)
+        if defined is not None and defined.step_metric and defined.step_metric != metric:
+            return defined.step_metric if defined.step_metric in subject.history.columns else STEP
+    return STEP
+
+
+def kind_of(x_name: str) -> Kind:
+    """What the values of an x axis are."""
+    return "duration" if x_name == RELATIVE else "clock" if x_name == WALL else "number"
+
+
+def _x_axis(span: Span, window: Window | None, width: int, kind: Kind, whole: bool) -> Axis:
+    count = max(2, width // 12)
+    if window is None:
+        return axes.axis(*span, count, kind, whole)
+    low, high = window.low, window.high
+    if window.follows:  # in jumps of a quarter, so that most of what is drawn stays where it is
+        size = high - low
+        high = low + -(-max(0.0, span[1] - low) // (size / 4)) * (size / 4)
+        low = high - size
+    return axes.window(low, high, count, kind, whole)
+
+
+def _y_axis(series: Sequence[Series], x: Axis, view: View, height: int) -> tuple[Axis | None, bool]:
+    """The axis of all drawable values in the window, and whether it leaves some out."""
+    spans = [span for each in series if (span := each.extremes(x.low, x.high)) is not None]
+    if not spans:  # none here: keep the axis of the whole
+        spans = [span for each in series if (span := each.extremes()) is not None]
+    if not spans:
+        return None, False
+    low, high = min(span[0] for span in spans), max(span[1] for span in spans)
+    kind: Kind = "log" if view.log else "number"
+    count = max(2, height // 3)
+    if not view.clip:
+        return axes.axis(low, high, count, kind), False
+    usual = [span for each in series if (span := each.usual(x.low, x.high)) is not None]
+    if not usual:
+        return axes.axis(low, high, count, kind), False
+    y = axes.axis(min(span[0] for span in usual), max(span[1] for span in usual), count, kind)
+    return y, low < y.low or high > y.high
+
+
+def _drawing(series: Sequence[Series], order: Order, x: Axis, y: Axis, inner: int) -> tuple[list[Curve], list[Mark]]:
+    """Strokes behind, lines over them, the last subject on top; signs on the lines if there are several."""
+    shares = 2 * inner if len(series) <= FEW else inner
+    row = 1.0 / max(1, order.height - chart.FRAME)
+
+    def is_flat(span: Span) -> bool:
+        low, high = y.shares(span)
+        return high - low < row and y.low <= span[0] and span[1] <= y.high
+
+    thinned = [each.thin(x.low, x.high, shares, order.view.smoothing, is_flat) for each in series]
+    behind: list[Curve] = []
+    lines: list[Curve] = []
+    marks: list[Mark] = []
+    for number, found in enumerate(thinned):
+        ink = 2 * min(number, MAX_RUNS)
+        has_trend = bool(found.trend) and (order.view.smoothing > 0 or len(series) <= FEW)
+        if has_trend:
+            behind.append(Curve(found.pieces, ink + 1))
+        lines.append(Curve(found.trend if has_trend else found.pieces, ink))
+        if len(series) > 1:
+            marks += _signs(lines[-1], order.subjects[number].sign, number, x, y, inner)
+    for found in thinned:
+        marks += _alarms(found, x, y)
+    return behind + lines, marks
+
+
+def _signs(curve: Curve, sign: str, number: int, x: Axis, y: Axis, inner: int) -> list[Mark]:
+    """A run's sign at its end and now and then on the way, elsewhere than the other runs' signs."""
+    points = [point for xs, ys in curve.pieces for point in zip(xs, ys, strict=True)]
+    if not points:
+        return []
+    every = max(1, inner // 24)
+    wanted = [((number * GOLDEN) % 1.0 + i) / every for i in range(every)]
+    shares = x.shares([px for px, _ in points])
+    found = {len(points) - 1}
+    for share in wanted:
+        if shares[0] <= share <= shares[-1]:
+            found.add(min(range(len(shares)), key=lambda i: abs(shares[i] - share)))
+    heights = y.shares([points[i][1] for i in found])
+    return [Mark(shares[i], height, sign, curve.ink) for i, height in zip(found, heights, strict=True)]
+
+
+def _alarms(found: Thinned, x: Axis, y: Axis) -> list[Mark]:
+    """Marks where values are no numbers, and where they go beyond the chart."""
+    marks = [Mark(share, 0.0, HOLE, ALARM) for share in x.shares(found.holes)]
+    for xs, ys in found.pieces:
+        beyond = [(px, py) for px, py in zip(xs, ys, strict=True) if not y.low <= py <= y.high]
+        for share, (_, py) in zip(x.shares([px for px, _ in beyond]), beyond, strict=True):
+            marks.append(Mark(share, 1.0, ABOVE, ALARM) if py > y.high else Mark(share, 0.0, BELOW, ALARM))
+    return marks
+
+
+def _sparkline(series: Sequence[Series], x: Axis, width: int) -> str:
+    """The top run in one line of blocks, for what is too small for axes."""
+    values: list[float] = []
+    for xs, ys in series[-1].thin(x.low, x.high, max(1, width)).pieces:
+        values += ys if xs else []
+    stride = -(-len(values) // max(1, width))
+    return blocks(values[:: max(1, stride)])[:width].ljust(width)
+
+
+# ---- from one x axis to another ----
+
+
+def step_at(subject: Subject, x_name: str, x: float) -> float:
+    """The step of the row that is nearest to an x."""
+    if x_name == STEP:
+        return x
+    across = _across_of(subject, x_name)
+    value = x + subject.run.created if x_name == RELATIVE else x
+    index = _nearest(across.values, value)
+    return across.steps[index] if index is not None else 0.0
+
+
+def x_at(subject: Subject, x_name: str, step: float) -> float | None:
+    """The x of the row whose step is nearest; None without rows."""
+    if x_name == STEP:
+        return step
+    across = _across_of(subject, x_name)
+    index = _nearest(across.steps, step)
+    if index is None:
+        return None
+    return across.values[index] - (subject.run.created if x_name == RELATIVE else 0.0)
+
+
+def _across_of(subject: Subject, x_name: str) -> Column:
+    if x_name in (RELATIVE, WALL):
+        return subject.history.times
+    return subject.history.columns.get(x_name) or Column()
+
+
+def _nearest(values: Sequence[float], value: float) -> int | None:
+    """The index of the nearest of values in order."""
+    if not values:
+        return None
+    right = bisect_left(values, value)
+    if right == len(values) or (right and value - values[right - 1] <= values[right] - value):
+        return right - 1
+    return right
