@@ -21,7 +21,7 @@ from tracker_tui.model import sections
 from tracker_tui.plot import Order, Plot, Plotter, Subject, step_at, x_at
 from tracker_tui.series import Series
 from tracker_tui.views import RELATIVE, STEP, WALL, View, Views, Window
-from tracker_tui.widgets.lines import difference
+from tracker_tui.widgets.lines import differences
 
 STRANGE = [math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, 1e-308, -1e-308, 1e-12, 1e15, -1e15, 1e299, -1e299, 1e308]
 
@@ -593,5 +593,6 @@ def test_wide_characters_take_two_cells() -> None:
     assert fit("日本語", 5) == "日本…"
     assert fit("日本語", 8) == "日本語  "
     assert right("日本", 6) == "  日本"
-    assert difference([("日x", "a")], [("日y", "a")]) == (2, 3)
-    assert difference([("abc", "a")], [("abc", "a")]) == (0, 0)
+    assert differences([("日x", "a")], [("日y", "a")]) == [(2, 3)]
+    assert differences([("abc", "a")], [("abc", "a")]) == []
+    assert differences([("a" * 50 + "b", "")], [("c" + "a" * 49 + "d", "")]) == [(0, 1), (50, 51)]

@@ -10,6 +10,7 @@ Whole processes in a real pseudo-terminal of 160x45:
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -101,12 +102,10 @@ def bench_latency(rate: float, rows: int) -> None:
             seen: dict[int, float] = {}
             deadline = time.time() + rows / rate + 2
             while time.time() < deadline and len(seen) < rows:
-                at = len(terminal.raw)
-                terminal.read(0.05)
+                terminal.read(0.01)
                 now = time.time()
-                new = terminal.raw[max(0, at - 10) :].decode("utf-8", "replace")
-                values = [int(word) for word in (new[i : i + 6] for i in range(len(new) - 5)) if word.isdigit()]
-                newest = max((v - 100000 for v in values if 100000 < v <= 100000 + rows), default=0)
+                found = re.search(r"loss  (\d{6})", terminal.text)
+                newest = int(found[1]) - 100000 if found else 0
                 for row in range(1, newest + 1):
                     seen.setdefault(row, now)
             job.stdin.write("\n")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 Kind = Literal["number", "log", "duration", "clock"]
 """What the values of an axis are: plain numbers, numbers by their logarithm, seconds, or seconds since the epoch."""
@@ -25,8 +24,7 @@ _TIME_STEPS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(NamedTuple):
     """Bounds of a window and the places of its labels, all round."""
 
     low: float

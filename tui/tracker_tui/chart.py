@@ -18,14 +18,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tracker_tui.axes import Axis, fitting
 from tracker_tui.series import Piece
 
 MIN_WIDTH: Final = 16
 MIN_HEIGHT: Final = 4
+MIN_LABEL: Final = 4
+"""Cells of a label of the y axis at least, so that curves of charts below each other line up and stay where they are."""
 FRAME: Final = 2
 """Rows below the curves: the x axis and its labels."""
 
@@ -35,8 +36,7 @@ Cells = tuple[tuple[str, int | None], ...]
 _COLOUR: Final = re.compile(r"\x1b\[([0-9;]*)m")
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(NamedTuple):
     """A line in a chart."""
 
     pieces: Sequence[Piece]
@@ -44,8 +44,7 @@ class Curve:
     """0 to 255: comes back with every cell that shows the curve; what it looks like is for others to say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """One sign on top of the curves, at a place told in shares of the axes."""
 
     x: float
@@ -89,7 +88,7 @@ def y_labels(y: Axis, height: int) -> list[str]:
     """The labels of the y axis, all of one width; blank where there would be more than one a row."""
     labels = [y.label(tick) for tick in y.ticks]
     every = max(1, -(-len(labels) // max(1, height - FRAME)))
-    longest = max(map(len, labels))
+    longest = max(MIN_LABEL, *map(len, labels))
     return [(label if i % every == 0 else "").rjust(longest) for i, label in enumerate(labels)]
 
 

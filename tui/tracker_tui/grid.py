@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 MIN_WIDTH: Final = 34
 MIN_HEIGHT: Final = 7
@@ -16,16 +15,14 @@ GAP: Final = 1
 """Cells and rows between charts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What can be gone to: a chart, or the heading of a section."""
 
     name: str
     is_heading: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A place and where it stands, from the top left of all charts."""
 
     place: Place
@@ -35,8 +32,7 @@ class Slot:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """Metrics under a heading."""
 
     name: str

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tracker.catalog import Key, StoredRun
 from tracker.replay import Column, History
@@ -32,8 +31,7 @@ GOLDEN: Final = 0.618
 """Share of the width by which the signs of one run's curve are off those of another's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """A run to be drawn."""
 
     run: StoredRun
@@ -52,8 +50,7 @@ class Subject:
         return column.values[-1] if column is not None and column.values else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """What to plot."""
 
     metric: str
@@ -66,8 +63,7 @@ class Order:
     """Rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
+class Plot(NamedTuple):
     """What came of an order."""
 
     order: Order

@@ -8,9 +8,8 @@ import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker_tui.axes import HUGE
 
@@ -28,8 +27,7 @@ SAMPLE: Final = 10_000
 """Values from which the bounds without outliers are taken, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Thinned:
+class Thinned(NamedTuple):
     """What to draw of a series in a window."""
 
     pieces: list[Piece]

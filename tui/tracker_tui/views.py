@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 STEP: Final = "_step"
 RELATIVE: Final = "_runtime"
@@ -20,8 +19,7 @@ MAX_REMEMBERED: Final = 2000
 """Metrics whose settings are kept; the longest unchanged go first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A part of the x axis."""
 
     low: float
@@ -30,8 +28,7 @@ class Window:
     """Whether it stays at the end of the data as that grows."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """How one metric is drawn."""
 
     smoothing: float = 0.0
@@ -47,7 +44,7 @@ class View:
     def smoother(self, by: int) -> View:
         """One step more or less of smoothing."""
         at = min(range(len(WEIGHTS)), key=lambda i: abs(WEIGHTS[i] - self.smoothing))
-        return replace(self, smoothing=WEIGHTS[max(0, min(len(WEIGHTS) - 1, at + by))])
+        return self._replace(smoothing=WEIGHTS[max(0, min(len(WEIGHTS) - 1, at + by))])
 
 
 class Views:
@@ -109,8 +106,8 @@ def state_file() -> Path:
 
 def _kept(view: View) -> dict[str, Any]:
     """What of a view outlives the dashboard: all that is not usual, but for the window."""
-    usual = asdict(View())
-    return {name: value for name, value in asdict(view).items() if name != "window" and value != usual[name]}
+    usual = View()._asdict()
+    return {name: value for name, value in view._asdict().items() if name != "window" and value != usual[name]}
 
 
 def _load(kept: Any) -> View:

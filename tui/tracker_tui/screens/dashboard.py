@@ -7,6 +7,7 @@ import os
 import platform
 import shlex
 from contextlib import suppress
+from time import monotonic
 from typing import Literal
 
 from textual import on, work
@@ -16,6 +17,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.geometry import Offset
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer, Input, Static
 
@@ -25,8 +27,6 @@ from tracker_tui import hosts
 from tracker_tui.look import GLYPHS, with_tilde
 from tracker_tui.model import Batch, Branch, Change, Model, Place
 from tracker_tui.painting import CellCompositor
-from tracker_tui.screens.choose import ChooseScreen
-from tracker_tui.screens.rename import RenameScreen
 from tracker_tui.views import X_NAMES, Views
 from tracker_tui.widgets.charts import ChartGrid
 from tracker_tui.widgets.lines import Lines
@@ -41,6 +41,8 @@ IDLE_POLL = 1.0
 """Seconds until the next look without an event: while runs are running, and while none is."""
 TICK = 2.0
 """Seconds between two looks at the clock, for ages and durations."""
+CALM = 1.0
+"""Seconds between two updates of the overview while rows come in; the charts' titles follow at once."""
 FIRST_LOOK = 0.05
 LOOK = 0.25
 """Seconds that a look may take: the first one, before anything is painted; each later one, in a thread."""
@@ -99,6 +101,8 @@ class Dashboard(Screen[object]):
         self._is_chosen = False
         self._was_read = False
         self._title_shown = ""
+        self._overview_at = 0.0
+        self._overview_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(id="bar")
@@ -186,7 +190,10 @@ class Dashboard(Screen[object]):
         if is_new:
             self._wake.set()
             self.tree_pane.update_lines()
-        self._show_overview()
+        if is_new or not history:
+            self._show_overview()
+        else:
+            self._show_overview_soon()
         self._show_status()
         self._show_title()
         if isinstance(place, Branch):
@@ -262,7 +269,19 @@ class Dashboard(Screen[object]):
     def _captioned(self) -> None:
         self._show_title()
 
+    def _show_overview_soon(self) -> None:
+        """At once after a quiet while, else when it is time again."""
+        wait = self._overview_at + CALM - monotonic()
+        if wait <= 0:
+            self._show_overview()
+        elif self._overview_timer is None:
+            self._overview_timer = self.set_timer(wait, self._show_overview)
+
     def _show_overview(self) -> None:
+        if self._overview_timer is not None:
+            self._overview_timer.stop()
+            self._overview_timer = None
+        self._overview_at = monotonic()
         place = self.tree_pane.place
         if place is None:
             self.overview.show_nothing()
@@ -391,6 +410,7 @@ class Dashboard(Screen[object]):
     @on(Lines.Moved, "#tree")
     def _tree_moved(self) -> None:
         self._show_place()
+        self._show_overview()
 
     def on_key(self) -> None:
         """Whoever has pressed a key chooses the run themselves."""
@@ -463,6 +483,8 @@ class Dashboard(Screen[object]):
         metric = self.charts.metric
         if metric is None:
             return
+        from tracker_tui.screens.choose import ChooseScreen
+
         names = {"": "as the job defined it, else step", **X_NAMES}
         names |= {name: name for subject in self.charts.subjects for name in subject.history.columns if name != metric}
         chosen = await self.app.push_screen_wait(ChooseScreen("X axis", names, self._views.of(metric).x))
@@ -476,6 +498,7 @@ class Dashboard(Screen[object]):
             self.notify("Put the cursor on a chart to export it.")
             return
         from tracker_tui import export
+        from tracker_tui.screens.choose import ChooseScreen
 
         chosen = await self.app.push_screen_wait(ChooseScreen(f"Export {plot.order.metric}", export.FORMATS, ""))
         if chosen is None:
@@ -499,6 +522,8 @@ class Dashboard(Screen[object]):
         if run is None:
             self.notify("Put the cursor on a run to rename it.")
             return
+        from tracker_tui.screens.rename import RenameScreen
+
         lines: Lines = self.table if self.table.has_focus else self.tree_pane
         at = Offset(3, 2)
         if lines.display and lines.region.width:
@@ -511,3 +536,4 @@ class Dashboard(Screen[object]):
             self.notify(f"Not renamed: {trouble}", severity="error", markup=False)
         self.tree_pane.update_tree()
         self._show_place()
+        self._show_overview()

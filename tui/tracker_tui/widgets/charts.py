@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from time import monotonic
+from typing import NamedTuple
 
 from rich.color import ColorSystem
 from rich.segment import Segment
@@ -30,10 +30,10 @@ from tracker_tui.look import fit
 from tracker_tui.model import sections
 from tracker_tui.plot import Order, Plot, Plotter, Subject, step_at, x_at
 from tracker_tui.views import View, Views, Window
-from tracker_tui.widgets.lines import difference
+from tracker_tui.widgets.lines import differences
 
-REDRAW = 0.5
-"""Seconds between two drawings of a chart."""
+REDRAW = 1.0
+"""Seconds between two drawings of a chart at least; what comes after a quiet while is drawn at once."""
 REST = 5
 """Of the time, the part in which one chart is drawn at most: a plot that took 0.2 s is left as it is for a second."""
 PAN = 0.25
@@ -42,8 +42,7 @@ MIN_ZOOM = 1e-6
 """Least share of all data that a window shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cross:
+class Cross(NamedTuple):
     """Where the crosshair is: an x, and the step there for charts with another x axis."""
 
     x_name: str
@@ -131,7 +130,7 @@ class ChartGrid(ScrollView, can_focus=True):
         self._plots: dict[str, Plot] = {}
         self._plotter = Plotter()
         self._due: dict[str, float] = {}
-        self._cost: dict[str, float] = {}
+        self._drawn: dict[str, tuple[float, float]] = {}
         self._nudge = asyncio.Event()
         self._is_drawing = False
         self._how = legend.HOW[0]
@@ -244,7 +243,8 @@ class ChartGrid(ScrollView, can_focus=True):
         """Let these metrics be drawn anew: at once, or when it is time again."""
         now = monotonic()
         for metric in metrics:
-            due = now if at_once else now + max(REDRAW, REST * self._cost.get(metric, 0.0))
+            drawn, cost = self._drawn.get(metric, (0.0, 0.0))
+            due = now if at_once else max(now, drawn + max(REDRAW, REST * cost))
             self._due[metric] = min(self._due.get(metric, due), due)
         self._nudge.set()
         if not self._is_drawing and self.is_attached:
@@ -274,7 +274,7 @@ class ChartGrid(ScrollView, can_focus=True):
         del self._due[metric]
         start = monotonic()
         plot = await asyncio.to_thread(self._plotter.plot, self._order(slot))
-        self._cost[metric] = monotonic() - start
+        self._drawn[metric] = monotonic(), monotonic() - start
         self._plots[metric] = plot
         if slot in self._slots:
             self._write(slot)
@@ -304,8 +304,8 @@ class ChartGrid(ScrollView, can_focus=True):
             return
         for row, (old, new) in enumerate(zip(before, lines, strict=True)):
             if old != new:
-                first, last = difference(old, new)
-                self.refresh(Region(slot.x + first, top + row, last - first, 1))
+                for first, last in differences(old, new):
+                    self.refresh(Region(slot.x + first, top + row, last - first, 1))
 
     def _lines_of(self, slot: Slot) -> list[Stretches]:
         if slot.place.is_heading:
@@ -474,10 +474,10 @@ class ChartGrid(ScrollView, can_focus=True):
         self.change(lambda view: view.smoother(by))
 
     def action_log(self) -> None:
-        self.change(lambda view: replace(view, log=not view.log))
+        self.change(lambda view: view._replace(log=not view.log))
 
     def action_clip(self) -> None:
-        self.change(lambda view: replace(view, clip=not view.clip))
+        self.change(lambda view: view._replace(clip=not view.clip))
 
     def action_choose_x(self) -> None:
         if self.metric is not None:
@@ -485,10 +485,10 @@ class ChartGrid(ScrollView, can_focus=True):
 
     def set_x(self, name: str) -> None:
         """Draw over another x axis, all of it."""
-        self.change(lambda view: replace(view, x=name, window=None))
+        self.change(lambda view: view._replace(x=name, window=None))
 
     def action_reset(self) -> None:
-        self.change(lambda view: replace(view, window=None))
+        self.change(lambda view: view._replace(window=None))
 
     def action_link(self) -> None:
         self.is_linked = not self.is_linked
@@ -529,10 +529,10 @@ class ChartGrid(ScrollView, can_focus=True):
         """Zoom to a part; all of it is no window, and one that has the last point goes on with the data."""
         first, last = plot.full_x
         if (low <= first and high >= last) or not high > low:
-            self.change(lambda view: replace(view, window=None))
+            self.change(lambda view: view._replace(window=None))
             return
         window = Window(max(low, first), max(high, low), follows=high >= last)
-        self.change(lambda view: replace(view, window=window))
+        self.change(lambda view: view._replace(window=window))
 
     # ---- crosshair ----
 
@@ -656,10 +656,8 @@ def _charted(subject: Subject) -> Iterable[str]:
 
 def _alike(view: View, before: View, after: View) -> View:
     """A view in which the same is another as between two others."""
-    names = ("smoothing", "log", "x", "clip", "window")
-    return replace(
-        view, **{name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
-    )
+    changed = {name: new for name, new in after._asdict().items() if new != getattr(before, name)}
+    return view._replace(**changed)
 
 
 def _is_chart(slot: Slot) -> bool:

@@ -15,6 +15,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+WORTH_A_JUMP = 20
+"""Cells that stay as they are for which it is cheaper to move the cursor than to write them."""
+
 Cell = tuple[str, str]
 """Text and the name of its style: a component class of `Lines`, or "" for plain."""
 Line = tuple[Cell, ...]
@@ -132,8 +135,8 @@ class Lines(ScrollView, can_focus=True):
             if painted[1] != content[1]:  # the cursor came or went
                 self.refresh(Region(0, y, self.size.width, 1))
             else:
-                first, last = difference(painted[0], content[0])
-                self.refresh(Region(first, y, last - first, 1))
+                for first, last in differences(painted[0], content[0]):
+                    self.refresh(Region(first, y, last - first, 1))
 
     @property
     def _header_rows(self) -> int:
@@ -265,15 +268,22 @@ class Lines(ScrollView, can_focus=True):
         self.move_to(index)
 
 
-def difference(old: Iterable[tuple[str, object]], new: Iterable[tuple[str, object]]) -> tuple[int, int]:
-    """The first cell in which two lines differ, and the one after the last; (0, 0) where none does."""
+def differences(old: Iterable[tuple[str, object]], new: Iterable[tuple[str, object]]) -> list[tuple[int, int]]:
+    """The stretches of cells in which two lines differ: the first of each, and the one after its last."""
     before, after = list(_cells(old)), list(_cells(new))
-    blank = (" ", "")
-    length = max(len(before), len(after))
-    before += [blank] * (length - len(before))
-    after += [blank] * (length - len(after))
-    places = [x for x in range(length) if before[x] != after[x]]
-    return (places[0], places[-1] + 1) if places else (0, 0)
+    if len(before) != len(after):
+        blank = (" ", "")
+        length = max(len(before), len(after))
+        before += [blank] * (length - len(before))
+        after += [blank] * (length - len(after))
+    found: list[tuple[int, int]] = []
+    for x, (was, now) in enumerate(zip(before, after, strict=True)):
+        if was != now:
+            if found and x - found[-1][1] < WORTH_A_JUMP:
+                found[-1] = found[-1][0], x + 1
+            else:
+                found.append((x, x + 1))
+    return found
 
 
 def _cells(line: Iterable[tuple[str, object]]) -> Iterable[tuple[str, object]]:
