@@ -61,7 +61,7 @@ class Axis(NamedTuple):
         return self.low * (1 - share) + self.high * share
 
 
-def axis(low: float, high: float, count: int, kind: Kind = "number", whole: bool = False) -> Axis:
+def axis(low: float, high: float, count: int, kind: Kind = "number", whole: bool = False, tight: bool = False) -> Axis:
     """The narrowest axis with round bounds over a range, with about `count` ticks.
 
     Bounds jump from one round value to the next, so that what is already drawn stays where it is while a run grows.
@@ -72,6 +72,7 @@ def axis(low: float, high: float, count: int, kind: Kind = "number", whole: bool
         count: wanted number of ticks, at least 2.
         kind: what the values are.
         whole: the values are whole numbers, such as steps: ticks are never closer than 1.
+        tight: bounds are quarters of the distance of ticks, not halves: for an axis that seldom grows.
     """
     if kind == "log":
         return _log_axis(low, high, count)
@@ -84,7 +85,7 @@ def axis(low: float, high: float, count: int, kind: Kind = "number", whole: bool
         offset = float(time.localtime(max(0.0, low)).tm_gmtoff) if kind == "clock" else 0.0
     else:
         step, offset = _round_step((high - low) / max(1, count - 1), whole), 0.0
-    grain = step if (whole and step < 10) or is_time else step / 2
+    grain = step if (whole and step < 10) or is_time else step / (4 if tight else 2)
     bottom = _on_grid(math.floor((low + offset) / grain + 1e-9), grain) - offset
     top = _on_grid(math.ceil((high + offset) / grain - 1e-9), grain) - offset
     first, last = math.ceil((bottom + offset) / step - 1e-9), math.floor((top + offset) / step + 1e-9)

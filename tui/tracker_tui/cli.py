@@ -22,6 +22,7 @@ EXAMPLES: Final = """\
 commands:
   ls [PATH] [--json]      list runs, the newest first
   show RUN [--json]       one run: state, config, summary
+  show RUN --chart loss   a metric's chart as text; --log --smoothing 0.9 --x relative
   rename RUN NAME         give a run another name; a running job goes on undisturbed
   demo                    open the dashboard on a few short training jobs
 
@@ -158,8 +159,20 @@ def _show(words: list[str]) -> int:
     parser = _Parser(prog="tracker-tui show", description="One run: state, config, summary.")
     _add_run(parser)
     parser.add_argument("--json", action="store_true", help="one object")
+    charts = parser.add_argument_group("charts")
+    charts.add_argument("--chart", metavar="METRIC", action="append", help="draw this metric instead; may be a pattern")
+    charts.add_argument("--x", metavar="AXIS", default="", help="step, relative, wall or a metric; default as defined")
+    charts.add_argument("--log", action="store_true", help="logarithmic y axis")
+    charts.add_argument(
+        "--smoothing", metavar="W", type=_weight, default=0.0, help="weight of a moving average, 0 to 1"
+    )
+    charts.add_argument("--width", type=_cells, help="cells, default the terminal's, else 80")
+    charts.add_argument("--height", type=_cells, default=16, help="rows of one chart, default 16")
+    charts.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: on a terminal")
     given = parser.parse_args(words)
-    _, run = _find(given.run, given.dir)
+    catalog, run = _find(given.run, given.dir)
+    if given.chart:
+        return _charts(catalog, run, given)
     if given.json:
         _print_json(describe(run))
         return 0
@@ -176,6 +189,67 @@ def _show(words: list[str]) -> int:
                 line = sketch.line() if sketch else ""
                 _print(f"  {key}{' ' * (width - cells(key))}  {value:<12}{line}".rstrip())
     return 0
+
+
+def _weight(text: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = -1.0
+    if not 0 <= weight < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no weight: 0 for none, less than 1")
+    return weight
+
+
+def _cells(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size from 1 to 1000")
+    return int(text)
+
+
+def _charts(catalog: Catalog, run: StoredRun, given: argparse.Namespace) -> int:
+    """Print the charts of the metrics that were asked for."""
+    from fnmatch import fnmatchcase
+
+    from tracker_tui import export, legend, model, plot, views
+
+    history = model.read_history(catalog, run)
+    known = model.by_interest(history.columns)
+    wanted = [name for name in known if any(name == asked or fnmatchcase(name, asked) for asked in given.chart)]
+    missing = [asked for asked in given.chart if not any(name == asked or fnmatchcase(name, asked) for name in known)]
+    if missing:
+        _fail(f"{run.label} has no metric {missing[0]!r}; it has {', '.join(known) or 'none'}")
+    x = {"step": views.STEP, "relative": views.RELATIVE, "wall": views.WALL}.get(given.x, given.x)
+    if x and x not in views.X_NAMES and x not in history.columns:
+        _fail(f"{run.label} has no metric {x!r} for the x axis; it has {', '.join(known) or 'none'}")
+    width = given.width or shutil.get_terminal_size((80, 24)).columns
+    is_coloured = given.color == "always" or (given.color == "auto" and sys.stdout.isatty() and not _no_colour())
+    number = catalog.oldest_first(run.key.project).index(run.key)
+    subject = plot.Subject(run, history, *look.colour_and_sign(number))
+    plotter = plot.Plotter()
+    for index, name in enumerate(wanted):
+        view = views.View(given.smoothing, given.log, x)
+        made = plotter.plot(plot.Order(name, (subject,), view, width, given.height - 1))
+        lines = [legend.padded(line, width) for line in export.lines_of(made)]
+        if is_coloured:
+            texts = ["".join(_painted(text, style) for text, style in line) for line in lines]
+        else:
+            texts = export.plain(made, lines)
+        _print(*([""] if index else []), *texts)
+    return 0
+
+
+def _no_colour() -> bool:
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") == "dumb"
+
+
+def _painted(text: str, style: str) -> str:
+    """Text with the escape sequences of a named style."""
+    number = style.lstrip("~")
+    code = f"38;5;{number}" if number.isdigit() else {"title": "1", "value": "1", "badge": "33", "dim": "2"}.get(style)
+    if code is None or not text.strip():
+        return text
+    return f"\x1b[{'2;' if style.startswith('~') else ''}{code}m{text}\x1b[0m"
 
 
 def _rename(words: list[str]) -> int:

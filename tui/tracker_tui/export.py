@@ -64,7 +64,7 @@ def content_of(plot: Plot, ending: str) -> str:
         return encode(plain([dict(zip(_columns(plot), row, strict=True)) for row in _rows(plot)], 100)[0]).decode()
     if ending == "svg":
         return _svg(plot)
-    return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines_of(plot))
+    return "\n".join([*plain(plot, lines_of(plot)), ""])
 
 
 # ---- data ----
@@ -96,10 +96,19 @@ def _csv(plot: Plot) -> str:
 # ---- text ----
 
 
-def lines_of(plot: Plot, is_table: bool = False) -> list[Stretches]:
+def plain(plot: Plot, lines: Iterable[Stretches]) -> list[str]:
+    """Lines without colour; of a smoothed chart without what is behind the curves, which could not be told apart."""
+    hides = plot.order.view.smoothing > 0
+    return [
+        "".join(" " * len(text) if hides and style.startswith("~") else text for text, style in line).rstrip()
+        for line in lines
+    ]
+
+
+def lines_of(plot: Plot) -> list[Stretches]:
     """Title, legend and plot in named styles; `order.height` and the rows of the legend high."""
     order = plot.order
-    rows = legend.legend_rows(order.subjects, order.width, order.height + 8, is_table)
+    rows = legend.legend_rows(order.subjects, order.width, order.height + 8, is_table=False)
     title = legend.title(order.metric, order.subjects, order.view, plot, order.width)
     around = legend.legend(order.metric, order.subjects, plot, order.width, rows, "last", None)
     return [title, *around, *legend.inked(plot)]

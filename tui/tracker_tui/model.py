@@ -302,6 +302,14 @@ class Model:
         return counts
 
 
+def read_history(catalog: Catalog, run: StoredRun) -> History:
+    """All of a run's history, at once."""
+    feed = _HistoryFeed(run, catalog.lineage(run))
+    while not feed.is_whole:
+        feed.fold(feed.read())
+    return feed.history
+
+
 def metrics(run: StoredRun) -> list[str]:
     """The names of a run's numeric metrics, in the order they were first logged."""
     return [key for key in run.sketches if not key.startswith("_")]

@@ -204,11 +204,11 @@ def _y_axis(series: Sequence[Series], x: Axis, view: View, height: int) -> tuple
     kind: Kind = "log" if view.log else "number"
     count = max(2, height // 3)
     if not view.clip:
-        return axes.axis(low, high, count, kind), False
+        return axes.axis(low, high, count, kind, tight=True), False
     usual = [span for each in series if (span := each.usual(x.low, x.high)) is not None]
     if not usual:
-        return axes.axis(low, high, count, kind), False
-    y = axes.axis(min(span[0] for span in usual), max(span[1] for span in usual), count, kind)
+        return axes.axis(low, high, count, kind, tight=True), False
+    y = axes.axis(min(span[0] for span in usual), max(span[1] for span in usual), count, kind, tight=True)
     return y, low < y.low or high > y.high
 
 
