@@ -234,7 +234,7 @@ def _charts(catalog: Catalog, run: StoredRun, given: argparse.Namespace) -> int:
         if is_coloured:
             texts = ["".join(_painted(text, style) for text, style in line) for line in lines]
         else:
-            texts = export.plain(made, lines)
+            texts = export.uncoloured(made, lines)
         _print(*([""] if index else []), *texts)
     return 0
 

@@ -64,7 +64,7 @@ def content_of(plot: Plot, ending: str) -> str:
         return encode(plain([dict(zip(_columns(plot), row, strict=True)) for row in _rows(plot)], 100)[0]).decode()
     if ending == "svg":
         return _svg(plot)
-    return "\n".join([*plain(plot, lines_of(plot)), ""])
+    return "\n".join([*uncoloured(plot, lines_of(plot)), ""])
 
 
 # ---- data ----
@@ -96,7 +96,7 @@ def _csv(plot: Plot) -> str:
 # ---- text ----
 
 
-def plain(plot: Plot, lines: Iterable[Stretches]) -> list[str]:
+def uncoloured(plot: Plot, lines: Iterable[Stretches]) -> list[str]:
     """Lines without colour; of a smoothed chart without what is behind the curves, which could not be told apart."""
     hides = plot.order.view.smoothing > 0
     return [
