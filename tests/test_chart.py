@@ -51,7 +51,10 @@ def subject(number: int = 0, start: float = 1000.0, **columns: Sequence[float]) 
     return Subject(run, history, *colour_and_sign(number))
 
 
-def plot(*subjects: Subject, view: View = View(), width: int = 60, height: int = 14, metric: str = "loss") -> Plot:
+USUAL = View()
+
+
+def plot(*subjects: Subject, view: View = USUAL, width: int = 60, height: int = 14, metric: str = "loss") -> Plot:
     return Plotter().plot(Order(metric, subjects, view, width, height))
 
 

@@ -97,9 +97,11 @@ def axis(low: float, high: float, count: int, kind: Kind = "number", whole: bool
 
 def window(low: float, high: float, count: int, kind: Kind = "number", whole: bool = False) -> Axis:
     """An axis over exactly this range, with round ticks inside: for a chart that is zoomed."""
-    around = axis(low, high, count, kind, whole)
-    ticks = tuple(tick for tick in around.ticks if low <= tick <= high)
-    return Axis(low, high, ticks if len(ticks) > 1 else (low, high), around.kind)
+    for finer in (count, 2 * count, 4 * count):
+        ticks = tuple(tick for tick in axis(low, high, finer, kind, whole).ticks if low <= tick <= high)
+        if len(ticks) > 1:
+            return Axis(low, high, ticks, kind)
+    return Axis(low, high, (low, high), kind)
 
 
 def _log_axis(low: float, high: float, count: int) -> Axis:

@@ -26,7 +26,7 @@ from tracker_tui.series import Piece
 MIN_WIDTH: Final = 16
 MIN_HEIGHT: Final = 4
 MIN_LABEL: Final = 4
-"""Cells of a label of the y axis at least, so that curves of charts below each other line up and stay where they are."""
+"""Cells of a label of the y axis at least, so that charts below each other line up and curves stay where they are."""
 FRAME: Final = 2
 """Rows below the curves: the x axis and its labels."""
 

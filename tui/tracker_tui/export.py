@@ -123,9 +123,9 @@ def _svg(plot: Plot) -> str:
     names = order.subjects if len(order.subjects) > 1 else ()
     height = HEIGHT + LINE * len(names)
     title = "".join(text for text, _ in legend.title(order.metric, order.subjects, order.view, plot, 200)).rstrip()
+    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '
-        'font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         f'<text x="{MARGIN_LEFT}" y="22" font-size="14" font-weight="bold">{escape(title)}</text>',
     ]
@@ -163,19 +163,16 @@ def _frame(x: Axis, y: Axis, x_name: str) -> list[str]:
 
 def _curves(plot: Plot, x: Axis, y: Axis) -> list[str]:
     parts = []
+    bottom = HEIGHT - MARGIN_BOTTOM - 2
     for subject, series in zip(plot.order.subjects, plot.series, strict=True):
         found = series.thin(x.low, x.high, WIDTH, plot.order.view.smoothing)
-        name = f"<title>{escape(subject.run.label)}</title>"
-        behind = bool(found.trend)
-        parts += [
-            f'<path d={quoteattr(_path(piece, x, y))} {_stroke(subject)} opacity="{0.35 if behind else 1}">{name}</path>'
-            for piece in found.pieces
-        ]
-        parts += [f"<path d={quoteattr(_path(piece, x, y))} {_stroke(subject)}>{name}</path>" for piece in found.trend]
-        parts += [
-            f'<text x="{_over(share):.1f}" y="{HEIGHT - MARGIN_BOTTOM - 2}" text-anchor="middle" fill="#c00">{HOLE}</text>'
-            for share in x.shares(found.holes)
-        ]
+        behind = 'opacity="0.35"' if found.trend else ""
+        for pieces, how in ((found.pieces, behind), (found.trend, "")):
+            for piece in pieces:
+                path, name = quoteattr(_path(piece, x, y)), escape(subject.run.label)
+                parts.append(f"<path d={path} {_stroke(subject)} {how}><title>{name}</title></path>")
+        holes = [f'x="{_over(share):.1f}" y="{bottom}"' for share in x.shares(found.holes)]
+        parts += [f'<text {place} text-anchor="middle" fill="#c00">{HOLE}</text>' for place in holes]
     return parts
 
 

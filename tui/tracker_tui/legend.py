@@ -12,12 +12,14 @@ from tracker_tui.axes import short_span
 from tracker_tui.chart import FRAME
 from tracker_tui.look import fit, last_value, right
 from tracker_tui.plot import ALARM, Plot, Subject
-from tracker_tui.views import RELATIVE, STEP, WALL, X_NAMES, View
+from tracker_tui.views import RELATIVE, STEP, WALL, View
 
 Stretches = tuple[tuple[str, str], ...]
 """One line: texts, each with the name of its style, or a colour of the 256 as digits."""
 HOW = ("last", "min", "max")
 """Which value of a run the legend tells."""
+BY = {RELATIVE: "time", WALL: "clock"}
+"""Short for x axes."""
 VALUE_WIDTH = 7
 NAME_WIDTH = 22
 SHORT_NAME = 5
@@ -101,7 +103,7 @@ def _badges(view: View, plot: Plot | None) -> tuple[list[str], list[str]]:
     if view.smoothing:
         notes.append(f"~{view.smoothing:g}")
     if plot is not None and plot.x_name != STEP:
-        notes.append(f"by {X_NAMES.get(plot.x_name, plot.x_name)}")
+        notes.append(f"by {BY.get(plot.x_name, plot.x_name)}")
     if view.window is not None:
         notes.append("zoom, follows" if view.window.follows else "zoom")
     return alarms, notes
@@ -162,10 +164,8 @@ def legend(
         else:
             y, x = extreme(plot, index, how)
             place = fit(f"@ {x}", PLACE_WIDTH + 1)
-            cells.append(
-                ((f"{subject.sign} ", str(subject.colour)), (name + " ", ""), (right(y, VALUE_WIDTH) + " ", ""))
-                + ((place, "dim"),)
-            )
+            name_and_value = ((f"{subject.sign} ", str(subject.colour)), (name + " ", ""), (right(y, VALUE_WIDTH), ""))
+            cells.append((*name_and_value, (" " + place, "dim")))
     if more > 0:
         cells.append(((f"+{more + 1} more", "dim"),))
     lines = []

@@ -76,7 +76,7 @@ def with_tilde(text: str) -> str:
 COLOURS: Final = (75, 214, 78, 204, 141, 44, 227, 173, 111, 156, 218, 37)
 """Of the 256 colours of terminals: told apart on dark and light."""
 SIGNS: Final = "▲◆▼+△◇▽*#%@"
-"""What tells runs apart without colour. There are 11 for 12 colours, so that 132 runs in a row have both alike never."""
+"""What tells runs apart without colour. There are 11 for 12 colours: no two of 132 runs in a row have both alike."""
 
 
 def colour_and_sign(number: int) -> tuple[int, str]:

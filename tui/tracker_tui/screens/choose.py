@@ -38,8 +38,14 @@ class ChooseScreen(ModalScreen[str | None]):
         border-subtitle-color: $text-muted;
         background: $panel;
     }
-    ChooseScreen Input { border: none; height: 1; padding: 0 1; background: $panel; }
-    ChooseScreen OptionList { border: none; height: auto; max-height: 16; padding: 0 1; background: $panel; }
+    ChooseScreen Input, ChooseScreen Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
+    ChooseScreen OptionList, ChooseScreen OptionList:focus {
+        border: none;
+        height: auto;
+        max-height: 16;
+        padding: 0 1;
+        background: $panel;
+    }
     """
     BINDINGS = [
         Binding("escape", "leave", "Leave", id="choose.leave", tooltip="Change nothing"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -37,7 +37,7 @@ class HelpScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }
     HelpScreen VerticalScroll {
-        width: 64;
+        width: 132;
         max-width: 100%;
         height: auto;
         max-height: 100%;
@@ -47,7 +47,9 @@ class HelpScreen(ModalScreen[None]):
         background: $panel;
         padding: 0 2;
     }
-    HelpScreen Static { width: 1fr; }
+    HelpScreen #keys { layout: grid; grid-size: 2; grid-columns: 1fr 1fr; grid-gutter: 0 2; height: auto; }
+    HelpScreen.-narrow #keys { grid-size: 1; }
+    HelpScreen Static { width: 1fr; height: auto; }
     """
     BINDINGS = [
         Binding("escape,question_mark,q,enter", "dismiss", "Close", id="help.close", tooltip="Back to the dashboard")
@@ -58,18 +60,28 @@ class HelpScreen(ModalScreen[None]):
         self._shown = [binding for binding in bindings if isinstance(binding, Binding)]
 
     def compose(self) -> ComposeResult:
+        groups = [(title, self._of(group)) for group, title in GROUPS.items()]
+        groups = [(title, found) for title, found in groups if found]
+        half = sum(len(found) + 2 for _, found in groups) / 2
+        columns: tuple[list[Content], list[Content]] = ([], [])
+        rows = 0
+        for title, found in groups:
+            columns[rows + len(found) / 2 > half].append(_text(title, found))
+            rows += len(found) + 2
         with VerticalScroll() as box:
             box.border_title = "Keys"
             box.border_subtitle = "esc closes"
-            yield Static(self._text())
+            with Container(id="keys"):
+                for column in columns:
+                    yield Static(Content("\n").join(column))
 
-    def _text(self) -> Content:
-        rows: list[tuple[str, str]] = []
-        for group, title in GROUPS.items():
-            found = [b for b in self._shown if (b.id or "").partition(".")[0] == group]
-            if found:
-                rows.append((f"{'' if not rows else chr(10)}{title}\n", "bold $accent"))
-            for binding in found:
-                keys = " ".join(KEY_NAMES.get(key, key) for key in binding.key.split(","))
-                rows += [(f"{keys:<{KEY_WIDTH}}", "bold"), (f"{binding.tooltip}\n", "")]
-        return Content.assemble(*rows)
+    def _of(self, group: str) -> list[Binding]:
+        return [binding for binding in self._shown if (binding.id or "").partition(".")[0] == group]
+
+
+def _text(title: str, bindings: Iterable[Binding]) -> Content:
+    rows: list[tuple[str, str]] = [(f"{title}\n", "bold $accent")]
+    for binding in bindings:
+        keys = " ".join(KEY_NAMES.get(key, key) for key in binding.key.split(","))
+        rows += [(f"{keys:<{KEY_WIDTH}}", "bold"), (f"{binding.tooltip}\n", "")]
+    return Content.assemble(*rows)

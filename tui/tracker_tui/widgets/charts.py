@@ -1,13 +1,14 @@
 """The metrics of the runs that are looked at: a chart each, in a grid that fills the pane. Every run has its own curve.
 
-The grid is one widget that knows where its charts stand. Plots are made in a thread, one at a time, those in sight only;
-titles and legends follow every row that is read. Only cells that differ are painted.
+The grid is one widget that knows where its charts stand. Plots are made in a thread, one at a time, those in sight
+only; titles and legends follow every row that is read. Only cells that differ are painted.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import NamedTuple
 
@@ -260,10 +261,8 @@ class ChartGrid(ScrollView, can_focus=True):
                 wait = self._due[slot.place.name] - monotonic()
                 if wait > 0:
                     self._nudge.clear()
-                    try:
+                    with suppress(TimeoutError):
                         await asyncio.wait_for(self._nudge.wait(), wait)
-                    except TimeoutError:
-                        pass
                     continue
                 await self._draw_slot(slot)
         finally:
@@ -341,7 +340,10 @@ class ChartGrid(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         at = y + round(self.scroll_y)
-        segments: list[Segment] = []
+        if not self._slots and self.words and y == 0:
+            segments = [Segment(f"No metric has {' '.join(self.words)!r} in its name.", self._style("dim"))]
+            return Strip(segments).adjust_cell_length(width, self.rich_style)
+        segments = []
         x = 0
         for slot in self._slots:
             if slot.y <= at < slot.y + slot.height:
