@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-GROUPS = {"lines": "Move", "tree": "Tree", "run": "Runs", "charts": "Charts", "pane": "Panes", "app": "Program"}
+GROUPS = {"lines": "Move", "tree": "Tree", "run": "Runs", "pane": "Panes", "app": "Program", "charts": "Charts"}
 """The first word of a binding's id -> the heading it stands under."""
 KEY_NAMES = {
     "question_mark": "?",
