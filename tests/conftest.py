@@ -33,6 +33,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No setting of the user's reaches a test, files go to its own folder, and its run ends with it."""
     for name in [name for name in os.environ if name.startswith(("TRACKER_", "WANDB_"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     yield
     monkeypatch.setenv("TRACKER_SILENT", "1")

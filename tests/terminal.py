@@ -20,6 +20,10 @@ KEYS = {
     "up": "\x1b[A",
     "down": "\x1b[B",
     "backspace": "\x7f",
+    "left": "\x1b[D",
+    "right": "\x1b[C",
+    "home": "\x1b[H",
+    "end": "\x1b[F",
     "tab": "\t",
     "ctrl+c": "\x03",
 }
@@ -105,6 +109,23 @@ class Terminal:
         """Type keys by name, or text as it is."""
         for key in keys:
             self.child.send(KEYS.get(key, key))
+
+    def step(self, *keys: str) -> None:
+        """Press keys one after the other, each when the one before has been dealt with."""
+        for key in keys:
+            self.press(key)
+            self.settle(0.1)
+
+    def point(self, column: int, row: int, button: int = 35, is_up: bool = False) -> None:
+        """Move the mouse to a cell, counted from 0; with button 0 press it there, or let it go."""
+        self.child.send(f"\x1b[<{button};{column + 1};{row + 1}{'m' if is_up else 'M'}")
+
+    def place_of(self, text: str) -> tuple[int, int]:
+        """Column and row of the first sight of a text; it must be on the screen."""
+        for row, line in enumerate(self._screen.display):
+            if text in line:
+                return line.index(text), row
+        raise AssertionError(f"not on the screen: {text}\n{self.text}")
 
     def resize(self, columns: int, rows: int) -> None:
         """Give the terminal another size, as a window manager would."""

@@ -55,7 +55,7 @@ USUAL = View()
 
 
 def plot(*subjects: Subject, view: View = USUAL, width: int = 60, height: int = 14, metric: str = "loss") -> Plot:
-    return Plotter().plot(Order(metric, subjects, view, width, height))
+    return Plotter().plot(Order(metric, subjects, view, width, height, len(subjects) > 1))
 
 
 def text_of(made: Plot) -> list[str]:
@@ -477,7 +477,7 @@ def test_legends_name_runs_and_values() -> None:
 def test_more_runs_than_room_are_counted() -> None:
     """A legend never grows over the chart."""
     runs = [subject(number, loss=[1.0]) for number in range(30)]
-    rows = legend.legend_rows(runs, 60, 12, is_table=False)
+    rows = legend.legend_rows(runs, 60, 12, is_table=False, is_overlay=True)
     assert 1 <= rows <= 3
     lines = legend.legend("loss", runs, plot(*runs), 60, rows, "last", None)
     assert len(lines) == rows

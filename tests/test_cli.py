@@ -223,3 +223,45 @@ def test_a_full_output_is_one_line(root: Path) -> None:
         )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
+
+
+def test_show_prints_charts(root: Path) -> None:
+    """As text of the size asked for, by name or pattern; colour only where it is wanted."""
+    run = tracker.init(project="p", name="charted", dir=root)
+    for step in range(50):
+        run.log({"train/loss": 50 - step, "train/acc": step / 50, "epoch": step // 10})
+    run.finish()
+    done = command("show", "charted", "--chart", "train/*", "--width", "50", "--height", "10", cwd=root.parent)
+    assert done.returncode == 0
+    charts = done.stdout.split("\n\n")
+    assert [chart.split()[:2] for chart in charts] == [["train/loss", "1"], ["train/acc", "0.98"]]
+    assert all(len(chart.strip("\n").split("\n")) == 10 for chart in charts)
+    assert max(map(len, done.stdout.split("\n"))) <= 50
+    assert "\x1b" not in done.stdout
+    assert "⠑" in charts[0]
+    coloured = command("show", "charted", "--chart", "train/loss", "--color", "always", cwd=root.parent).stdout
+    assert "\x1b[38;5;" in coloured
+    words = ["--chart", "train/loss", "--log", "--smoothing", "0.9", "--x", "epoch"]
+    assert "train/loss  1  log  ~0.9  by epoch" in command("show", "charted", *words, cwd=root.parent).stdout
+    tiny = command("show", "charted", "--chart", "train/loss", "--width", "10", "--height", "3", cwd=root.parent).stdout
+    assert "█" in tiny
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--chart", "los"], "has no metric 'los'; it has loss"),
+        (["--chart", "loss", "--x", "epoch"], "has no metric 'epoch' for the x axis"),
+        (["--chart", "loss", "--smoothing", "1"], "'1' is no weight"),
+        (["--chart", "loss", "--smoothing", "nan"], "'nan' is no weight"),
+        (["--chart", "loss", "--width", "0"], "'0' is no size"),
+    ],
+)
+def test_charts_that_cannot_be_are_explained(root: Path, words: list[str], message: str) -> None:
+    """In one line, with what there is."""
+    tracker.init(project="p", name="charted", dir=root).log({"loss": 1})
+    tracker.finish()
+    done = command("show", "charted", *words, cwd=root.parent)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1

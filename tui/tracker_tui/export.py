@@ -108,10 +108,15 @@ def uncoloured(plot: Plot, lines: Iterable[Stretches]) -> list[str]:
 def lines_of(plot: Plot) -> list[Stretches]:
     """Title, legend and plot in named styles; `order.height` and the rows of the legend high."""
     order = plot.order
-    rows = legend.legend_rows(order.subjects, order.width, order.height + 8, is_table=False)
-    title = legend.title(order.metric, order.subjects, order.view, plot, order.width)
+    rows = legend.legend_rows(order.subjects, order.width, order.height + 8, False, order.is_overlay)
+    title = _title(plot, order.width)
     around = legend.legend(order.metric, order.subjects, plot, order.width, rows, "last", None)
     return [title, *around, *legend.inked(plot)]
+
+
+def _title(plot: Plot, width: int) -> Stretches:
+    order = plot.order
+    return legend.title(order.metric, order.subjects, order.view, plot, width, is_overlay=order.is_overlay)
 
 
 # ---- picture ----
@@ -120,9 +125,9 @@ def lines_of(plot: Plot) -> list[Stretches]:
 def _svg(plot: Plot) -> str:
     """Axes, curves and names as vectors, on white."""
     order = plot.order
-    names = order.subjects if len(order.subjects) > 1 else ()
+    names = order.subjects if order.is_overlay else ()
     height = HEIGHT + LINE * len(names)
-    title = "".join(text for text, _ in legend.title(order.metric, order.subjects, order.view, plot, 200)).rstrip()
+    title = "".join(text for text, _ in _title(plot, 200)).rstrip()
     size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">',

@@ -48,7 +48,13 @@ def value_at(plot: Plot, index: int, x: float) -> float | None:
 
 
 def title(
-    metric: str, subjects: Sequence[Subject], view: View, plot: Plot | None, width: int, at: float | None = None
+    metric: str,
+    subjects: Sequence[Subject],
+    view: View,
+    plot: Plot | None,
+    width: int,
+    at: float | None = None,
+    is_overlay: bool = False,
 ) -> Stretches:
     """A chart's first line: name, the topmost run's value, and what of it is not as usual.
 
@@ -59,17 +65,18 @@ def title(
         plot: as it was drawn last.
         width: cells.
         at: the x whose value to tell instead of the last one.
+        is_overlay: say by its sign which run it is.
     """
     top = subjects[-1] if subjects else None
     value = _told(plot, top, metric, len(subjects) - 1, at)
-    sign = f"{top.sign} " if top is not None and len(subjects) > 1 else ""
+    sign = f"{top.sign} " if top is not None and is_overlay else ""
     place = f" @ {x_text(plot.x_name, at)}" if plot is not None and at is not None else ""
     alarms, notes = _badges(view, plot)
     while alarms + notes and len(metric) + cell_len("  ".join([sign + value + place, *alarms, *notes])) + 5 > width:
         (notes or alarms).pop()
     tail = "  ".join(notes + alarms)
     room = width - cell_len(sign + value + place) - cell_len(tail) - 5
-    colour = str(top.colour) if top is not None and len(subjects) > 1 else "value"
+    colour = str(top.colour) if top is not None else "value"
     return (
         (fit(metric, min(max(6, room), cell_len(metric))), "title"),
         ("  ", ""),
@@ -109,14 +116,22 @@ def _badges(view: View, plot: Plot | None) -> tuple[list[str], list[str]]:
     return alarms, notes
 
 
-def legend_rows(subjects: Sequence[Subject], width: int, height: int, is_table: bool) -> int:
-    """Rows that a legend takes of a chart `width` cells wide and `height` rows high, the title included."""
+def legend_rows(subjects: Sequence[Subject], width: int, height: int, is_table: bool, is_overlay: bool) -> int:
+    """Rows that a legend takes of a chart `width` cells wide and `height` rows high, the title included.
+
+    Args:
+        subjects: the runs.
+        width: cells.
+        height: rows.
+        is_table: it is to tell least and greatest values too, a row a run.
+        is_overlay: there are several runs, so that it must be told which these are.
+    """
     room = height - 1 - LEAST_PLOT
     if room < 1 or not subjects:
         return 0
     if is_table:
         return min(len(subjects) + 1, max(2, height // 3)) if room > 2 else 0
-    if len(subjects) < 2:
+    if not is_overlay:
         return 0
     return min(-(-len(subjects) // _across(subjects, width)), room, max(1, height // 5))
 

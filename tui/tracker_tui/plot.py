@@ -61,6 +61,8 @@ class Order(NamedTuple):
     """Cells."""
     height: int
     """Rows."""
+    is_overlay: bool = False
+    """Whether runs are told apart by signs; also where only one of several has the metric."""
 
 
 class Plot(NamedTuple):
@@ -231,7 +233,7 @@ def _drawing(series: Sequence[Series], order: Order, x: Axis, y: Axis, inner: in
         if has_trend:
             behind.append(Curve(found.pieces, ink + 1))
         lines.append(Curve(found.trend if has_trend else found.pieces, ink))
-        if len(series) > 1:
+        if order.is_overlay:
             marks += _signs(lines[-1], order.subjects[number].sign, number, x, y, inner)
     for found in thinned:
         marks += _alarms(found, x, y)

@@ -281,8 +281,13 @@ class ChartGrid(ScrollView, can_focus=True):
     def _order(self, slot: Slot) -> Order:
         metric = slot.place.name
         subjects = self._subjects_of(metric)
-        rows = legend.legend_rows(subjects, slot.width, slot.height, self.is_alone)
-        return Order(metric, subjects, self.views.of(metric), slot.width, slot.height - 1 - rows)
+        rows = legend.legend_rows(subjects, slot.width, slot.height, self.is_alone, self._is_overlay)
+        height = slot.height - 1 - rows
+        return Order(metric, subjects, self.views.of(metric), slot.width, height, self._is_overlay)
+
+    @property
+    def _is_overlay(self) -> bool:
+        return len(self.subjects) > 1
 
     def _subjects_of(self, metric: str) -> tuple[Subject, ...]:
         return tuple(subject for subject in self.subjects if metric in subject.history.columns)
@@ -314,8 +319,8 @@ class ChartGrid(ScrollView, can_focus=True):
         plot = self._plots.get(metric)
         fresh = plot if plot is not None and _keys(plot.order.subjects) == _keys(subjects) else None
         at = self._cross_in(fresh)
-        rows = legend.legend_rows(subjects, slot.width, slot.height, self.is_alone)
-        title = legend.title(metric, subjects, view, fresh, slot.width, at)
+        rows = legend.legend_rows(subjects, slot.width, slot.height, self.is_alone, self._is_overlay)
+        title = legend.title(metric, subjects, view, fresh, slot.width, at, self._is_overlay)
         if slot.place == self.cursor:
             title = ((title[0][0], "cursor"), *title[1:])
         if self.is_alone:
