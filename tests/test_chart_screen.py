@@ -312,7 +312,9 @@ def test_e_exports_the_chart_under_the_cursor(root: Path, ending: str) -> None:
         assert header == ["project", "run_id", "run_name", "_step", "train/loss"]
         assert [(int(row[3]), float(row[4])) for row in rows] == list(enumerate(losses))
     elif ending == "json":
-        assert [(row["_step"], row["train/loss"]) for row in json.loads(text)] == list(enumerate(losses))
+        (run,) = json.loads(text)
+        assert (run["run_name"], run["metric"], run["x"]) == ("one-<ant>", "train/loss", "_step")
+        assert run["points"] == [list(point) for point in enumerate(losses)]
     elif ending == "svg":
         picture = ElementTree.fromstring(text)
         assert [each.text for each in picture.iter() if each.tag.endswith("title")] == ["one-<ant>"]

@@ -313,14 +313,15 @@ class History:
     def __init__(self) -> None:
         self.columns: dict[str, Column] = {}
         self.times = Column()
-        """When each row was logged, in seconds since the epoch."""
+        """When each step was logged first, in seconds since the epoch."""
 
     def apply(self, record: Record) -> None:
         """Fold the next record; all but rows are passed over."""
         if not is_row_until(record, MAX_STEP):
             return
         step = record["_step"]
-        if (time := _time(record.get("_timestamp"))) is not None:
+        time = _time(record.get("_timestamp"))
+        if time is not None and not (self.times.steps and self.times.steps[-1] == step):
             self.times.put(step, time)
         for key, value in record.items():
             if key in records.RESERVED:

@@ -25,8 +25,8 @@ TREE = Path(__file__).parents[2]
 sys.path[:0] = [str(TREE / "store"), str(TREE / "tui"), str(TREE / "tests"), str(Path(__file__).parent)]
 
 from dashboard import DASHBOARD, cpu_seconds, python
-from terminal import Terminal
 
+from terminal import Terminal
 from tracker.catalog import Key, StoredRun
 from tracker.replay import Column, History
 from tracker_tui.look import colour_and_sign

@@ -36,10 +36,10 @@ class Axis(NamedTuple):
         """The tick in as few characters as keep the ticks apart: 0.25, 40k, 1e-12, 1h30m, 14:05."""
         step = self.ticks[1] - self.ticks[0] if len(self.ticks) > 1 else abs(tick)
         if self.kind == "duration" and step >= 1:
-            return short_span(tick)
+            return short_span(tick, step)
         if self.kind == "clock" and abs(tick) < 1e11:
             return _clock(tick, step)
-        if self.kind == "log" and len(self.ticks) > 1 and self.ticks[1] >= 1.5 * self.ticks[0]:
+        if self.kind == "log" and len(self.ticks) > 1 and self.ticks[1] >= 1.9 * self.ticks[0]:
             return short_number(tick, tick)
         return short_number(tick, step) + ("s" if self.kind == "duration" else "")
 
@@ -97,6 +97,8 @@ def axis(low: float, high: float, count: int, kind: Kind = "number", whole: bool
 
 def window(low: float, high: float, count: int, kind: Kind = "number", whole: bool = False) -> Axis:
     """An axis over exactly this range, with round ticks inside: for a chart that is zoomed."""
+    if high - low < TINY:
+        return Axis(low, high, (low, high), kind)
     for finer in (count, 2 * count, 4 * count):
         ticks = tuple(tick for tick in axis(low, high, finer, kind, whole).ticks if low <= tick <= high)
         if len(ticks) > 1:
@@ -106,7 +108,7 @@ def window(low: float, high: float, count: int, kind: Kind = "number", whole: bo
 
 def _log_axis(low: float, high: float, count: int) -> Axis:
     if high / low < 1.000001:
-        low, high = low / 2, high * 2
+        low, high = low / 2 or low, high * 2
     grid = [
         m * 10.0**k for k in range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2) for m in (1, 2, 5)
     ]
@@ -159,7 +161,7 @@ def short_number(value: float, step: float) -> str:
         return "0"
     size = abs(value)
     if size >= 1e15 or size < 1e-4:
-        digits = max(0, min(6, math.floor(math.log10(size)) - _exponent(step) + (1 if _needs_half(step) else 0)))
+        digits = max(0, min(12, math.floor(math.log10(size)) - _exponent(step) + (1 if _needs_half(step) else 0)))
         mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
         return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}"
     for limit, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
@@ -185,22 +187,25 @@ def _needs_half(step: float) -> bool:
     return abs(leading - round(leading)) > 1e-6
 
 
-def short_span(seconds: float) -> str:
-    """A length of time by its two greatest units: 45s, 1h30m, 2d."""
+def short_span(seconds: float, step: float = 1.0) -> str:
+    """A length of time in units down to the step's: 45s, 1h30m, 2d."""
     sign, rest = "-" if seconds < 0 else "", round(abs(seconds))
     parts: list[str] = []
     for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m"), (1, "s")):
         count, rest = divmod(rest, size)
         if count:
             parts.append(f"{count}{unit}")
-    return sign + ("".join(parts[:2]) or "0")
+        if size <= step and len(parts) > 1:
+            break
+    return sign + ("".join(parts) or "0")
 
 
 def _clock(seconds: float, step: float) -> str:
     local = time.localtime(max(0.0, seconds))
     if step >= _DAY or (local.tm_hour, local.tm_min, local.tm_sec) == (0, 0, 0):
         return time.strftime("%b %d", local)
-    return time.strftime("%H:%M" if step >= _MINUTE else "%H:%M:%S", local)
+    text = time.strftime("%H:%M" if step >= _MINUTE else "%H:%M:%S", local)
+    return text if step >= 1 else text + f"{seconds % 1:.{min(6, -_exponent(step))}f}"[1:]
 
 
 def fitting(labels: Sequence[str], width: int) -> int:

@@ -229,7 +229,7 @@ def _charts(catalog: Catalog, run: StoredRun, given: argparse.Namespace) -> int:
     plotter = plot.Plotter()
     for index, name in enumerate(wanted):
         view = views.View(given.smoothing, given.log, x)
-        made = plotter.plot(plot.Order(name, (subject,), view, width, given.height - 1))
+        made = plotter.plot(plot.Order(name, (subject,), view, width, max(1, given.height - 1)))
         lines = [legend.padded(line, width) for line in export.lines_of(made)]
         if is_coloured:
             texts = ["".join(_painted(text, style) for text, style in line) for line in lines]

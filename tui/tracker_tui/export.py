@@ -42,7 +42,7 @@ def write(plot: Plot, ending: str, folder: str | None = None) -> str:
     Raises:
         OSError: it cannot be written.
     """
-    stem = re.sub(r"[^\w.-]+", "-", plot.order.metric).strip("-.")[:80] or "chart"
+    stem = re.sub(r"[^\w.-]+", "-", plot.order.metric).strip("-.").encode()[:120].decode(errors="ignore") or "chart"
     content = content_of(plot, ending).encode()
     for number in range(1, 10_000):
         name = f"{stem}.{ending}" if number == 1 else f"{stem}-{number}.{ending}"
@@ -61,7 +61,7 @@ def content_of(plot: Plot, ending: str) -> str:
     if ending == "csv":
         return _csv(plot)
     if ending == "json":
-        return encode(plain([dict(zip(_columns(plot), row, strict=True)) for row in _rows(plot)], 100)[0]).decode()
+        return _json(plot)
     if ending == "svg":
         return _svg(plot)
     return "\n".join([*uncoloured(plot, lines_of(plot)), ""])
@@ -70,25 +70,36 @@ def content_of(plot: Plot, ending: str) -> str:
 # ---- data ----
 
 
-def _columns(plot: Plot) -> list[str]:
-    return ["project", "run_id", "run_name", plot.x_name, plot.order.metric]
-
-
 def _rows(plot: Plot) -> Iterable[tuple[Any, ...]]:
     """Every point of the shown window, as logged: neither thinned nor smoothed."""
-    low, high = (plot.x.low, plot.x.high) if plot.x is not None else (0.0, 0.0)
+    window = (plot.x.low, plot.x.high) if plot.x is not None else ()
     for subject, series in zip(plot.order.subjects, plot.series, strict=True):
         run = subject.run
-        for x, y in zip(series.xs[: series.count], series.ys[: series.count], strict=True):
-            if low <= x <= high:
-                whole = plot.x_name == STEP and x == int(x)
-                yield run.project, run.id, run.label, int(x) if whole else x, y
+        for x, y in series.points(*window):
+            yield run.project, run.id, run.label, int(x) if plot.x_name == STEP and x == int(x) else x, y
+
+
+def _json(plot: Plot) -> str:
+    """An object a run, with its points as pairs of x and value."""
+    window = (plot.x.low, plot.x.high) if plot.x is not None else ()
+    runs = [
+        {
+            "project": subject.run.project,
+            "run_id": subject.run.id,
+            "run_name": subject.run.label,
+            "metric": plot.order.metric,
+            "x": plot.x_name,
+            "points": list(series.points(*window)),
+        }
+        for subject, series in zip(plot.order.subjects, plot.series, strict=True)
+    ]
+    return encode(plain(runs, 100)[0]).decode()
 
 
 def _csv(plot: Plot) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_columns(plot))
+    writer.writerow(["project", "run_id", "run_name", plot.x_name, plot.order.metric])
     writer.writerows(_rows(plot))
     return text.getvalue()
 
@@ -170,7 +181,7 @@ def _curves(plot: Plot, x: Axis, y: Axis) -> list[str]:
     parts = []
     bottom = HEIGHT - MARGIN_BOTTOM - 2
     for subject, series in zip(plot.order.subjects, plot.series, strict=True):
-        found = series.thin(x.low, x.high, WIDTH, plot.order.view.smoothing)
+        found = series.apart().thin(x.low, x.high, WIDTH, plot.order.view.smoothing)
         behind = 'opacity="0.35"' if found.trend else ""
         for pieces, how in ((found.pieces, behind), (found.trend, "")):
             for piece in pieces:

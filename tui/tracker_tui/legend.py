@@ -169,7 +169,7 @@ def legend(
     if how != "last" and at is None:
         across = max(1, (width + 2) // (size + VALUE_WIDTH + PLACE_WIDTH + 6))
     room = rows * across
-    more = len(shown) - room
+    more = len(shown) - room if room > 1 else 0
     cells: list[Stretches] = []
     for index, subject in shown[: room - (more > 0)]:
         name = fit(subject.run.label, max(4, min(size, width - VALUE_WIDTH - 3)))

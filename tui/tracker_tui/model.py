@@ -24,6 +24,8 @@ FIRST_CHUNK: Final = 1 << 18
 """Bytes of a history that are read before anything else when its run is opened."""
 HISTORY_CHUNK: Final = 1 << 20
 """Bytes of journals folded into histories at a time, so that keys are never late."""
+LEAST_CHUNK: Final = 1 << 14
+"""Bytes of one journal at a time, at least."""
 NEWEST: Final = 10
 """Runs of a branch that are drawn while none is marked."""
 
@@ -142,7 +144,7 @@ class Model:
         feeds = list(self._feeds.values())  # what is looked at from now on has been read a first time already
         batch = Batch(self.catalog.collect(seconds))
         for feed in feeds:
-            rows = feed.read(max(FIRST_CHUNK, HISTORY_CHUNK // len(feeds)))
+            rows = feed.read(max(LEAST_CHUNK, HISTORY_CHUNK // len(feeds)))
             if rows or feed.is_replaced:
                 batch.rows.append((feed, rows))
         return batch

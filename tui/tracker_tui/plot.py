@@ -5,17 +5,19 @@ A `Plotter` may work in a thread of its own: it reads columns while they grow, a
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from tracker.catalog import Key, StoredRun
 from tracker.replay import Column, History
 from tracker.sparkline import blocks
 from tracker_tui import axes, chart
-from tracker_tui.axes import Axis, Kind
+from tracker_tui.axes import HUGE, Axis, Kind
 from tracker_tui.chart import Cells, Curve, Mark
-from tracker_tui.series import Series, Span, Thinned
+from tracker_tui.series import SAMPLE, Series, Span, Thinned
 from tracker_tui.views import RELATIVE, STEP, WALL, View, Window
 
 MAX_RUNS: Final = 50
@@ -109,11 +111,16 @@ class Plotter:
     """Makes plots, and keeps what makes the next one of the same series cheap."""
 
     def __init__(self) -> None:
-        self._series: dict[tuple[Key, str, str, bool], tuple[Column, Series]] = {}
+        self._series: dict[tuple[Key, str, str, bool], Series] = {}
         self._drawn: dict[str, tuple[object, list[Cells]]] = {}
+        self._runs: frozenset[Key] = frozenset()
 
     def plot(self, order: Order) -> Plot:
         """The plot of an order as the columns are now."""
+        runs = frozenset(subject.run.key for subject in order.subjects)
+        if not runs <= self._runs:  # others are looked at now
+            self._series = {name: series for name, series in self._series.items() if name[0] in runs}
+            self._runs = runs
         x_name = x_of(order.metric, order.view, order.subjects)
         series = tuple(self._of(subject, order, x_name) for subject in order.subjects)
         full = [(each.first, each.last) for each in series if each.count]
@@ -128,31 +135,28 @@ class Plotter:
             return Plot(order, [], series, x_name, None, None, span, 0, holes, False)
         left = chart.gutter(y, order.height)
         if order.width < max(chart.MIN_WIDTH, left + 4) or order.height < chart.MIN_HEIGHT:
-            rows: list[Cells] = [((_sparkline(series, x, order.width), 2 * len(series) - 2),)]
+            rows: list[Cells] = [((_sparkline(series[-1], x, order.width), 2 * len(series) - 2),)]
             return Plot(order, rows[: order.height], series, x_name, None, None, span, 0, holes, is_clipped)
         curves, marks = _drawing(series, order, x, y, order.width - left)
         rows = self._draw(order, curves, marks, x, y)
         return Plot(order, rows, series, x_name, x, y, span, left, holes, is_clipped)
 
-    def forget_others(self, keys: Iterable[Key]) -> None:
-        """Let go of the series of all runs but these."""
-        kept = set(keys)
-        self._series = {name: held for name, held in self._series.items() if name[0] in kept}
-
     def _of(self, subject: Subject, order: Order, x_name: str) -> Series:
         """A subject's series, brought up to date."""
         column = subject.history.columns.get(order.metric) or Column()
         name = (subject.run.key, order.metric, x_name, order.view.log)
+        across = _across_of(subject, x_name) if x_name != STEP else None
         held = self._series.pop(name, None)
-        if held is None or held[0] is not column:
-            across = _across_of(subject, x_name) if x_name != STEP else None
+        if held is not None and held.column is column and held.across is across:
+            held.update()
+        if held is None or held.column is not column or held.across is not across or held.is_outdated:
             origin = subject.run.created if x_name == RELATIVE else 0.0
-            held = column, Series(column, across, origin, order.view.log)
+            held = Series(column, across, origin, order.view.log)
+            held.update()
         self._series[name] = held  # last in the order of use
         while len(self._series) > MAX_HELD:
             del self._series[next(iter(self._series))]
-        held[1].update()
-        return held[1]
+        return held
 
     def _draw(self, order: Order, curves: Sequence[Curve], marks: Sequence[Mark], x: Axis, y: Axis) -> list[Cells]:
         """Drawn anew only if anything about it is another than the last time."""
@@ -260,19 +264,24 @@ def _alarms(found: Thinned, x: Axis, y: Axis) -> list[Mark]:
     """Marks where values are no numbers, and where they go beyond the chart."""
     marks = [Mark(share, 0.0, HOLE, ALARM) for share in x.shares(found.holes)]
     for xs, ys in found.pieces:
-        beyond = [(px, py) for px, py in zip(xs, ys, strict=True) if not y.low <= py <= y.high]
+        points = zip(xs, ys, strict=True)
+        beyond = [(px, py) for px, py in points if not y.low <= py <= y.high and x.low < px < x.high]
         for share, (_, py) in zip(x.shares([px for px, _ in beyond]), beyond, strict=True):
             marks.append(Mark(share, 1.0, ABOVE, ALARM) if py > y.high else Mark(share, 0.0, BELOW, ALARM))
     return marks
 
 
-def _sparkline(series: Sequence[Series], x: Axis, width: int) -> str:
-    """The top run in one line of blocks, for what is too small for axes."""
-    values: list[float] = []
-    for xs, ys in series[-1].thin(x.low, x.high, max(1, width)).pieces:
-        values += ys if xs else []
-    stride = -(-len(values) // max(1, width))
-    return blocks(values[:: max(1, stride)])[:width].ljust(width)
+def _sparkline(series: Series, x: Axis, width: int) -> str:
+    """A run in one line of blocks, for what is too small for axes; each tells its share's farthest from the middle."""
+    whole = series.extremes(x.low, x.high)
+    if whole is None:
+        return " " * width
+    middle = whole[0] / 2 + whole[1] / 2
+    cells = max(1, min(width, series.count))
+    edges = [x.low + (x.high - x.low) * i / cells for i in range(cells + 1)]
+    spans = [series.extremes(edges[i], edges[i + 1]) for i in range(cells)]
+    values = [math.nan if s is None else s[0] if middle - s[0] > s[1] - middle else s[1] for s in spans]
+    return blocks(values)[:width].ljust(width)
 
 
 # ---- from one x axis to another ----
@@ -284,19 +293,25 @@ def step_at(subject: Subject, x_name: str, x: float) -> float:
         return x
     across = _across_of(subject, x_name)
     value = x + subject.run.created if x_name == RELATIVE else x
-    index = _nearest(across.values, value)
+    values = across.values
+    stride = 1 + len(values) // SAMPLE
+    if any(not a <= b for a, b in pairwise(values[::stride])):  # the nearest of some, as x goes back and forth
+        rows = [i for i in range(0, len(values), stride) if abs(values[i]) < HUGE]
+        return across.steps[min(rows, key=lambda i: abs(values[i] - value))] if rows else 0.0
+    index = _nearest(values, value)
     return across.steps[index] if index is not None else 0.0
 
 
 def x_at(subject: Subject, x_name: str, step: float) -> float | None:
-    """The x of the row whose step is nearest; None without rows."""
+    """The x of the row whose step is nearest; None without rows, and where that x is no number."""
     if x_name == STEP:
         return step
     across = _across_of(subject, x_name)
     index = _nearest(across.steps, step)
     if index is None:
         return None
-    return across.values[index] - (subject.run.created if x_name == RELATIVE else 0.0)
+    x = across.values[index] - (subject.run.created if x_name == RELATIVE else 0.0)
+    return x if abs(x) < HUGE else None
 
 
 def _across_of(subject: Subject, x_name: str) -> Column:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -39,6 +40,7 @@ class Thinned(NamedTuple):
 
 
 def never(_span: Span) -> bool:
+    """Every stretch is drawn from its least to its greatest value."""
     return False
 
 
@@ -46,8 +48,9 @@ class Series:
     """One metric of one run along an x axis, and what makes drawing it cheap however long it gets.
 
     Above the values lies a pyramid: the extremes of every 16 values, of every 16 of those, and so on (1.1 bytes a
-    value), so that no spike is lost and a stretch of any length costs some tens of comparisons. It only grows; if the
-    column was changed elsewhere than at its end, it is made anew.
+    value), so that no spike is lost and a stretch of any length costs some tens of comparisons. A series only grows, at
+    its end: what others hold of it stays true while a thread updates it. When that will not do, because the columns
+    were changed elsewhere or x went back, it `is_outdated` and another one must be made.
 
     Args:
         column: the metric.
@@ -59,35 +62,41 @@ class Series:
     def __init__(
         self, column: Column, across: Column | None = None, origin: float = 0.0, positive: bool = False
     ) -> None:
-        self._column = column
-        self._across = across
+        self.column = column
+        self.across = across
         self._origin = origin
         self._positive = positive
-        self._begin()
-
-    def _begin(self) -> None:
         self._rewrites = self._rewritten()
-        self.xs, self.ys = (self._column.steps, self._column.values) if self._across is None else _empty()
+        self._went_back = False
+        self.xs, self.ys = (column.steps, column.values) if across is None else _empty()
         self.count = 0
         """Points taken in."""
         self._levels: list[tuple[array[float], array[float]]] = []
         self._holes = array("q")
         self._joined = 0
-        self._is_sorted = True
         self._least, self._greatest = (math.inf, -1), (-math.inf, -1)
         self._weight = 0.0
         self._smooth = array("d")
         self._last, self._bias = 0.0, 1.0
 
     def _rewritten(self) -> tuple[int, int]:
-        return self._column.rewrites, self._across.rewrites if self._across is not None else 0
+        return self.column.rewrites, self.across.rewrites if self.across is not None else 0
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the columns hold what this series cannot take in."""
+        return self._went_back or self._rewritten() != self._rewrites
+
+    def apart(self) -> Series:
+        """The same points for another thread, with smoothing of its own."""
+        other = copy(self)
+        other._weight, other._smooth = 0.0, array("d")
+        return other
 
     def update(self) -> None:
         """Take in what the columns have got since the last time."""
-        if self._rewritten() != self._rewrites:
-            self._begin()
-        if self._across is not None:
-            self._join(self._across)
+        if self.across is not None:
+            self._join(self.across)
         count = len(self.ys)  # values are appended after their steps
         done = self.count - self.count % BLOCK
         for start in range(done, count - BLOCK + 1, BLOCK):
@@ -95,8 +104,8 @@ class Series:
         self.count = count
 
     def _join(self, across: Column) -> None:
-        """Put the points with an x behind the others; in order of x, should it go back."""
-        steps, values = self._column.steps, self._column.values
+        """Put the points with an x behind the others."""
+        steps, values = self.column.steps, self.column.values
         start, known = self._joined, len(across.values)
         stop = bisect_right(steps, across.steps[known - 1], start, len(values)) if known else start
         if stop <= start:  # their x is still to come
@@ -112,27 +121,26 @@ class Series:
                 if at < len(across.values) and across.steps[at] == steps[index]:
                     xs.append(across.values[at])
                     ys.append(values[index])
-        self._joined = stop
         self._take(xs, ys)
+        self._joined = stop
 
     def _take(self, xs: array[float], ys: array[float]) -> None:
         if self._origin:
             xs = array("d", [x - self._origin for x in xs])
         total = sum(xs)
-        if total - total != 0.0:
+        if xs and (total - total != 0.0 or min(xs) <= -HUGE or max(xs) >= HUGE):
             good = [(x, y) for x, y in zip(xs, ys, strict=True) if -HUGE < x < HUGE]
             xs, ys = array("d", [x for x, _ in good]), array("d", [y for _, y in good])
         if not xs:
             return
-        is_behind = (self.xs and xs[0] < self.xs[-1]) or any(b < a for a, b in pairwise(xs))
+        if any(b < a for a, b in pairwise(xs)) or (self.xs and xs[0] < self.xs[-1]):
+            if self.count:
+                self._went_back = True
+                return
+            order = sorted(range(len(xs)), key=xs.__getitem__)
+            xs, ys = array("d", map(xs.__getitem__, order)), array("d", map(ys.__getitem__, order))
         self.xs.extend(xs)
         self.ys.extend(ys)
-        if is_behind:
-            order = sorted(range(len(self.xs)), key=self.xs.__getitem__)
-            xs, ys = array("d", map(self.xs.__getitem__, order)), array("d", map(self.ys.__getitem__, order))
-            joined = self._joined
-            self._begin()
-            self.xs, self.ys, self._joined = xs, ys, joined
 
     def _add_block(self, start: int) -> None:
         block = self.ys[start : start + BLOCK]
@@ -215,22 +223,30 @@ class Series:
 
     def _late_holes(self) -> list[int]:
         """Holes among the last points, over which there is no block yet."""
-        start = self.count - self.count % BLOCK
-        return [start + i for i, value in enumerate(self.ys[start : self.count]) if not self._drawable(value)]
+        count = self.count
+        start = count - count % BLOCK
+        return [start + i for i, value in enumerate(self.ys[start:count]) if not self._drawable(value)]
+
+    def points(self, low: float = -math.inf, high: float = math.inf) -> Iterator[tuple[float, float]]:
+        """All points between two x."""
+        start, stop = self._range(low, high)
+        yield from zip(self.xs[start:stop], self.ys[start:stop], strict=True)
 
     def near(self, x: float) -> int | None:
         """The index of the point nearest to an x; None without points."""
-        if not self.count:
+        count = self.count
+        if not count:
             return None
-        right = bisect_left(self.xs, x, 0, self.count)
-        if right == self.count or (right and x - self.xs[right - 1] <= self.xs[right] - x):
+        right = bisect_left(self.xs, x, 0, count)
+        if right == count or (right and x - self.xs[right - 1] <= self.xs[right] - x):
             return right - 1
         return right
 
     def least_and_greatest(self) -> tuple[Span, Span] | None:
         """The points (x, y) of the first least and the first greatest value; None when none can be drawn."""
-        start = self.count - self.count % BLOCK
-        late = [(value, start + i) for i, value in enumerate(self.ys[start : self.count]) if self._drawable(value)]
+        count = self.count
+        start = count - count % BLOCK
+        late = [(value, start + i) for i, value in enumerate(self.ys[start:count]) if self._drawable(value)]
         low, at = min([self._least, *late], key=lambda found: found[0])
         high, high_at = max([self._greatest, *late], key=lambda found: found[0])
         return ((self.xs[at], low), (self.xs[high_at], high)) if at >= 0 else None
@@ -277,7 +293,7 @@ class Series:
             middle = low + (share + 0.5) * width
             span = self._extremes(start, end)
             if span is not None:
-                mean = self._mean(start, end)
+                mean = self._mean(start, end, span)
                 flat = is_flat(span)
                 has_strokes = has_strokes or not flat
                 pieces.stroke(middle, *((mean, mean) if flat else span))
@@ -315,11 +331,12 @@ class Series:
         if x0 < x < x1 and self._drawable(y0) and self._drawable(y1):
             pen.go_to(x, y0 + (y1 - y0) * ((x - x0) / (x1 - x0)))
 
-    def _mean(self, start: int, stop: int) -> float:
+    def _mean(self, start: int, stop: int, span: Span) -> float:
+        """Of the drawable values; between their extremes, which floats may miss by a hair."""
         values = self.ys[start:stop]
         total = sum(values)
-        if abs(total) < HUGE and not self._positive:
-            return total / len(values)
+        if abs(total) < HUGE and (not self._positive or min(values) > 0):
+            return min(span[1], max(span[0], total / len(values)))
         good = [value for value in values if self._drawable(value)]
         return math.fsum(value / len(good) for value in good)
 
@@ -330,7 +347,7 @@ class Series:
         last, bias, made = self._last, self._bias, []
         average = self._smooth[-1] if self._smooth else math.nan
         for y in self.ys[len(self._smooth) : self.count]:
-            if -HUGE < y < HUGE:
+            if self._drawable(y):
                 last = last * weight + (1.0 - weight) * y
                 bias *= weight
                 average = last / (1.0 - bias)

@@ -142,9 +142,12 @@ class Dashboard(Screen[object]):
     async def _follow(self) -> None:
         while True:
             self._wake.clear()
+            was_behind = self.model.is_behind
             changed = self._take(await asyncio.to_thread(self.model.collect, LOOK))
             if self.model.is_behind:
                 continue
+            if was_behind and not changed:  # nothing more had to be loaded
+                self._show_place(history=False)
             if changed:
                 await asyncio.sleep(MIN_GAP)
             is_live = any(run.state == "running" for run in self.model.runs.values())
@@ -202,8 +205,8 @@ class Dashboard(Screen[object]):
         self._show_parts(
             table=isinstance(place, Branch), charts=bool(subjects), text=self._instead(place) if not subjects else None
         )
-        if subjects and (history or is_new or not self.charts.subjects):
-            self.charts.show(subjects, is_new)
+        if subjects:
+            self.charts.show(subjects, is_new, has_rows=history)
         elif not subjects:
             self.charts.show([], is_new=True)
 

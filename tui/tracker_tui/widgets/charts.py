@@ -24,12 +24,13 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tracker.catalog import Key
 from tracker_tui import legend
 from tracker_tui.grid import Place, Section, Slot, first_chart, lay_out, next_place
 from tracker_tui.legend import Stretches, x_text
 from tracker_tui.look import fit
 from tracker_tui.model import sections
-from tracker_tui.plot import Order, Plot, Plotter, Subject, step_at, x_at
+from tracker_tui.plot import Order, Plot, Plotter, Subject, step_at, x_at, x_of
 from tracker_tui.views import View, Views, Window
 from tracker_tui.widgets.lines import differences
 
@@ -37,6 +38,8 @@ REDRAW = 1.0
 """Seconds between two drawings of a chart at least; what comes after a quiet while is drawn at once."""
 REST = 5
 """Of the time, the part in which one chart is drawn at most: a plot that took 0.2 s is left as it is for a second."""
+AT_ONCE = 0.03
+"""Seconds in which charts of other runs are drawn before a key is answered; the rest follows."""
 PAN = 0.25
 """Share of the window by which it is moved."""
 MIN_ZOOM = 1e-6
@@ -127,6 +130,7 @@ class ChartGrid(ScrollView, can_focus=True):
         self._names: list[str] = []
         self._folded: set[str] = set()
         self._slots: list[Slot] = []
+        self._counts: dict[str, int] = {}
         self._lines: dict[Place, list[Stretches]] = {}
         self._plots: dict[str, Plot] = {}
         self._plotter = Plotter()
@@ -134,6 +138,7 @@ class ChartGrid(ScrollView, can_focus=True):
         self._drawn: dict[str, tuple[float, float]] = {}
         self._nudge = asyncio.Event()
         self._is_drawing = False
+        self._is_plotting = False
         self._how = legend.HOW[0]
         self._cross: Cross | None = None
         self._is_inspecting = False
@@ -142,21 +147,28 @@ class ChartGrid(ScrollView, can_focus=True):
 
     # ---- what is shown ----
 
-    def show(self, subjects: Sequence[Subject], is_new: bool) -> None:
+    def show(self, subjects: Sequence[Subject], is_new: bool, has_rows: bool = True) -> None:
         """Show the histories of these runs as they are now.
 
         Args:
             subjects: the runs, the topmost last.
             is_new: they are others than before: draw at once.
+            has_rows: there are new rows; else only names and values may be others.
         """
         self.subjects = tuple(subjects)
-        if is_new:
-            self._plotter.forget_others(subject.run.key for subject in subjects)
         names = list(dict.fromkeys(name for subject in subjects for name in _charted(subject)))
+        if is_new:
+            keys = {subject.run.key for subject in subjects}
+            self._plots = {name: plot for name, plot in self._plots.items() if keys.issuperset(_keys(plot))}
         if names != self._names:
             self._names = names
+            self._drawn = {name: drawn for name, drawn in self._drawn.items() if name in names}
+            self._due = {name: due for name, due in self._due.items() if name in names}
             self._arrange()
-        self._ask_for(self._names, at_once=is_new)
+        if is_new or has_rows:
+            self._ask_for(self._names, at_once=is_new)
+        if is_new:
+            self._draw_some()
         self._write_visible()
 
     def metrics(self) -> list[str]:
@@ -183,7 +195,7 @@ class ChartGrid(ScrollView, can_focus=True):
     @property
     def plot(self) -> Plot | None:
         """The plot under the cursor, as it was drawn last."""
-        return self._plots.get(self.metric) if self.metric is not None else None
+        return self._fresh(self.metric) if self.metric is not None else None
 
     @property
     def caption(self) -> str:
@@ -208,13 +220,17 @@ class ChartGrid(ScrollView, can_focus=True):
     def _arrange(self) -> None:
         """Find every chart its place, as names, size or what is open have changed."""
         width, height = self.scrollable_content_region.width, self.size.height
-        if self.is_alone and self.metric in self._names:
+        if self.is_alone and self.metric not in self._names:  # these runs do not have it
+            self.is_alone = False
+            self.post_message(self.Opened())
+        if self.is_alone:
             self._slots = [Slot(Place(self.metric or ""), 0, 0, width, height)]
         else:
             parts = [Section(name, names, name not in self._folded) for name, names in self._sections()]
             self._slots = lay_out(parts, width, height) if width and height else []
         if self.cursor not in [slot.place for slot in self._slots]:
             self.cursor = first_chart(self._slots)
+        self._counts = {name: len(names) for name, names in self._sections()}
         bottom = max((slot.y + slot.height for slot in self._slots), default=0)
         self.virtual_size = Size(width, max(bottom, height))
         self._lines.clear()
@@ -269,14 +285,33 @@ class ChartGrid(ScrollView, can_focus=True):
             self._is_drawing = False
 
     async def _draw_slot(self, slot: Slot) -> None:
-        metric = slot.place.name
-        del self._due[metric]
         start = monotonic()
-        plot = await asyncio.to_thread(self._plotter.plot, self._order(slot))
+        del self._due[slot.place.name]
+        self._is_plotting = True
+        try:
+            plot = await asyncio.to_thread(self._plotter.plot, self._order(slot))
+        finally:
+            self._is_plotting = False
+        self._take(slot, plot, start)
+
+    def _draw_some(self) -> None:
+        """Draw what is in sight here and now as long as nobody notices, so that runs change without a blank between."""
+        begin = monotonic()
+        for slot in filter(_is_chart, self._visible()):
+            start = monotonic()
+            if self._is_plotting or not self._drawn or start - begin > AT_ONCE:
+                return
+            self._due.pop(slot.place.name, None)
+            self._take(slot, self._plotter.plot(self._order(slot)), start)
+
+    def _take(self, slot: Slot, plot: Plot, start: float) -> None:
+        """Show a plot, unless its metric or its runs are not looked at any more."""
+        metric = slot.place.name
         self._drawn[metric] = monotonic(), monotonic() - start
-        self._plots[metric] = plot
-        if slot in self._slots:
-            self._write(slot)
+        if {subject.run.key for subject in self.subjects}.issuperset(_keys(plot)) and metric in self._names:
+            self._plots[metric] = plot
+            if slot in self._slots:
+                self._write(slot)
 
     def _order(self, slot: Slot) -> Order:
         metric = slot.place.name
@@ -289,13 +324,22 @@ class ChartGrid(ScrollView, can_focus=True):
     def _is_overlay(self) -> bool:
         return len(self.subjects) > 1
 
+    def _fresh(self, metric: str) -> Plot | None:
+        """A metric's plot, if it is of the runs that are looked at."""
+        plot = self._plots.get(metric)
+        keys = [subject.run.key for subject in self._subjects_of(metric)]
+        return plot if plot is not None and _keys(plot) == keys else None
+
     def _subjects_of(self, metric: str) -> tuple[Subject, ...]:
         return tuple(subject for subject in self.subjects if metric in subject.history.columns)
 
     # ---- writing ----
 
     def _write_visible(self) -> None:
-        for slot in self._visible():
+        visible = self._visible()
+        seen = {slot.place for slot in visible}
+        self._lines = {place: lines for place, lines in self._lines.items() if place in seen}
+        for slot in visible:
             self._write(slot)
 
     def _write(self, slot: Slot) -> None:
@@ -316,8 +360,7 @@ class ChartGrid(ScrollView, can_focus=True):
             return [self._heading(slot)]
         metric, view = slot.place.name, self.views.of(slot.place.name)
         subjects = self._subjects_of(metric)
-        plot = self._plots.get(metric)
-        fresh = plot if plot is not None and _keys(plot.order.subjects) == _keys(subjects) else None
+        fresh = self._fresh(metric)
         at = self._cross_in(fresh)
         rows = legend.legend_rows(subjects, slot.width, slot.height, self.is_alone, self._is_overlay)
         title = legend.title(metric, subjects, view, fresh, slot.width, at, self._is_overlay)
@@ -327,16 +370,14 @@ class ChartGrid(ScrollView, can_focus=True):
             around = legend.table(metric, subjects, fresh, slot.width, rows, at)
         else:
             around = legend.legend(metric, subjects, fresh, slot.width, rows, self._how, at)
-        inside = (
-            legend.inked(plot, fresh.column_of(at) if fresh is not None and at is not None else None) if plot else []
-        )
+        inside = legend.inked(fresh, fresh.column_of(at) if at is not None else None) if fresh is not None else []
         height = slot.height - 1 - rows
         inside = (inside + [()] * height)[:height]
         return [legend.padded(line, slot.width) for line in [title, *around, *inside]]
 
     def _heading(self, slot: Slot) -> Stretches:
         name = slot.place.name
-        count = next((len(names) for section, names in self._sections() if section == name), 0)
+        count = self._counts.get(name, 0)
         text = f"{'▸' if name in self._folded else '▾'} {name or 'metrics'}"
         style = "cursor" if slot.place == self.cursor else "heading"
         rest = slot.width - len(fit(text, slot.width).rstrip()) - len(str(count)) - 3
@@ -452,7 +493,7 @@ class ChartGrid(ScrollView, can_focus=True):
         self._arrange()
         for slot in self._slots:
             if slot.place == self.cursor:
-                self._reveal(slot)
+                self.call_after_refresh(self._reveal, slot)
 
     def leave(self) -> bool:
         """One step back: from the crosshair, then from a chart alone; False where there is none."""
@@ -466,11 +507,18 @@ class ChartGrid(ScrollView, can_focus=True):
 
     # ---- views ----
 
-    def change(self, change: Callable[[View], View]) -> None:
-        """Draw the chart under the cursor, or those of its section, otherwise; all if they are linked."""
+    def change(self, change: Callable[[View], View], only_x: str | None = None) -> None:
+        """Draw the chart under the cursor, or those of its section, otherwise; all if they are linked.
+
+        Args:
+            change: what is to be another.
+            only_x: leave alone the charts that have another x axis than this one.
+        """
         names = self._names if self.is_linked else self._under_cursor()
         if self.metric is None:
             return
+        if only_x is not None:
+            names = [name for name in names if x_of(name, self.views.of(name), self._subjects_of(name)) == only_x]
         before = self.views.of(self.metric)
         after = change(before)
         self.views.change({name: _alike(self.views.of(name), before, after) for name in names})
@@ -530,16 +578,22 @@ class ChartGrid(ScrollView, can_focus=True):
     def _seen(self, plot: Plot) -> tuple[float, float]:
         """The window that keys move; all of the data if there is none."""
         assert plot.x is not None
-        return (plot.x.low, plot.x.high) if self.views.of(plot.order.metric).window is not None else plot.full_x
+        window = self.views.of(plot.order.metric).window
+        if window is None:
+            return plot.full_x
+        is_drawn = plot.order.view.window == window  # keys may come faster than plots
+        return (plot.x.low, plot.x.high) if is_drawn else (window.low, window.high)
 
     def _show_window(self, plot: Plot, low: float, high: float) -> None:
         """Zoom to a part; all of it is no window, and one that has the last point goes on with the data."""
         first, last = plot.full_x
         if (low <= first and high >= last) or not high > low:
-            self.change(lambda view: view._replace(window=None))
+            self.change(lambda view: view._replace(window=None), plot.x_name)
             return
-        window = Window(max(low, first), max(high, low), follows=high >= last)
-        self.change(lambda view: view._replace(window=window))
+        low = max(low, first)
+        if low < high and low < last:
+            window = Window(low, high, follows=high >= last)
+            self.change(lambda view: view._replace(window=window), plot.x_name)
 
     # ---- crosshair ----
 
@@ -671,5 +725,5 @@ def _is_chart(slot: Slot) -> bool:
     return not slot.place.is_heading
 
 
-def _keys(subjects: Iterable[Subject]) -> list[object]:
-    return [subject.run.key for subject in subjects]
+def _keys(plot: Plot) -> list[Key]:
+    return [subject.run.key for subject in plot.order.subjects]
