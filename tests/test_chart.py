@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Sequence
@@ -605,3 +606,106 @@ def test_wide_characters_take_two_cells() -> None:
     assert differences([("日x", "a")], [("日y", "a")]) == [(2, 3)]
     assert differences([("abc", "a")], [("abc", "a")]) == []
     assert differences([("a" * 50 + "b", "")], [("c" + "a" * 49 + "d", "")]) == [(0, 1), (50, 51)]
+
+
+# ---- what went wrong once ----
+
+
+def test_an_x_that_comes_later_is_drawn() -> None:
+    """A chart over a metric that is not there yet fills when it is."""
+    plotter, run = Plotter(), subject(loss=[1.0, 2.0, 3.0])
+    order = Order("loss", (run,), View(x="epoch"), 60, 14)
+    assert plotter.plot(order).x is None
+    run.history.columns["epoch"] = column([5, 6, 7])
+    assert plotter.plot(order).full_x == (5, 7)
+
+
+def test_a_plot_that_was_handed_out_stays_whole_while_others_are_made() -> None:
+    """A late row makes a new series; what a legend holds of the old one is still all there."""
+    plotter, run = Plotter(), subject(loss=[float(i) for i in range(100)], epoch=[float(i) for i in range(100)])
+    order = Order("loss", (run,), View(x="epoch"), 60, 14)
+    before = plotter.plot(order)
+    run.history.columns["loss"].put(50, -7.0)
+    after = plotter.plot(order)
+    assert before.series[0].count == 100
+    assert before.series[0].least_and_greatest() == ((0, 0), (99, 99))
+    assert after.series[0].least_and_greatest() == ((50, -7), (99, 99))
+
+
+def test_smoothing_for_an_export_leaves_the_chart_alone() -> None:
+    """Each thread smooths for itself."""
+    made = plot(subject(loss=[float(i % 5) for i in range(100)]), view=View(0.9))
+    before = made.series[0].thin(0, 99, 200, 0.9)
+    export.content_of(made, "svg")
+    assert made.series[0].apart().thin(0, 99, 200, 0.5) != before
+    assert made.series[0].thin(0, 99, 200, 0.9) == before
+
+
+def test_the_crosshair_on_an_x_that_goes_back_finds_the_nearest_row() -> None:
+    """A learning rate falls; an x that is no number is nowhere."""
+    run = subject(loss=[1.0] * 11, lr=[10.0 - i for i in range(11)], broken=[math.nan] * 11)
+    assert [step_at(run, "lr", x) for x in (1, 3, 8)] == [9, 7, 2]
+    assert step_at(run, "broken", 1) == 0
+    assert x_at(run, "broken", 3) is None
+
+
+def test_smoothing_on_a_logarithm_leaves_out_what_it_cannot_draw() -> None:
+    """A negative value is a hole for the average too."""
+    thinned = series([-100.0] + [1.0] * 20, positive=True).thin(0, 20, 100, 0.9)
+    assert {round(y, 9) for piece in thinned.trend for y in piece[1]} == {1.0}
+
+
+def test_a_spike_shows_in_the_smallest_chart() -> None:
+    """Where there is no room for axes, blocks show every extreme."""
+    for place in range(0, 20_000, 997):
+        values = [0.0] * 20_000
+        values[place] = 1e6
+        assert "█" in text_of(plot(subject(loss=values), width=16, height=3))[0]
+
+
+def test_no_arrow_points_at_what_the_window_leaves_out() -> None:
+    """Arrows tell of clipped values in the window only."""
+    values = [i * 0.01 for i in range(20)]
+    values[5] = 100.0
+    made = plot(subject(loss=values), view=View(window=Window(5.5, 15)))
+    assert not any("↑" in row for row in text_of(made))
+
+
+@pytest.mark.parametrize(
+    ("axis", "count"),
+    [
+        (axes.window(93600, 95400, 6, "duration"), 3),
+        (axes.axis(4083.6, 4398.6, 12, "duration"), 6),
+        (axes.axis(1.7e9, 1.7e9 + 2, 8, "clock"), 4),
+        (axes.axis(3e-7, 3.00000001e-7, 6), 3),
+        (axes.axis(0.01, 0.02, 9, "log"), 2),
+        (axes.axis(5e-324, 5e-324, 4, "log"), 1),
+        (axes.window(-1.032237e-318, -1.03223e-318, 5, whole=True), 1),
+    ],
+)
+def test_labels_of_one_axis_differ(axis: Axis, count: int) -> None:
+    """However near each other the ticks are."""
+    labels = [axis.label(tick) for tick in axis.ticks]
+    assert len(set(labels)) == len(labels) or count == 1
+    assert len(labels) >= count
+
+
+@pytest.mark.parametrize("values", [[math.nan] * 5, [1.0, 2.0, 3.0, 4.0, 5.0]])
+def test_export_gives_all_points_of_what_has_no_axes(values: list[float]) -> None:
+    """Also where nothing could be drawn."""
+    made = plot(subject(loss=values), width=15)
+    assert export.content_of(made, "csv").count("\n") == 6
+    assert len(json.loads(export.content_of(made, "json"))[0]["points"]) == 5
+
+
+def test_a_legend_of_least_values_always_shows_a_run() -> None:
+    """One row is enough for the topmost."""
+    runs = (subject(0, loss=[4.0]), subject(1, loss=[7.0]))
+    (line,) = legend.legend("loss", runs, plot(*runs), 40, 1, "min", None)
+    assert "run-1" in "".join(text for text, _ in line)
+
+
+def test_names_of_any_length_are_exported(tmp_path: Path) -> None:
+    """File names are cut by bytes."""
+    name = "\U00020000" * 90
+    assert Path(export.write(plot(subject(**{name: [1.0]}), metric=name), "csv", str(tmp_path))).exists()

@@ -297,13 +297,14 @@ def test_e_exports_the_chart_under_the_cursor(root: Path, ending: str) -> None:
     make_run(root, "one-<ant>")
     with Terminal([*DASHBOARD, str(root)], cwd=root.parent) as terminal:
         terminal.wait_for(has_curve)
-        for _ in range(2):
+        for name in (f"train-loss.{ending}", f"train-loss-2.{ending}"):
             terminal.step("tab", "e")
             terminal.wait_for("Export train/loss")
             terminal.step(*["down"] * ["csv", "json", "txt", "svg"].index(ending))
             terminal.press("enter")
+            terminal.wait_for(lambda _, path=root.parent / name: path.exists() and path.stat().st_size > 0)
             terminal.wait_for("Written: ")
-            terminal.press("escape")
+            terminal.step("escape")
     text = (root.parent / f"train-loss.{ending}").read_text()
     assert (root.parent / f"train-loss-2.{ending}").read_text() == text
     losses = [10.0 - step for step in range(11)]
@@ -335,3 +336,78 @@ def test_export_says_what_went_wrong(root: Path) -> None:
         terminal.wait_for("Export train/loss")
         terminal.press("enter")
         terminal.wait_for("Not written: ")
+
+
+# ---- what went wrong once ----
+
+
+def test_a_crosshair_over_an_x_that_is_no_number_stays(root: Path) -> None:
+    """Charts with another x axis just do not show it there."""
+    run = tracker.init(project="vision", name="odd", dir=root)
+    for step in range(20):
+        run.log({"loss": step, "acc": step, "odd": math.nan if step > 10 else step})
+    run.finish()
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("loss  19")
+        terminal.step("tab", "right", "x")
+        terminal.wait_for("X axis")
+        terminal.press("odd")
+        terminal.settle()
+        terminal.press("enter")
+        terminal.wait_for("by odd")
+        terminal.step("left", "i")
+        terminal.wait_for("loss  19 @ 19")
+        terminal.press("home")
+        terminal.wait_for("loss  0 @ 0")
+        terminal.wait_for("acc  0 @ 0")
+
+
+def test_a_name_given_elsewhere_reaches_the_legends(root: Path) -> None:
+    """Though no row comes with it."""
+    for name in ("one-ant", "two-bees"):
+        make_run(root, name)
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("2 two-bees")
+        terminal.step("home")
+        terminal.wait_for("◆ two-bees")
+        run = tracker.Api(root).runs("vision", {"display_name": "two-bees"})[0]
+        run.name = "renamed"
+        run.update()
+        terminal.wait_for("◆ renamed", 5)
+
+
+def test_loading_ends(root: Path) -> None:
+    """The title says so only as long as it is true."""
+    for name in ("one-ant", "two-bees"):
+        make_run(root, name, rows=3000)
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("2 two-bees")
+        terminal.press(" ")
+        terminal.wait_for("2 runs")
+        terminal.wait_for(lacks("loading…"), 5)
+
+
+def test_quick_keys_all_count(root: Path) -> None:
+    """Zooming faster than charts are drawn zooms as often."""
+    make_run(root, "one-ant", rows=65)
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("train/loss  0")
+        terminal.step("tab")
+        terminal.press("+", "+", "+")
+        terminal.wait_for(shows(r" 56 .* 64 "))
+
+
+def test_one_chart_alone_ends_with_a_run_that_lacks_it(root: Path) -> None:
+    """Another metric does not take its place."""
+    make_run(root, "one-ant")
+    run = tracker.init(project="vision", name="other", id="id9", dir=root)
+    run.log({"zeta": 1, "eta": 2})
+    run.finish()
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("2 other")
+        terminal.step("down", "tab", "enter")
+        terminal.wait_for(lacks("1 Runs ─"))
+        terminal.step("escape", "escape", "up")
+        terminal.wait_for("zeta  1")
+        terminal.wait_for("eta  2")
+        terminal.wait_for("1 Runs ─")

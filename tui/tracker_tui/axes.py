@@ -183,7 +183,8 @@ def _exponent(step: float) -> int:
 
 def _needs_half(step: float) -> bool:
     """A step of 2.5 needs one digit more than one of 2."""
-    leading = step / 10.0 ** _exponent(step) if step > 0 else 0
+    power = 10.0 ** _exponent(step)
+    leading = step / power if step > 0 and power > 0 else 0
     return abs(leading - round(leading)) > 1e-6
 
 

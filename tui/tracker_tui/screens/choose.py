@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-FEW = 6
+FEW = 4
 """Choices up to which there is nothing to search."""
 
 
