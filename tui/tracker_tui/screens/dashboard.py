@@ -28,7 +28,7 @@ from tracker_tui.look import GLYPHS, with_tilde
 from tracker_tui.model import Batch, Branch, Change, Model, Place
 from tracker_tui.painting import CellCompositor
 from tracker_tui.views import X_NAMES, Views
-from tracker_tui.widgets.charts import ChartGrid
+from tracker_tui.widgets.charts import Charts
 from tracker_tui.widgets.lines import Lines
 from tracker_tui.widgets.overview import Overview
 from tracker_tui.widgets.run_tree import RunTree
@@ -113,7 +113,7 @@ class Dashboard(Screen[object]):
             with Vertical(id="centre"):
                 yield RunsTable(self.model, id="table")
                 yield Input(placeholder="words in names of metrics", id="filter")
-                yield ChartGrid(self._views, id="charts")
+                yield Charts(self._views, id="charts")
                 yield Empty(id="empty")
             overview = Overview(id="overview")
             overview.border_title = "3 Overview"
@@ -123,7 +123,7 @@ class Dashboard(Screen[object]):
 
     def on_mount(self) -> None:
         self.tree_pane = self.query_one(RunTree)
-        self.charts = self.query_one(ChartGrid)
+        self.charts = self.query_one(Charts)
         self.table = self.query_one(RunsTable)
         self.overview = self.query_one(Overview)
         self.centre = self.query_one("#centre", Vertical)
@@ -268,7 +268,7 @@ class Dashboard(Screen[object]):
             self._title_shown = text
             self.centre.border_title = Content(f"2 {text}")
 
-    @on(ChartGrid.Captioned)
+    @on(Charts.Captioned)
     def _captioned(self) -> None:
         self._show_title()
 
@@ -408,7 +408,7 @@ class Dashboard(Screen[object]):
     def action_help(self) -> None:
         from tracker_tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen([*Lines.BINDINGS, *RunTree.BINDINGS, *ChartGrid.BINDINGS, *self.BINDINGS]))
+        self.app.push_screen(HelpScreen([*Lines.BINDINGS, *RunTree.BINDINGS, *Charts.BINDINGS, *self.BINDINGS]))
 
     @on(Lines.Moved, "#tree")
     def _tree_moved(self) -> None:
@@ -475,12 +475,12 @@ class Dashboard(Screen[object]):
         self.filter_field.display = False
         self.charts.focus()
 
-    @on(ChartGrid.Opened)
+    @on(Charts.Opened)
     def _chart_opened(self) -> None:
         self.set_class(self.charts.is_alone, "alone")
         self._show_place(history=False)
 
-    @on(ChartGrid.XWanted)
+    @on(Charts.XWanted)
     @work(exclusive=True, group="choose")
     async def _choose_x(self) -> None:
         metric = self.charts.metric
