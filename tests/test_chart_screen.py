@@ -74,7 +74,7 @@ def test_space_keeps_a_run_in_the_charts_and_p_pins_one_on_top(root: Path) -> No
         terminal.wait_for("2 two-bees · 2 runs")
         terminal.wait_for(shows(r"train/loss  ◆ 1\b"))
         terminal.press("p")
-        terminal.wait_for(shows(r"\^ ✓ two-bees"))
+        terminal.wait_for(shows(r"◆\^✓ two-bees"))
         terminal.press("down")
         terminal.wait_for("2 one-ant · 3 runs")
         terminal.wait_for(shows(r"train/loss  ◆ 1\b"))

@@ -21,8 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-TREE = Path(__file__).parents[2]
-sys.path[:0] = [str(TREE / "store"), str(TREE / "tui"), str(TREE / "tests"), str(Path(__file__).parent)]
+sys.path.extend(str(Path(__file__).parents[2] / part) for part in ("store", "tui", "tests", "tests/benchmarks"))
 
 from dashboard import DASHBOARD, cpu_seconds, python
 
@@ -131,9 +130,8 @@ def bench_overlay(seconds: float = 10) -> None:
             while time.time() - start < seconds:
                 terminal.read(0.1)
             cpu = (cpu_seconds(terminal.child.pid) - before) / seconds * 100
-            print(
-                f"20 live runs over each other, 5 charts: {cpu:.1f} % CPU, {(len(terminal.raw) - got) / seconds:.0f} bytes/s"
-            )
+            speed = (len(terminal.raw) - got) / seconds
+            print(f"20 live runs over each other, 5 charts: {cpu:.1f} % CPU, {speed:.0f} bytes/s")
             delays = []
             for number in range(40):
                 before_key = terminal.text

@@ -101,8 +101,11 @@ def _check_path(path: str | None) -> None:
 
 
 def _need_terminal() -> None:
-    is_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
-    if os.environ.get("TERM", "dumb") == "dumb" or not is_terminal:
+    streams = {"input": sys.stdin, "output": sys.stdout, "error": sys.stderr}
+    other = [name for name, stream in streams.items() if not stream.isatty()]
+    if other:
+        _fail(f"the dashboard needs a terminal, but standard {other[0]} is none; `tracker-tui ls` does not")
+    if os.environ.get("TERM", "dumb") == "dumb":
         _fail("the dashboard needs a terminal that can move its cursor; `tracker-tui ls` does not")
 
 
@@ -170,6 +173,8 @@ def _show(words: list[str]) -> int:
     charts.add_argument("--height", type=_cells, default=16, help="rows of one chart, default 16")
     charts.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: on a terminal")
     given = parser.parse_args(words)
+    if not given.chart and (given.x or given.log or given.smoothing or given.width):
+        _fail("--x, --log, --smoothing and --width are for charts: say which with --chart METRIC")
     catalog, run = _find(given.run, given.dir)
     if given.chart:
         return _charts(catalog, run, given)
@@ -215,8 +220,9 @@ def _charts(catalog: Catalog, run: StoredRun, given: argparse.Namespace) -> int:
 
     history = model.read_history(catalog, run)
     known = model.by_interest(history.columns)
-    wanted = [name for name in known if any(name == asked or fnmatchcase(name, asked) for asked in given.chart)]
-    missing = [asked for asked in given.chart if not any(name == asked or fnmatchcase(name, asked) for name in known)]
+    found = {asked: [name for name in known if name == asked or fnmatchcase(name, asked)] for asked in given.chart}
+    wanted = list(dict.fromkeys(name for names in found.values() for name in names))
+    missing = [asked for asked, names in found.items() if not names]
     if missing:
         _fail(f"{run.label} has no metric {missing[0]!r}; it has {', '.join(known) or 'none'}")
     x = {"step": views.STEP, "relative": views.RELATIVE, "wall": views.WALL}.get(given.x, given.x)
@@ -227,9 +233,12 @@ def _charts(catalog: Catalog, run: StoredRun, given: argparse.Namespace) -> int:
     number = catalog.oldest_first(run.key.project).index(run.key)
     subject = plot.Subject(run, history, *look.colour_and_sign(number))
     plotter = plot.Plotter()
-    for index, name in enumerate(wanted):
-        view = views.View(given.smoothing, given.log, x)
-        made = plotter.plot(plot.Order(name, (subject,), view, width, max(1, given.height - 1)))
+    view = views.View(given.smoothing, given.log, x)
+    plots = [plotter.plot(plot.Order(name, (subject,), view, width, max(1, given.height - 1))) for name in wanted]
+    if given.json:
+        _print_json([run for made in plots for run in export.points_of(made)])
+        return 0
+    for index, made in enumerate(plots):
         lines = [legend.padded(line, width) for line in export.lines_of(made)]
         if is_coloured:
             texts = ["".join(_painted(text, style) for text, style in line) for line in lines]
@@ -341,7 +350,7 @@ def _print_table(runs: Iterable[StoredRun]) -> None:
     rows = [("STATE", "NAME", "PROJECT/ID", "STEP", "AGE", "TIME", "METRIC")]
     for run in runs:
         metric = main_metric(run)
-        value = f"{clean(metric)} {look.last_value(run.summary.get(metric))}" if metric else ""
+        value = f"{clean(metric)} {look.last_value(look.metric_value(run, metric))}" if metric else ""
         state = f"{look.GLYPHS[run.state]} {run.state}"
         step = "" if run.step is None else str(run.step)
         place = f"{run.project}/{run.id}"

@@ -61,7 +61,7 @@ def content_of(plot: Plot, ending: str) -> str:
     if ending == "csv":
         return _csv(plot)
     if ending == "json":
-        return _json(plot)
+        return encode(plain(points_of(plot), 100)[0]).decode()
     if ending == "svg":
         return _svg(plot)
     return "\n".join([*uncoloured(plot, lines_of(plot)), ""])
@@ -79,10 +79,10 @@ def _rows(plot: Plot) -> Iterable[tuple[Any, ...]]:
             yield run.project, run.id, run.label, int(x) if plot.x_name == STEP and x == int(x) else x, y
 
 
-def _json(plot: Plot) -> str:
-    """An object a run, with its points as pairs of x and value."""
+def points_of(plot: Plot) -> list[dict[str, Any]]:
+    """An object a run, with its points in the shown window as pairs of x and value."""
     window = (plot.x.low, plot.x.high) if plot.x is not None else ()
-    runs = [
+    return [
         {
             "project": subject.run.project,
             "run_id": subject.run.id,
@@ -93,7 +93,6 @@ def _json(plot: Plot) -> str:
         }
         for subject, series in zip(plot.order.subjects, plot.series, strict=True)
     ]
-    return encode(plain(runs, 100)[0]).decode()
 
 
 def _csv(plot: Plot) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
@@ -24,6 +24,10 @@ VALUE_WIDTH = 7
 NAME_WIDTH = 22
 SHORT_NAME = 5
 PLACE_WIDTH = 9
+ROOMY = 110
+"""Cells from which on a table has room for whole dates."""
+BEST = "→"
+"""Before the least and the greatest value of all runs."""
 LEAST_PLOT = 6
 """Rows that a legend leaves to the plot."""
 
@@ -55,8 +59,11 @@ def title(
     width: int,
     at: float | None = None,
     is_overlay: bool = False,
+    how: str = HOW[0],
 ) -> Stretches:
     """A chart's first line: name, the topmost run's value, and what of it is not as usual.
+
+    Where there is not room for all, what a legend tells as well goes first, then how the chart is set; no value is cut.
 
     Args:
         metric: its name.
@@ -66,26 +73,62 @@ def title(
         width: cells.
         at: the x whose value to tell instead of the last one.
         is_overlay: say by its sign which run it is.
+        how: which value to tell: `last`, `min` or `max`.
     """
-    top = subjects[-1] if subjects else None
-    value = _told(plot, top, metric, len(subjects) - 1, at)
-    sign = f"{top.sign} " if top is not None and is_overlay else ""
-    place = f" @ {x_text(plot.x_name, at)}" if plot is not None and at is not None else ""
     alarms, notes = _badges(view, plot)
-    while alarms + notes and len(metric) + cell_len("  ".join([sign + value + place, *alarms, *notes])) + 5 > width:
-        (notes or alarms).pop()
-    tail = "  ".join(notes + alarms)
-    room = width - cell_len(sign + value + place) - cell_len(tail) - 5
-    colour = str(top.colour) if top is not None else "value"
+    told = _headline(metric, subjects, view, plot, at, how, is_overlay)
+    name = min(cell_len(metric), SHORT_NAME + 1)
+    while _width(told, notes, alarms) + max(name, cell_len(metric)) > width:
+        if is_overlay and told and (notes or alarms):
+            told = []
+        elif notes:
+            notes.pop()
+        elif len(told) > 2:
+            told.pop()
+        else:
+            break
+    while _width(told, notes, alarms) + name > width and (alarms or told):
+        (alarms or told).pop()
+    room = width - _width(told, notes, alarms)
     return (
-        (fit(metric, min(max(6, room), cell_len(metric))), "title"),
-        ("  ", ""),
-        (sign, colour),
-        (value, "value"),
-        (place, "dim"),
-        ("  " + "  ".join(notes) if notes else "", "dim"),
-        ("  " + "  ".join(alarms) if alarms else "", "badge"),
+        (fit(metric, min(max(name, room), cell_len(metric))), "title"),
+        ("  " if told else "", ""),
+        *told,
+        ("".join("  " + note for note in notes), "dim"),
+        ("".join("  " + alarm for alarm in alarms), "badge"),
     )
+
+
+def _width(told: Iterable[tuple[str, str]], notes: Iterable[str], alarms: Iterable[str]) -> int:
+    """Cells of all that stands behind a name."""
+    return sum(cell_len(text) for text, _ in told) + sum(2 + cell_len(text) for text in (*notes, *alarms)) + 2
+
+
+def _headline(
+    metric: str,
+    subjects: Sequence[Subject],
+    view: View,
+    plot: Plot | None,
+    at: float | None,
+    how: str,
+    is_overlay: bool,
+) -> list[tuple[str, str]]:
+    """Sign, value and place of the topmost run, in order of importance."""
+    if not subjects:
+        return []
+    top, index = subjects[-1], len(subjects) - 1
+    told = [(f"{top.sign} " if is_overlay else "", str(top.colour))]
+    if at is None and how != HOW[0]:
+        y, x = extreme(plot, index, how)
+        return [*told, (y, "value"), (f" {how} @ {x}", "dim")]
+    told.append((_told(plot, top, metric, index, at), "value"))
+    if plot is not None and at is not None:
+        told.append((f" @ {x_text(plot.x_name, at)}", "dim"))
+        near = plot.series[index].near(at)
+        smooth = plot.series[index].smoothed_at(near, view.smoothing) if near is not None and view.smoothing else None
+        if smooth is not None:
+            told.append((f" ~{last_value(smooth)}", "value"))
+    return told
 
 
 def _told(
@@ -102,8 +145,9 @@ def _told(
 def _badges(view: View, plot: Plot | None) -> tuple[list[str], list[str]]:
     """What must not be overlooked, and how the chart is set."""
     alarms: list[str] = []
-    if plot is not None and plot.holes:
-        alarms.append(f"{plot.holes} not above 0" if view.log else f"{plot.holes} not finite")
+    if plot is not None:
+        words = zip(plot.holes, ("not finite", "not above 0"), strict=True)
+        alarms += [f"{count} {word}" for count, word in words if count]
     if plot is not None and plot.is_clipped:
         alarms.append("clipped")
     notes = ["log"] if view.log else []
@@ -207,9 +251,10 @@ def table(
     """One run a line, the topmost first: last value, least and greatest with their places; the best of all marked."""
     if not rows:
         return []
-    size = max(6, min(_name_width(subjects, 2 * width), width - 3 * VALUE_WIDTH - 2 * PLACE_WIDTH - 22))
+    place = PLACE_WIDTH + 3 if width < ROOMY else PLACE_WIDTH + 10
+    longest = max(cell_len(subject.run.label) for subject in subjects)
+    size = max(6, min(longest, width - 3 * (VALUE_WIDTH + 4) - 2 * place - 8))
     head = "at cursor" if at is not None else "last"
-    place = PLACE_WIDTH + 3
     header = f"  {fit('', size)} {right(head, VALUE_WIDTH + 4)}"
     header += "".join(f"{right(name, VALUE_WIDTH + 4)} {fit('', place)}" for name in ("min", "max"))
     lines: list[Stretches] = [((fit(header, width), "dim"),)]
@@ -218,16 +263,24 @@ def table(
     more = len(shown) - (rows - 1)
     for index, subject in shown[: rows - 1 - (more > 0)]:
         line = [(f"{subject.sign} ", str(subject.colour)), (fit(subject.run.label, size) + " ", "")]
-        line.append((right(_told(plot, subject, metric, index, at), VALUE_WIDTH + 4), "value"))
+        line.append((right(_last_drawn(plot, subject, metric, index, at), VALUE_WIDTH + 4), "value"))
         for how in ("min", "max"):
             y, x = extreme(plot, index, how)
             is_best = len(subjects) > 1 and index == best[how]
-            line.append((right(("*" if is_best else "") + y, VALUE_WIDTH + 4), "title" if is_best else ""))
+            line.append((right((BEST if is_best else "") + y, VALUE_WIDTH + 4), "title" if is_best else ""))
             line.append((" " + fit(f"@ {x}", place), "dim"))
         lines.append(tuple(line))
     if more > 0:
         lines.append(((f"+{more + 1} more", "dim"),))
     return lines
+
+
+def _last_drawn(plot: Plot | None, subject: Subject, metric: str, index: int, at: float | None) -> str:
+    """A value as old as the least and greatest beside it, where rows come in faster than charts are drawn."""
+    series = plot.series[index] if plot is not None and index < len(plot.series) else None
+    if at is None and series is not None and series.count and plot is not None and plot.x_name == STEP:
+        return last_value(series.ys[series.count - 1])
+    return _told(plot, subject, metric, index, at)
 
 
 def _best(plot: Plot | None, how: str) -> int | None:

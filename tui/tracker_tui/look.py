@@ -25,6 +25,14 @@ def last_value(value: Any, width: int = 12) -> str:
     return format_value(value)
 
 
+def metric_value(run: StoredRun, metric: str | None) -> Any:
+    """A metric's entry in the summary as one value, the last where it keeps several; an empty text where it has none."""
+    value = run.summary.get(metric or "", "")
+    if isinstance(value, dict) and "_type" not in value:
+        return next((value[how] for how in ("last", "best", "min", "max", "mean", "first") if how in value), "")
+    return value
+
+
 def span(seconds: float) -> str:
     """A length of time in two or three signs: 12s, 5m, 3h, 2d."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):

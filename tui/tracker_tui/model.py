@@ -226,11 +226,11 @@ class Model:
         self.pinned = None if self.pinned == key else key
 
     def sign_of(self, key: Key) -> tuple[str, str]:
-        """What a list puts before a run's name and in which style: its sign while it is drawn, `^` if it is pinned."""
+        """Two cells before a run's name and their style: its sign while it is drawn, and `^` if it is pinned."""
         if key not in self._feeds:
-            return " ", ""
+            return "  ", ""
         colour, sign = colour_and_sign(self.number(key))
-        return "^" if key == self.pinned else sign, str(colour)
+        return sign + ("^" if key == self.pinned else " "), str(colour)
 
     def number(self, key: Key) -> int:
         """The run's place among all of its project, the oldest 0: what its colour and sign come from.

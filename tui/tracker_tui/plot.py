@@ -24,6 +24,8 @@ MAX_RUNS: Final = 50
 """Runs in one chart."""
 FEW: Final = 5
 """Runs up to which a chart shows two strokes a cell, and the strokes apart from their means."""
+OUTSTANDING: Final = 0.25
+"""Share of the y axis from which on a stroke is drawn where there are more runs: a crowd of strokes hides curves."""
 MAX_HELD: Final = 600
 """Series kept ready."""
 ALARM: Final = 255
@@ -84,8 +86,8 @@ class Plot(NamedTuple):
     """All of the data."""
     left: int
     """Cells left of the curves."""
-    holes: int
-    """Values that cannot be drawn."""
+    holes: tuple[int, int]
+    """Values that are not finite, and on a logarithmic axis those not above 0."""
     is_clipped: bool
     """Whether values lie beyond the y axis."""
 
@@ -124,12 +126,14 @@ class Plotter:
         x_name = x_of(order.metric, order.view, order.subjects)
         series = tuple(self._of(subject, order, x_name) for subject in order.subjects)
         full = [(each.first, each.last) for each in series if each.count]
-        holes = sum(each.hole_count() for each in series)
+        counts = [each.hole_counts() for each in series]
+        holes = sum(count for count, _ in counts), sum(count for _, count in counts)
         if not full:
             return Plot(order, [], series, x_name, None, None, (0.0, 0.0), 0, holes, False)
         span = min(low for low, _ in full), max(high for _, high in full)
         kind = kind_of(x_name)
-        x = _x_axis(span, order.view.window, order.width, kind, x_name == STEP)
+        grows = any(subject.run.state in ("running", "pending") for subject in order.subjects)
+        x = _x_axis(span, order.view.window, order.width, kind, x_name == STEP, grows)
         y, is_clipped = _y_axis(series, x, order.view, order.height)
         if y is None:
             return Plot(order, [], series, x_name, None, None, span, 0, holes, False)
@@ -187,10 +191,13 @@ def kind_of(x_name: str) -> Kind:
     return "duration" if x_name == RELATIVE else "clock" if x_name == WALL else "number"
 
 
-def _x_axis(span: Span, window: Window | None, width: int, kind: Kind, whole: bool) -> Axis:
-    count = max(2, width // 12)
-    if window is None:
+def _x_axis(span: Span, window: Window | None, width: int, kind: Kind, whole: bool, grows: bool) -> Axis:
+    """All of what has ended to the very end; round bounds for what grows."""
+    count = max(3, width // 12)
+    if window is None and (grows or span[1] - span[0] < axes.TINY):
         return axes.axis(*span, count, kind, whole)
+    if window is None:
+        return axes.window(*span, count, kind, whole)
     low, high = window.low, window.high
     if window.follows:  # in jumps of a quarter, so that most of what is drawn stays where it is
         size = high - low
@@ -208,20 +215,23 @@ def _y_axis(series: Sequence[Series], x: Axis, view: View, height: int) -> tuple
         return None, False
     low, high = min(span[0] for span in spans), max(span[1] for span in spans)
     kind: Kind = "log" if view.log else "number"
-    count = max(2, height // 3)
+    count = max(3, (height - chart.FRAME) // 3 + 1)
     if not view.clip:
         return axes.axis(low, high, count, kind, tight=True), False
     usual = [span for each in series if (span := each.usual(x.low, x.high)) is not None]
     if not usual:
         return axes.axis(low, high, count, kind, tight=True), False
-    y = axes.axis(min(span[0] for span in usual), max(span[1] for span in usual), count, kind, tight=True)
+    least, most = min(span[0] for span in usual), max(span[1] for span in usual)
+    if kind != "log":  # half as much again, so that a curve that only falls is seen to its end
+        least, most = max(low, least - (most - least) / 2), min(high, most + (most - least) / 2)
+    y = axes.axis(least, most, count, kind, tight=True)
     return y, low < y.low or high > y.high
 
 
 def _drawing(series: Sequence[Series], order: Order, x: Axis, y: Axis, inner: int) -> tuple[list[Curve], list[Mark]]:
     """Strokes behind, lines over them, the last subject on top; signs on the lines if there are several."""
     shares = 2 * inner if len(series) <= FEW else inner
-    row = 1.0 / max(1, order.height - chart.FRAME)
+    row = 1.0 / max(1, order.height - chart.FRAME) if len(series) <= FEW else OUTSTANDING
 
     def is_flat(span: Span) -> bool:
         low, high = y.shares(span)

@@ -73,6 +73,7 @@ class Series:
         """Points taken in."""
         self._levels: list[tuple[array[float], array[float]]] = []
         self._holes = array("q")
+        self._below = 0
         self._joined = 0
         self._least, self._greatest = (math.inf, -1), (-math.inf, -1)
         self._weight = 0.0
@@ -148,6 +149,7 @@ class Series:
         total = sum(block)
         if total - total != 0.0 or not self._drawable(low) or not self._drawable(high):
             self._holes.extend(start + i for i, value in enumerate(block) if not self._drawable(value))
+            self._below += sum(1 for value in block if self._positive and -HUGE < value <= 0)
             good = [value for value in block if self._drawable(value)]
             low, high = (min(good), max(good)) if good else (math.inf, -math.inf)
         if low < self._least[0]:
@@ -217,15 +219,21 @@ class Series:
         good = [value for value in values if self._drawable(value)]
         return (min(good), max(good)) if good else (math.inf, -math.inf)
 
-    def hole_count(self) -> int:
-        """How many values cannot be drawn: NaN, infinite, on a logarithmic axis 0 and less."""
-        return len(self._holes) + len(self._late_holes())
+    def hole_counts(self) -> tuple[int, int]:
+        """How many values cannot be drawn: not finite; 0 and less, for which a logarithmic axis has no place."""
+        late = self._late_holes()
+        below = self._below + sum(1 for i in late if self._positive and -HUGE < self.ys[i] <= 0)
+        return len(self._holes) + len(late) - below, below
 
     def _late_holes(self) -> list[int]:
         """Holes among the last points, over which there is no block yet."""
         count = self.count
         start = count - count % BLOCK
         return [start + i for i, value in enumerate(self.ys[start:count]) if not self._drawable(value)]
+
+    def smoothed_at(self, index: int, weight: float) -> float | None:
+        """The moving average at a point, if it was drawn with this weight."""
+        return self._smooth[index] if weight == self._weight and index < len(self._smooth) else None
 
     def points(self, low: float = -math.inf, high: float = math.inf) -> Iterator[tuple[float, float]]:
         """All points between two x."""

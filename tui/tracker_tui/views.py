@@ -48,7 +48,7 @@ class View(NamedTuple):
 
 
 class Views:
-    """The view of every metric; changed ones are kept in a file, windows only as long as the dashboard is open.
+    """The view of every metric, and which sections are folded; what is not as usual is kept in a file, but for windows.
 
     A file that cannot be read or written costs the memory, nothing else.
 
@@ -59,8 +59,11 @@ class Views:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._views: dict[str, View] = {}
-        for metric, kept in self._read().items():
-            self._views[metric] = _load(kept)
+        kept = self._read()
+        for metric, view in kept["charts"].items():
+            self._views[metric] = _load(view)
+        self.folded: set[str] = {name for name, is_folded in kept["folded"].items() if is_folded is True}
+        """Sections whose charts are not shown."""
 
     def of(self, metric: str) -> View:
         """How to draw a metric."""
@@ -70,28 +73,35 @@ class Views:
         """Draw these metrics so from now on."""
         to_keep = {name: view for name, view in views.items() if _kept(view) != _kept(self.of(name))}
         self._views |= views
-        if to_keep and self._path is not None:
-            kept = self._read()  # another dashboard may have written
-            for name, view in to_keep.items():
-                kept.pop(name, None)
-                if _kept(view):
-                    kept[name] = _kept(view)
-            self._write(dict(list(kept.items())[-MAX_REMEMBERED:]))
+        self._keep("charts", {name: _kept(view) for name, view in to_keep.items()})
 
-    def _read(self) -> dict[str, Any]:
+    def fold(self, section: str) -> None:
+        """Show a section's charts no longer, or again."""
+        self.folded ^= {section}
+        self._keep("folded", {section: section in self.folded})
+
+    def _read(self) -> dict[str, dict[str, Any]]:
         try:
             found = json.loads(self._path.read_bytes()) if self._path is not None else {}
         except (OSError, ValueError, RecursionError):
-            return {}
-        charts = found.get("charts") if isinstance(found, dict) else None
-        return charts if isinstance(charts, dict) else {}
+            found = {}
+        parts = {part: found.get(part) if isinstance(found, dict) else None for part in ("charts", "folded")}
+        return {part: kept if isinstance(kept, dict) else {} for part, kept in parts.items()}
 
-    def _write(self, kept: Mapping[str, Any]) -> None:
-        assert self._path is not None
+    def _keep(self, part: str, changes: Mapping[str, Any]) -> None:
+        """Write what is not as usual, beside what another dashboard may have written."""
+        if self._path is None or not changes:
+            return
+        kept = self._read()
+        for name, value in changes.items():
+            kept[part].pop(name, None)
+            if value:
+                kept[part][name] = value
+        kept[part] = dict(list(kept[part].items())[-MAX_REMEMBERED:])
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            beside.write_text(json.dumps({"charts": kept}, indent=1))
+            beside.write_text(json.dumps(kept, indent=1))
             beside.replace(self._path)
         except OSError:
             return

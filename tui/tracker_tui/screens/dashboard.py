@@ -408,7 +408,8 @@ class Dashboard(Screen[object]):
     def action_help(self) -> None:
         from tracker_tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen([*Lines.BINDINGS, *RunTree.BINDINGS, *Charts.BINDINGS, *self.BINDINGS]))
+        bindings = [*Lines.BINDINGS, *RunTree.BINDINGS, *Charts.BINDINGS, *self.BINDINGS]
+        self.app.push_screen(HelpScreen(bindings, "charts" if self.charts.has_focus else "lines"))
 
     @on(Lines.Moved, "#tree")
     def _tree_moved(self) -> None:

@@ -32,6 +32,7 @@ class HelpScreen(ModalScreen[None]):
 
     Args:
         bindings: what to list; those without an id are left out.
+        first: the group to begin with.
     """
 
     DEFAULT_CSS = """
@@ -55,12 +56,14 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q,enter", "dismiss", "Close", id="help.close", tooltip="Back to the dashboard")
     ]
 
-    def __init__(self, bindings: Iterable[BindingType]) -> None:
+    def __init__(self, bindings: Iterable[BindingType], first: str = "lines") -> None:
         super().__init__()
+        self._first = first
         self._shown = [binding for binding in bindings if isinstance(binding, Binding)]
 
     def compose(self) -> ComposeResult:
-        groups = [(title, self._of(group)) for group, title in GROUPS.items()]
+        order = sorted(GROUPS, key=lambda group: group != self._first)
+        groups = [(GROUPS[group], self._of(group)) for group in order]
         groups = [(title, found) for title, found in groups if found]
         half = sum(len(found) + 2 for _, found in groups) / 2
         columns: tuple[list[Content], list[Content]] = ([], [])

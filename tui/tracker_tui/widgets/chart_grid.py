@@ -89,7 +89,6 @@ class ChartGrid(ScrollView, can_focus=True):
         """What the names of shown metrics contain, in lower case."""
         self.subjects: tuple[Subject, ...] = ()
         self._names: list[str] = []
-        self._folded: set[str] = set()
         self._slots: list[Slot] = []
         self._counts: dict[str, int] = {}
         self._lines: dict[Place, list[Stretches]] = {}
@@ -139,11 +138,13 @@ class ChartGrid(ScrollView, can_focus=True):
         return sections(self.metrics(), axes)
 
     def _under_cursor(self) -> list[str]:
-        """The metric under the cursor; on a heading those of its section."""
+        """The metric under the cursor; on the heading of an open section all of its metrics."""
         if self.cursor is None:
             return []
         if not self.cursor.is_heading:
             return [self.cursor.name]
+        if self.cursor.name in self.views.folded:
+            return []
         return next((names for section, names in self._sections() if section == self.cursor.name), [])
 
     @property
@@ -173,7 +174,7 @@ class ChartGrid(ScrollView, can_focus=True):
         if self.is_alone:
             self._slots = [Slot(Place(self.metric or ""), 0, 0, width, height)]
         else:
-            parts = [Section(name, names, name not in self._folded) for name, names in self._sections()]
+            parts = [Section(name, names, name not in self.views.folded) for name, names in self._sections()]
             self._slots = lay_out(parts, width, height) if width and height else []
         if self.cursor not in [slot.place for slot in self._slots]:
             self.cursor = first_chart(self._slots)
@@ -259,6 +260,8 @@ class ChartGrid(ScrollView, can_focus=True):
             self._plots[metric] = plot
             if slot in self._slots:
                 self._write(slot)
+            if slot.place == self.cursor and self._cross is not None:
+                self.post_message(self.Captioned())
 
     def _order(self, slot: Slot) -> Order:
         metric = slot.place.name
@@ -310,7 +313,7 @@ class ChartGrid(ScrollView, can_focus=True):
         fresh = self._fresh(metric)
         at = self._cross_in(fresh)
         rows = legend.legend_rows(subjects, slot.width, slot.height, self.is_alone, self._is_overlay)
-        title = legend.title(metric, subjects, view, fresh, slot.width, at, self._is_overlay)
+        title = legend.title(metric, subjects, view, fresh, slot.width, at, self._is_overlay, self._how)
         if slot.place == self.cursor:
             title = ((title[0][0], "cursor"), *title[1:])
         if self.is_alone:
@@ -325,7 +328,7 @@ class ChartGrid(ScrollView, can_focus=True):
     def _heading(self, slot: Slot) -> Stretches:
         name = slot.place.name
         count = self._counts.get(name, 0)
-        text = f"{'▸' if name in self._folded else '▾'} {name or 'metrics'}"
+        text = f"{'▸' if name in self.views.folded else '▾'} {name or 'metrics'}"
         style = "cursor" if slot.place == self.cursor else "heading"
         rest = slot.width - len(fit(text, slot.width).rstrip()) - len(str(count)) - 3
         return legend.padded(((text, style), (f"  {count} ", "dim"), ("─" * max(0, rest), "axis")), slot.width)

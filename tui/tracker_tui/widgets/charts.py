@@ -41,7 +41,7 @@ class Charts(ChartGrid):
         Binding("home", "edge(-1)", "First", id="charts.first", tooltip="First chart, or first point", show=False),
         Binding("end", "edge(1)", "Last", id="charts.last", tooltip="Last chart, or last point", show=False),
         Binding("i", "inspect", "Inspect", id="charts.inspect", tooltip="Crosshair on all charts: read values"),
-        Binding("b", "how", "Best", id="charts.best", tooltip="Legend: last, least, greatest values", show=False),
+        Binding("b", "how", "Best", id="charts.best", tooltip="Tell last, least or greatest values", show=False),
         Binding("m", "smooth(1)", "Smooth", id="charts.smooth", tooltip="More smoothing", show=False),
         Binding("M", "smooth(-1)", "Less", id="charts.smooth-less", tooltip="Less smoothing", show=False),
         Binding("l", "log", "Log", id="charts.log", tooltip="Logarithmic y axis", show=False),
@@ -54,7 +54,14 @@ class Charts(ChartGrid):
         ),
         Binding("right_square_bracket", "pan(1)", "Pan", id="charts.pan-right", tooltip="To the right", show=False),
         Binding("0", "reset", "Reset", id="charts.reset", tooltip="Show all of the x axis", show=False),
-        Binding("L", "link", "Link", id="charts.link", tooltip="Keys act on all charts, or on one", show=False),
+        Binding(
+            "L",
+            "link",
+            "Link",
+            id="charts.link",
+            tooltip="Keys act on all charts, or on one (on a heading, on its section)",
+            show=False,
+        ),
     ]
 
     class XWanted(Message):
@@ -73,8 +80,12 @@ class Charts(ChartGrid):
         parts = []
         if self.words:
             parts.append(f"{len(self.metrics())} of {len(self._names)} metrics")
-        if self._is_inspecting and self._cross is not None:
-            parts.append(f"at {x_text(self._cross.x_name, self._cross.x)}")
+        plot = self.plot
+        at = self._cross_in(plot)
+        if self._is_inspecting and plot is not None and at is not None:
+            parts.append(f"at {x_text(plot.x_name, at)}")
+        if self._how != legend.HOW[0]:
+            parts.append(f"legends: {self._how}")
         if self.is_linked:
             parts.append("linked")
         return " · ".join(parts)
@@ -111,7 +122,7 @@ class Charts(ChartGrid):
     def action_open(self) -> None:
         """One chart alone, or all of them; a section closed or open."""
         if self.cursor is not None and self.cursor.is_heading:
-            self._folded ^= {self.cursor.name}
+            self.views.fold(self.cursor.name)
         elif self.metric is not None:
             self.is_alone = not self.is_alone
             self.post_message(self.Opened())
@@ -178,6 +189,7 @@ class Charts(ChartGrid):
         """What the legends tell."""
         self._how = legend.HOW[(legend.HOW.index(self._how) + 1) % len(legend.HOW)]
         self._write_visible()
+        self.post_message(self.Captioned())
 
     def action_zoom(self, factor: float) -> None:
         """Show half of the window, or twice of it: around the crosshair, else at its end."""
@@ -197,8 +209,14 @@ class Charts(ChartGrid):
             return
         low, high = self._seen(plot)
         shift = (high - low) * PAN * by
-        shift = max(plot.full_x[0] - low, min(shift, plot.full_x[1] - high)) if by else 0.0
-        self._show_window(plot, low + shift, high + shift)
+        first, last = plot.full_x
+        if by > 0 and high + shift >= last:
+            low, high = last - (high - low), last
+        elif by < 0 and low + shift <= first:
+            low, high = first, first + (high - low)
+        else:
+            low, high = low + shift, high + shift
+        self._show_window(plot, low, high)
 
     def _seen(self, plot: Plot) -> tuple[float, float]:
         """The window that keys move; all of the data if there is none."""

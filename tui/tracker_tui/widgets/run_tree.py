@@ -8,7 +8,7 @@ from textual.binding import Binding
 
 from tracker.catalog import StoredRun
 from tracker.sparkline import blocks
-from tracker_tui.look import GLYPHS, age, fit, last_value, right
+from tracker_tui.look import GLYPHS, age, fit, last_value, metric_value, right
 from tracker_tui.model import Branch, Model, Node, Place, main_metric
 from tracker_tui.widgets.lines import Line, Lines
 
@@ -59,7 +59,7 @@ class RunTree(Lines):
 
     def _run_line(self, run: StoredRun, depth: int, width: int) -> Line:
         metric = main_metric(run)
-        value = f"{metric} {last_value(run.summary.get(metric))}" if metric and width >= WIDE else ""
+        value = f"{metric} {last_value(metric_value(run, metric))}" if metric and width >= WIDE else ""
         value_width = VALUE_WIDTH if width >= WIDE else 0
         spark_width = 2 * SPARK_WIDTH if width >= WIDE else SPARK_WIDTH if width >= 30 else 0
         spark = blocks(run.sketches[metric].values(spark_width)) if metric else ""
@@ -67,7 +67,7 @@ class RunTree(Lines):
         room = width - 2 * depth - 4 - value_width - (spark_width + 1 if spark_width else 0) - AGE_WIDTH - 1
         return (
             ("  " * depth, ""),
-            (sign + " ", style),
+            (sign, style),
             (GLYPHS[run.state] + " ", run.state),
             (fit(run.label, room), ""),
             (right(value, value_width), "dim"),

@@ -6,7 +6,7 @@ import time
 
 from tracker.catalog import Key, StoredRun
 from tracker.sparkline import blocks
-from tracker_tui.look import GLYPHS, age, duration, fit, last_value, right
+from tracker_tui.look import GLYPHS, age, duration, fit, last_value, metric_value, right
 from tracker_tui.model import Model, by_interest, main_metric, metrics
 from tracker_tui.widgets.lines import Line, Lines
 
@@ -60,13 +60,13 @@ class RunsTable(Lines):
         now = time.time()
         texts = {"step": "" if run.step is None else str(run.step), "age": age(run, now), "time": duration(run, now)}
         sign, style = self._model.sign_of(run.key)
-        cells = [(sign + " ", style), (GLYPHS[run.state] + " ", run.state)]
+        cells = [(sign, style), (GLYPHS[run.state] + " ", run.state)]
         cells.append((fit(run.label, self._name_width(width)) + " ", ""))
         for column, size in self._columns(width):
             cells.append((fit(run.state, size), run.state) if column == "state" else (right(texts[column], size), ""))
         for metric in self._shown(width):
             sketch = run.sketches.get(metric)
-            value = last_value(run.summary[metric], VALUE_WIDTH) if metric in run.summary else ""
+            value = last_value(metric_value(run, metric), VALUE_WIDTH)
             cells.append(("  " + right(value, VALUE_WIDTH), "strong"))
             cells.append((" " + (blocks(sketch.values(SPARK_WIDTH)) if sketch else "").ljust(SPARK_WIDTH), "spark"))
         return tuple(cells)
