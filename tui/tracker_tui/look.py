@@ -26,7 +26,7 @@ def last_value(value: Any, width: int = 12) -> str:
 
 
 def metric_value(run: StoredRun, metric: str | None) -> Any:
-    """A metric's entry in the summary as one value, the last where it keeps several; an empty text where it has none."""
+    """A metric's entry in the summary as one value, the last where it keeps several; empty where it has none."""
     value = run.summary.get(metric or "", "")
     if isinstance(value, dict) and "_type" not in value:
         return next((value[how] for how in ("last", "best", "min", "max", "mean", "first") if how in value), "")

@@ -133,7 +133,10 @@ class Plotter:
         span = min(low for low, _ in full), max(high for _, high in full)
         kind = kind_of(x_name)
         grows = any(subject.run.state in ("running", "pending") for subject in order.subjects)
-        x = _x_axis(span, order.view.window, order.width, kind, x_name == STEP, grows)
+        shown = span
+        if x_name == STEP:  # known before all rows are read, and the same for all metrics
+            shown = span[0], max(span[1], *(float(subject.run.step or 0) for subject in order.subjects))
+        x = _x_axis(shown, order.view.window, order.width, kind, x_name == STEP, grows)
         y, is_clipped = _y_axis(series, x, order.view, order.height)
         if y is None:
             return Plot(order, [], series, x_name, None, None, span, 0, holes, False)

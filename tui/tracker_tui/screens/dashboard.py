@@ -101,6 +101,7 @@ class Dashboard(Screen[object]):
         self._is_chosen = False
         self._was_read = False
         self._title_shown = ""
+        self._was_loading = False
         self._overview_at = 0.0
         self._overview_timer: Timer | None = None
 
@@ -207,8 +208,11 @@ class Dashboard(Screen[object]):
         )
         if subjects:
             self.charts.show(subjects, is_new, has_rows=history)
-        elif not subjects:
+            if self._was_loading and not self.model.is_behind:
+                self.charts.draw_now()
+        else:
             self.charts.show([], is_new=True)
+        self._was_loading = self.model.is_behind
 
     def _show_parts(self, table: bool, charts: bool, text: Content | None) -> None:
         """Show what there is to show in the centre."""

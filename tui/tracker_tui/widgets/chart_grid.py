@@ -125,6 +125,8 @@ class ChartGrid(ScrollView, can_focus=True):
             self._arrange()
         if is_new or has_rows:
             self._ask_for(self._names, at_once=is_new)
+            visible = [slot.place.name for slot in self._visible() if is_chart(slot)]
+            self._ask_for([name for name in visible if self._fresh(name) is None], at_once=True)
         if is_new:
             self._draw_some()
         self._write_visible()
@@ -132,6 +134,10 @@ class ChartGrid(ScrollView, can_focus=True):
     def metrics(self) -> list[str]:
         """The metrics that pass the filter."""
         return [name for name in self._names if all(word in name.lower() for word in self.words)]
+
+    def draw_now(self) -> None:
+        """Do not wait until it is time again: all rows there are have been read."""
+        self._ask_for(self._names, at_once=True)
 
     def _sections(self) -> list[tuple[str, list[str]]]:
         axes = {name for subject in self.subjects for name in subject.run.metrics.step_names}
