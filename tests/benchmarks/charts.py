@@ -11,6 +11,7 @@ With the path of a `wandb` command, `wandb leet` shows the same rows.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
@@ -178,9 +179,53 @@ def bench_leet(wandb: str) -> None:
             )
 
 
+def bench_leet_live(wandb: str, seconds: float = 10) -> None:
+    """100 rows a second of five metrics; the job's own time is not counted."""
+    source = (
+        "import random, sys, time, wandb\n"
+        "run = wandb.init(mode='offline', project='bench', dir=sys.argv[1])\n"
+        "print('ready', flush=True)\n"
+        "row = 0\n"
+        "while True:\n"
+        "    time.sleep(.01); row += 1\n"
+        "    run.log({'loss': 1e5 + row, 'acc': row / 200, 'lr': .1, 'grad': row % 7, 'time': row * 1.5})\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        words = [str(Path(wandb).parent / "python"), "-c", source, folder]
+        job = subprocess.Popen(
+            words, env={**os.environ, "WANDB_SILENT": "true"}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert job.stdout is not None
+        job.stdout.readline()
+        run = next(Path(folder, "wandb").glob("offline-run-*"))
+        command = ["-c", "import os, sys; os.execv(sys.argv[1], sys.argv[1:])", wandb, "leet", str(run)]
+        with Terminal(command) as terminal:
+            terminal.wait_for(has_curve, 60)
+            before, got, start = family_cpu(terminal.child.pid), len(terminal.raw), time.time()
+            while time.time() - start < seconds:
+                terminal.read(0.1)
+            cpu = (family_cpu(terminal.child.pid) - before) / seconds * 100
+            print(f"leet, 100 rows/s, 5 charts: {cpu:.1f} % CPU, {(len(terminal.raw) - got) / seconds:.0f} bytes/s")
+        job.kill()
+        job.communicate()
+
+
+def family_cpu(pid: int) -> float:
+    """CPU seconds of a process and all its descendants."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    family = {pid}
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    return sum(cpu_seconds(member) for member in family)
+
+
 if __name__ == "__main__":
     bench_charts()
     bench_first_curve()
     bench_overlay()
     if len(sys.argv) > 1:
         bench_leet(sys.argv[1])
+        bench_leet_live(sys.argv[1])

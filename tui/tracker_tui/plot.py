@@ -137,7 +137,7 @@ class Plotter:
         if x_name == STEP:  # known before all rows are read, and the same for all metrics
             shown = span[0], max(span[1], *(float(subject.run.step or 0) for subject in order.subjects))
         x = _x_axis(shown, order.view.window, order.width, kind, x_name == STEP, grows)
-        y, is_clipped = _y_axis(series, x, order.view, order.height)
+        y, is_clipped = _y_axis(series, x, order.view, order.height, grows)
         if y is None:
             return Plot(order, [], series, x_name, None, None, span, 0, holes, False)
         left = chart.gutter(y, order.height)
@@ -209,8 +209,8 @@ def _x_axis(span: Span, window: Window | None, width: int, kind: Kind, whole: bo
     return axes.window(low, high, count, kind, whole)
 
 
-def _y_axis(series: Sequence[Series], x: Axis, view: View, height: int) -> tuple[Axis | None, bool]:
-    """The axis of all drawable values in the window, and whether it leaves some out."""
+def _y_axis(series: Sequence[Series], x: Axis, view: View, height: int, grows: bool) -> tuple[Axis | None, bool]:
+    """The axis of all drawable values in the window, and whether it leaves some out; coarse for what grows."""
     spans = [span for each in series if (span := each.extremes(x.low, x.high)) is not None]
     if not spans:  # none here: keep the axis of the whole
         spans = [span for each in series if (span := each.extremes()) is not None]
@@ -220,14 +220,14 @@ def _y_axis(series: Sequence[Series], x: Axis, view: View, height: int) -> tuple
     kind: Kind = "log" if view.log else "number"
     count = max(3, (height - chart.FRAME) // 3 + 1)
     if not view.clip:
-        return axes.axis(low, high, count, kind, tight=True), False
+        return axes.axis(low, high, count, kind, tight=not grows), False
     usual = [span for each in series if (span := each.usual(x.low, x.high)) is not None]
     if not usual:
-        return axes.axis(low, high, count, kind, tight=True), False
+        return axes.axis(low, high, count, kind, tight=not grows), False
     least, most = min(span[0] for span in usual), max(span[1] for span in usual)
     if kind != "log":  # half as much again, so that a curve that only falls is seen to its end
         least, most = max(low, least - (most - least) / 2), min(high, most + (most - least) / 2)
-    y = axes.axis(least, most, count, kind, tight=True)
+    y = axes.axis(least, most, count, kind, tight=not grows)
     return y, low < y.low or high > y.high
 
 

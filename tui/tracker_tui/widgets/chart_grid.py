@@ -253,7 +253,8 @@ class ChartGrid(ScrollView, can_focus=True):
         begin = monotonic()
         for slot in filter(is_chart, self._visible()):
             start = monotonic()
-            if self._is_plotting or not self._drawn or start - begin > AT_ONCE:
+            _, cost = self._drawn.get(slot.place.name, (0.0, AT_ONCE / 2))
+            if self._is_plotting or not self._drawn or start - begin + cost > AT_ONCE:
                 return
             self._due.pop(slot.place.name, None)
             self._take(slot, self._plotter.plot(self._order(slot)), start)
