@@ -23,6 +23,7 @@ PICTURES = {
     "charts-80x24": (80, 24, []),
     "runs-160x45": (160, 45, ["up", "up"]),
     "runs-80x24": (80, 24, ["1"]),
+    "alone-160x45": (160, 45, ["up", "up", "tab", "tab", "enter", "m", "m", "l", "i", *["shift+left"] * 3]),
 }
 """Name of the picture -> columns, rows and the keys pressed before."""
 
@@ -31,7 +32,7 @@ async def take(root: Path) -> None:
     for name, (columns, rows, keys) in PICTURES.items():
         app = TrackerApp(root)
         async with app.run_test(size=(columns, rows)) as pilot:
-            while app.model.history is None:
+            while not app.model.subjects():
                 await pilot.pause(0.1)
             await pilot.pause(1)
             for key in keys:
@@ -57,6 +58,7 @@ async def until_worth_seeing(root: Path) -> None:
 
 async def main() -> None:
     with tempfile.TemporaryDirectory() as home:
+        os.environ.pop("XDG_STATE_HOME", None)
         os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.tempdir = home
         os.chdir(home)
         with Demo(pace=PACE / 20) as demo:

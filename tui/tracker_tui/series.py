@@ -276,7 +276,7 @@ class Series:
     def thin(
         self, low: float, high: float, shares: int, weight: float = 0.0, is_flat: Callable[[Span], bool] = never
     ) -> Thinned:
-        """The line between two x in at most about two points for each of `shares` equal parts of the window.
+        """The line between two x in at most three points for each of `shares` equal parts of the window.
 
         Args:
             low: least x.
@@ -304,7 +304,10 @@ class Series:
                 mean = self._mean(start, end, span)
                 flat = is_flat(span)
                 has_strokes = has_strokes or not flat
-                pieces.stroke(middle, *((mean, mean) if flat else span))
+                if flat:
+                    pieces.go_to(middle, mean)
+                else:
+                    pieces.stroke(middle, *span, mean)
                 trend.go_to(middle, mean if smooth is None else smooth[end - 1])
             next_hole = bisect_left(self._holes, end, hole)
             if next_hole > hole or any(start <= late < end for late in late_holes):
@@ -383,13 +386,15 @@ class _Pen:
         self.pieces[-1][0].append(x)
         self.pieces[-1][1].append(y)
 
-    def stroke(self, x: float, low: float, high: float) -> None:
-        """A line from low to high, begun at the end that is nearer to the last point."""
+    def stroke(self, x: float, low: float, high: float, mean: float) -> None:
+        """A line from low to high, begun at the end that is nearer to the last point, and back to their mean.
+
+        From the mean the line goes on; from an end it would lean over the next column.
+        """
         before = self.pieces[-1][1][-1] if self._is_down else low
         near, far = (high, low) if abs(high - before) < abs(low - before) else (low, high)
-        self.go_to(x, near)
-        if far != near:
-            self.go_to(x, far)
+        for y in (near, far, mean):
+            self.go_to(x, y)
 
 
 def _empty() -> tuple[array[float], array[float]]:

@@ -12,11 +12,9 @@ from contextlib import suppress
 from time import monotonic
 from typing import NamedTuple
 
-from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 from textual import work
-from textual.color import Color
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -30,7 +28,7 @@ from tracker_tui.look import fit
 from tracker_tui.model import sections
 from tracker_tui.plot import Order, Plot, Plotter, Subject, x_at
 from tracker_tui.views import Views
-from tracker_tui.widgets.lines import differences
+from tracker_tui.widgets.lines import differences, run_style
 
 REDRAW = 1.0
 """Seconds between two drawings of a chart at least; what comes after a quiet while is drawn at once."""
@@ -362,23 +360,13 @@ class ChartGrid(ScrollView, can_focus=True):
         if style is None:
             style = self.rich_style
             if name.lstrip("~").isdigit():
-                style += self._colour(int(name.lstrip("~")), is_faint=name.startswith("~"))
+                style += run_style(self, int(name.lstrip("~")), is_faint=name.startswith("~"))
             elif name:
-                style += self.get_component_rich_style(f"chart--{name}", partial=True)
+                found = self.get_component_rich_style(f"chart--{name}")
+                background = found.bgcolor if name == "cursor" else None
+                style += Style(color=found.color, bgcolor=background, bold=found.bold, reverse=found.reverse)
             self._styles[name] = style
         return style
-
-    def _colour(self, number: int, is_faint: bool) -> Style:
-        """A run's colour; darker on a light theme, and nearer to the background for what stands behind."""
-        triplet = Style.parse(f"color({number})").color
-        assert triplet is not None
-        colour = Color.from_rich_color(triplet)
-        if not self.app.current_theme.dark:
-            colour = colour.blend(Color(0, 0, 0), 0.35)
-        if is_faint:
-            _, background = self.background_colors
-            colour = colour.blend(background, 0.6)
-        return Style(color=colour.rich_color.downgrade(ColorSystem.EIGHT_BIT))
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

@@ -6,14 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rich.cells import cell_len
+from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
+from textual.color import Color
 from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 WORTH_A_JUMP = 20
 """Cells that stay as they are for which it is cheaper to move the cursor than to write them."""
@@ -173,7 +176,7 @@ class Lines(ScrollView, can_focus=True):
         if style is None:
             style = self.rich_style
             if name.isdigit():
-                style += Style(color=f"color({name})")
+                style += run_style(self, int(name))
             elif name:
                 found = self.get_component_rich_style(f"lines--{name}")
                 style += Style(color=found.color, bold=found.bold)
@@ -266,6 +269,17 @@ class Lines(ScrollView, can_focus=True):
         if index == self.cursor and event.chain > 1:
             self.action_choose()
         self.move_to(index)
+
+
+def run_style(widget: Widget, number: int, is_faint: bool = False) -> Style:
+    """A run's colour of the 256; darker on a light theme, and nearer to the background for what stands behind."""
+    colour = Color.from_rich_color(RichColor.from_ansi(number))
+    if not widget.app.current_theme.dark:
+        colour = colour.blend(Color(0, 0, 0), 0.35)
+    if is_faint:
+        _, background = widget.background_colors
+        colour = colour.blend(background, 0.6)
+    return Style(color=colour.rich_color)
 
 
 def differences(old: Iterable[tuple[str, object]], new: Iterable[tuple[str, object]]) -> list[tuple[int, int]]:
