@@ -263,7 +263,7 @@ class ChartGrid(ScrollView, can_focus=True):
         self._drawn[metric] = monotonic(), monotonic() - start
         if {subject.run.key for subject in self.subjects}.issuperset(_keys(plot)) and metric in self._names:
             self._plots[metric] = plot
-            if slot in self._slots:
+            if slot in self._visible():
                 self._write(slot)
             if slot.place == self.cursor and self._cross is not None:
                 self.post_message(self.Captioned())
