@@ -114,7 +114,7 @@ class Terminal:
         """Press keys one after the other, each when the one before has been dealt with."""
         for key in keys:
             self.press(key)
-            self.settle(0.1)
+            self.settle(0.3 if key == "escape" else 0.1)  # it is told from other keys' sequences by waiting
 
     def point(self, column: int, row: int, button: int = 35, is_up: bool = False) -> None:
         """Move the mouse to a cell, counted from 0; with button 0 press it there, or let it go."""

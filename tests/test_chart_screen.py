@@ -411,3 +411,70 @@ def test_one_chart_alone_ends_with_a_run_that_lacks_it(root: Path) -> None:
         terminal.wait_for("zeta  1")
         terminal.wait_for("eta  2")
         terminal.wait_for("1 Runs ─")
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(160, 45), (80, 24)])
+def test_a_scrolled_pane_is_not_blank_when_there_is_less_to_show(root: Path, columns: int, rows: int) -> None:
+    """Going from many charts, scrolled to the end, to a few, by a filter and by another run."""
+    many = tracker.init(project="vision", name="many", id="id0", dir=root)
+    many.log({f"metric{number:02}": number for number in range(60)} | {"val/loss": 7})
+    many.finish()
+    few = tracker.init(project="vision", name="few", id="id1", dir=root)
+    few.log({"eta": 1, "zeta": 2})
+    few.finish()
+    with Terminal([*DASHBOARD, str(root)], columns, rows) as terminal:
+        terminal.wait_for("eta  1")
+        terminal.step("escape", "1") if columns < 120 else None
+        terminal.step("down", "tab")
+        terminal.wait_for("2 many")
+        terminal.step("end")
+        terminal.wait_for("metric59")
+        terminal.press("f")
+        terminal.wait_for("words in names")
+        terminal.press("val")
+        terminal.wait_for("val/loss  7")
+        terminal.wait_for(has_curve)
+        terminal.step("escape", "end")
+        terminal.wait_for("metric59")
+        terminal.step("escape", "up", "2" if columns < 120 else "tab")
+        terminal.wait_for("zeta  2")
+        terminal.wait_for(has_curve)
+
+
+def test_a_folded_section_without_a_name_never_hides_a_run(root: Path) -> None:
+    """Where there is no heading to unfold it, its charts are shown."""
+    make_run(root, "one-ant")
+    run = tracker.init(project="vision", name="plain", id="id9", dir=root)
+    run.log({"zeta": 1, "eta": 2})
+    run.finish()
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("zeta  1")
+        terminal.step("down", "tab", "end", "up")
+        terminal.wait_for("▾ metrics")
+        terminal.step("enter")
+        terminal.wait_for("▸ metrics")
+        terminal.step("escape", "up")
+        terminal.wait_for("zeta  1")
+
+
+def test_the_axis_of_a_run_that_ends_fits_it(root: Path) -> None:
+    """Though no row comes with the end."""
+    run = tracker.init(project="vision", name="ending", dir=root)
+    for step in range(105):
+        run.log({"loss": step})
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for(shows(r" 0 +25 +50 "))
+        before = terminal.lines[-4]
+        run.finish()
+        terminal.wait_for("✓ ending")
+        terminal.wait_for(lambda t: t.lines[-4] != before)
+
+
+def test_hidden_metrics_are_said_to_be(root: Path) -> None:
+    """A run that shows nothing says why."""
+    run = tracker.init(project="vision", name="secret", dir=root)
+    run.define_metric("*", hidden=True)
+    run.log({"loss": 1})
+    run.finish()
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("All metrics are hidden.")

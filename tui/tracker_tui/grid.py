@@ -49,7 +49,7 @@ def lay_out(sections: Sequence[Section], width: int, height: int) -> list[Slot]:
         height: rows of the pane.
     """
     has_headings = len(sections) > 1 or any(section.name for section in sections)
-    counts = [len(section.metrics) if section.is_open else 0 for section in sections]
+    counts = [len(section.metrics) if section.is_open or not has_headings else 0 for section in sections]
     headings = len(sections) if has_headings else 0
     columns, heights = arrange(counts, width, height, headings)
     slots: list[Slot] = []

@@ -157,7 +157,7 @@ class Model:
                 continue
             feed.fold(rows)
             change.history |= bool(rows)
-            if feed.is_replaced:
+            if feed.is_replaced and feed.key in self.runs:
                 self._feeds[feed.key] = self._feed(self.runs[feed.key])
         return change
 

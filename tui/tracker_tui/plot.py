@@ -116,11 +116,13 @@ class Plotter:
         self._series: dict[tuple[Key, str, str, bool], Series] = {}
         self._drawn: dict[str, tuple[object, list[Cells]]] = {}
         self._runs: frozenset[Key] = frozenset()
+        self.looked_at: frozenset[Key] = frozenset()
+        """Runs whose series are kept ready."""
 
     def plot(self, order: Order) -> Plot:
         """The plot of an order as the columns are now."""
-        runs = frozenset(subject.run.key for subject in order.subjects)
-        if not runs <= self._runs:  # others are looked at now
+        runs = self.looked_at.union(subject.run.key for subject in order.subjects)
+        if runs != self._runs:  # others are looked at now
             self._series = {name: series for name, series in self._series.items() if name[0] in runs}
             self._runs = runs
         x_name = x_of(order.metric, order.view, order.subjects)

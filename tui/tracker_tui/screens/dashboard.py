@@ -178,7 +178,8 @@ class Dashboard(Screen[object]):
                 if self._is_narrow and self._pane_shown("centre"):
                     self.charts.focus()
                 return
-        self._show_place(history=change.history)
+        drawn = {subject.run.key for subject in self.charts.subjects}
+        self._show_place(history=change.history or not drawn.isdisjoint(change.runs.changed))
 
     def _tick(self) -> None:
         """Ages and durations go on by themselves."""

@@ -112,6 +112,7 @@ class ChartGrid(ScrollView, can_focus=True):
             has_rows: there are new rows; else only names and values may be others.
         """
         self.subjects = tuple(subjects)
+        self._plotter.looked_at = frozenset(subject.run.key for subject in subjects)
         names = list(dict.fromkeys(name for subject in subjects for name in _charted(subject)))
         if is_new:
             keys = {subject.run.key for subject in subjects}
@@ -172,7 +173,7 @@ class ChartGrid(ScrollView, can_focus=True):
     def _arrange(self) -> None:
         """Find every chart its place, as names, size or what is open have changed."""
         width, height = self.scrollable_content_region.width, self.size.height
-        if self.is_alone and self.metric not in self._names:  # these runs do not have it
+        if self.is_alone and self.metric not in self.metrics():  # these runs do not have it, or it is filtered out
             self.is_alone = False
             self.post_message(self.Opened())
         if self.is_alone:
@@ -185,6 +186,8 @@ class ChartGrid(ScrollView, can_focus=True):
         self._counts = {name: len(names) for name, names in self._sections()}
         bottom = max((slot.y + slot.height for slot in self._slots), default=0)
         self.virtual_size = Size(width, max(bottom, height))
+        if round(self.scroll_y) > (most := max(0, bottom - height)):
+            self.scroll_to(y=most, animate=False, force=True)  # Textual does not once the scroll bar is gone
         self._lines.clear()
         self._ask_for(self._names, at_once=True)
         self.refresh()
@@ -341,8 +344,9 @@ class ChartGrid(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         at = y + round(self.scroll_y)
-        if not self._slots and self.words and y == 0:
-            segments = [Segment(f"No metric has {' '.join(self.words)!r} in its name.", self._style("dim"))]
+        if not self._slots and self.subjects and y == 0:
+            why = f"No metric has {' '.join(self.words)!r} in its name." if self.words else "All metrics are hidden."
+            segments = [Segment(why, self._style("dim"))]
             return Strip(segments).adjust_cell_length(width, self.rich_style)
         segments = []
         x = 0
