@@ -70,14 +70,15 @@ def draw(curves: Sequence[Curve], x: Axis, y: Axis, width: int, height: int, mar
     plotext.yaxes(True, False)
     plotext.xlim(0, 1)
     plotext.ylim(0, 1)
-    plotext.yticks(y.shares(y.ticks), y_labels(y, height))
+    left = y_labels(y, height)
+    columns, rows = width - len(left[0]) - 1, height - FRAME
+    plotext.yticks(y.shares(y.ticks), left)
     labels = [x.label(tick) for tick in x.ticks]
-    every = fitting(labels, width - gutter(y, height))
+    every = fitting(labels, columns)
     plotext.xticks(x.shares(x.ticks)[::every], labels[::every])
     for curve in curves:
         for xs, ys in curve.pieces:
             plotext.plot(x.shares(xs), y.shares(ys), marker="braille", color=curve.ink)
-    columns, rows = width - gutter(y, height), height - FRAME
     for mark in marks:
         at = _cell(mark.x, columns, 2) / max(1, columns - 1), _cell(mark.y, rows, 4) / max(1, rows - 1)
         plotext.scatter([at[0]], [at[1]], marker=mark.sign, color=mark.ink)

@@ -217,14 +217,12 @@ def legend(
     cells: list[Stretches] = []
     for index, subject in shown[: room - (more > 0)]:
         name = fit(subject.run.label, max(4, min(size, width - VALUE_WIDTH - 3)))
-        if how == "last" or at is not None:
-            value = _told(plot, subject, metric, index, at, VALUE_WIDTH)
-            cells.append(((f"{subject.sign} ", str(subject.colour)), (name + " ", ""), (right(value, VALUE_WIDTH), "")))
-        else:
-            y, x = extreme(plot, index, how)
-            place = fit(f"@ {x}", PLACE_WIDTH + 1)
-            name_and_value = ((f"{subject.sign} ", str(subject.colour)), (name + " ", ""), (right(y, VALUE_WIDTH), ""))
-            cells.append((*name_and_value, (" " + place, "dim")))
+        value, place = _told(plot, subject, metric, index, at, VALUE_WIDTH), ""
+        if how != "last" and at is None:
+            value, x = extreme(plot, index, how)
+            place = " " + fit(f"@ {x}", PLACE_WIDTH + 1)
+        sign = f"{subject.sign} ", str(subject.colour)
+        cells.append((sign, (name + " ", ""), (right(value, VALUE_WIDTH), ""), (place, "dim")))
     if more > 0:
         cells.append(((f"+{more + 1} more", "dim"),))
     lines = []

@@ -184,6 +184,11 @@ class Model:
     def _feed(self, run: StoredRun) -> _HistoryFeed:
         return _HistoryFeed(run, self.catalog.lineage(run))
 
+    @property
+    def drawn_count(self) -> int:
+        """How many runs are looked at."""
+        return len(self._feeds)
+
     def subjects(self) -> list[Subject]:
         """The runs that are looked at and have numbers, in the order of `look_at`."""
         found = []

@@ -6,7 +6,6 @@ A `Plotter` may work in a thread of its own: it reads columns while they grow, a
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -17,7 +16,7 @@ from tracker.sparkline import blocks
 from tracker_tui import axes, chart
 from tracker_tui.axes import HUGE, Axis, Kind
 from tracker_tui.chart import Cells, Curve, Mark
-from tracker_tui.series import SAMPLE, Series, Span, Thinned
+from tracker_tui.series import SAMPLE, Series, Span, Thinned, nearest
 from tracker_tui.views import RELATIVE, STEP, WALL, View, Window
 
 MAX_RUNS: Final = 50
@@ -156,9 +155,11 @@ class Plotter:
         name = (subject.run.key, order.metric, x_name, order.view.log)
         across = _across_of(subject, x_name) if x_name != STEP else None
         held = self._series.pop(name, None)
-        if held is not None and held.column is column and held.across is across:
+        if held is not None and (held.column is not column or held.across is not across):
+            held = None
+        if held is not None:
             held.update()
-        if held is None or held.column is not column or held.across is not across or held.is_outdated:
+        if held is None or held.is_outdated:
             origin = subject.run.created if x_name == RELATIVE else 0.0
             held = Series(column, across, origin, order.view.log)
             held.update()
@@ -221,16 +222,14 @@ def _y_axis(series: Sequence[Series], x: Axis, view: View, height: int, grows: b
     low, high = min(span[0] for span in spans), max(span[1] for span in spans)
     kind: Kind = "log" if view.log else "number"
     count = max(3, (height - chart.FRAME) // 3 + 1)
-    if not view.clip:
-        return axes.axis(low, high, count, kind, tight=not grows), False
-    usual = [span for each in series if (span := each.usual(x.low, x.high)) is not None]
-    if not usual:
-        return axes.axis(low, high, count, kind, tight=not grows), False
-    least, most = min(span[0] for span in usual), max(span[1] for span in usual)
-    if kind != "log":  # half as much again, so that a curve that only falls is seen to its end
+    usual = [span for each in series if view.clip and (span := each.usual(x.low, x.high)) is not None]
+    least, most = low, high
+    if usual:
+        least, most = min(span[0] for span in usual), max(span[1] for span in usual)
+    if usual and kind != "log":  # half as much again, so that a curve that only falls is seen to its end
         least, most = max(low, least - (most - least) / 2), min(high, most + (most - least) / 2)
     y = axes.axis(least, most, count, kind, tight=not grows)
-    return y, low < y.low or high > y.high
+    return y, bool(usual) and (low < y.low or high > y.high)
 
 
 def _drawing(series: Sequence[Series], order: Order, x: Axis, y: Axis, inner: int) -> tuple[list[Curve], list[Mark]]:
@@ -313,7 +312,7 @@ def step_at(subject: Subject, x_name: str, x: float) -> float:
     if any(not a <= b for a, b in pairwise(values[::stride])):  # the nearest of some, as x goes back and forth
         rows = [i for i in range(0, len(values), stride) if abs(values[i]) < HUGE]
         return across.steps[min(rows, key=lambda i: abs(values[i] - value))] if rows else 0.0
-    index = _nearest(values, value)
+    index = nearest(values, value, len(values))
     return across.steps[index] if index is not None else 0.0
 
 
@@ -322,7 +321,7 @@ def x_at(subject: Subject, x_name: str, step: float) -> float | None:
     if x_name == STEP:
         return step
     across = _across_of(subject, x_name)
-    index = _nearest(across.steps, step)
+    index = nearest(across.steps, step, len(across.values))
     if index is None:
         return None
     x = across.values[index] - (subject.run.created if x_name == RELATIVE else 0.0)
@@ -333,13 +332,3 @@ def _across_of(subject: Subject, x_name: str) -> Column:
     if x_name in (RELATIVE, WALL):
         return subject.history.times
     return subject.history.columns.get(x_name) or Column()
-
-
-def _nearest(values: Sequence[float], value: float) -> int | None:
-    """The index of the nearest of values in order."""
-    if not values:
-        return None
-    right = bisect_left(values, value)
-    if right == len(values) or (right and value - values[right - 1] <= values[right] - value):
-        return right - 1
-    return right

@@ -242,13 +242,7 @@ class Series:
 
     def near(self, x: float) -> int | None:
         """The index of the point nearest to an x; None without points."""
-        count = self.count
-        if not count:
-            return None
-        right = bisect_left(self.xs, x, 0, count)
-        if right == count or (right and x - self.xs[right - 1] <= self.xs[right] - x):
-            return right - 1
-        return right
+        return nearest(self.xs, x, self.count)
 
     def least_and_greatest(self) -> tuple[Span, Span] | None:
         """The points (x, y) of the first least and the first greatest value; None when none can be drawn."""
@@ -320,7 +314,7 @@ class Series:
     def _exact(self, start: int, stop: int, low: float, high: float, smooth: Sequence[float] | None) -> Thinned:
         """Every point, and where the line goes on outside the window, its way there."""
         pieces, trend, holes = _Pen(), _Pen(), []
-        self._edge(pieces, start - 1, low, self.ys)
+        self._edge(pieces, start - 1, low)
         for index in range(start, stop):
             x, y = self.xs[index], self.ys[index]
             if self._drawable(y):
@@ -331,14 +325,14 @@ class Series:
                 pieces.lift()
                 trend.lift()
                 holes.append(x)
-        self._edge(pieces, stop - 1, high, self.ys)
+        self._edge(pieces, stop - 1, high)
         return Thinned(pieces.pieces, trend.pieces, holes)
 
-    def _edge(self, pen: _Pen, index: int, x: float, values: Sequence[float]) -> None:
+    def _edge(self, pen: _Pen, index: int, x: float) -> None:
         """To where the line from a point to the next one crosses the edge of the window."""
         if not 0 <= index < self.count - 1:
             return
-        (x0, x1), (y0, y1) = self.xs[index : index + 2], values[index : index + 2]
+        (x0, x1), (y0, y1) = self.xs[index : index + 2], self.ys[index : index + 2]
         if x0 < x < x1 and self._drawable(y0) and self._drawable(y1):
             pen.go_to(x, y0 + (y1 - y0) * ((x - x0) / (x1 - x0)))
 
@@ -366,6 +360,16 @@ class Series:
         self._smooth.extend(made)
         self._last, self._bias = last, bias
         return self._smooth
+
+
+def nearest(values: Sequence[float], value: float, count: int) -> int | None:
+    """The index of the nearest of the first `count` values, which are in order; None without values."""
+    if not count:
+        return None
+    right = bisect_left(values, value, 0, count)
+    if right == count or (right and value - values[right - 1] <= values[right] - value):
+        return right - 1
+    return right
 
 
 class _Pen:

@@ -200,9 +200,9 @@ class Dashboard(Screen[object]):
         else:
             self._show_overview_soon()
         self._show_status()
-        self._show_title()
         if isinstance(place, Branch):
             self.table.show_runs(self.model.runs_of(place))
+        self._show_title()
         subjects = self.model.subjects()
         self._show_parts(
             table=isinstance(place, Branch), charts=bool(subjects), text=self._instead(place) if not subjects else None
@@ -259,11 +259,11 @@ class Dashboard(Screen[object]):
             parts = [self.model.label(place)]
         elif place is not None:
             parts = [self.model.runs[place].label]
-        drawn = len(self.model.drawn(place))
+        drawn, total = self.model.drawn_count, self.table.line_count()
         if drawn > 1 and not isinstance(place, Branch):
             parts.append(f"{drawn} runs")
-        if isinstance(place, Branch) and drawn < len(self.model.runs_of(place)):
-            parts.append(f"{drawn} of {len(self.model.runs_of(place))} drawn")
+        if isinstance(place, Branch) and drawn < total:
+            parts.append(f"{drawn} of {total} drawn")
         if self.model.is_behind:
             parts.append("loading…")
         if self.charts.caption:

@@ -17,7 +17,6 @@ from rich.style import Style
 from textual import work
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tracker.catalog import Key
@@ -28,7 +27,7 @@ from tracker_tui.look import fit
 from tracker_tui.model import sections
 from tracker_tui.plot import Order, Plot, Plotter, Subject, x_at
 from tracker_tui.views import Views
-from tracker_tui.widgets.lines import differences, run_style
+from tracker_tui.widgets.lines import Painted, differences, run_style
 
 REDRAW = 1.0
 """Seconds between two drawings of a chart at least; what comes after a quiet while is drawn at once."""
@@ -46,7 +45,7 @@ class Cross(NamedTuple):
     step: float
 
 
-class ChartGrid(ScrollView, can_focus=True):
+class ChartGrid(Painted, can_focus=True):
     """A chart for every metric, in sections by the first part of their names.
 
     Args:
@@ -68,7 +67,6 @@ class ChartGrid(ScrollView, can_focus=True):
         *("chart--title", "chart--value", "chart--badge", "chart--axis", "chart--dim", "chart--heading"),
         *("chart--cross", "chart--cursor"),
     }
-    ALLOW_MAXIMIZE = False
 
     class Captioned(Message):
         """What `caption` says is another."""
@@ -78,7 +76,6 @@ class ChartGrid(ScrollView, can_focus=True):
 
     def __init__(self, views: Views, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
-        self.auto_links = False
         self.views = views
         self.cursor: Place | None = None
         self.is_alone = False
@@ -99,7 +96,6 @@ class ChartGrid(ScrollView, can_focus=True):
         self._is_plotting = False
         self._how = legend.HOW[0]
         self._cross: Cross | None = None
-        self._styles: dict[str, Style] = {}
 
     # ---- what is shown ----
 
@@ -372,15 +368,6 @@ class ChartGrid(ScrollView, can_focus=True):
             self._styles[name] = style
         return style
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
-
-    def watch_has_focus(self, focused: bool) -> None:
-        super().watch_has_focus(focused)
-        self._styles.clear()
-        self.refresh()
-
     # ---- cursor and crosshair ----
 
     def go_to(self, place: Place | None) -> None:
@@ -415,7 +402,7 @@ class ChartGrid(ScrollView, can_focus=True):
 
 
 def _charted(subject: Subject) -> Iterable[str]:
-    """The metrics of a run that get a chart: all that are not hidden by their definition, and no step metric."""
+    """The metrics of a run that get a chart: all that are not hidden by their definition."""
     metrics = subject.run.metrics
     for name in subject.history.columns:
         defined = metrics.of(name)

@@ -12,7 +12,7 @@ from tracker_tui import legend
 from tracker_tui.grid import Place, Slot, first_chart, next_place
 from tracker_tui.legend import x_text
 from tracker_tui.plot import Plot, step_at, x_of
-from tracker_tui.views import View, Views, Window
+from tracker_tui.views import STEP, View, Views, Window
 from tracker_tui.widgets.chart_grid import ChartGrid, Cross, is_chart
 
 PAN = 0.25
@@ -266,7 +266,7 @@ class Charts(ChartGrid):
         self._set_cross(plot, max(plot.full_x[0], plot.x.low, min(x, plot.full_x[1], plot.x.high)))
 
     def _set_cross(self, plot: Plot, x: float) -> None:
-        if plot.x_name == "_step":
+        if plot.x_name == STEP:
             x = float(round(x))
         self._move_cross(Cross(plot.x_name, x, step_at(plot.order.subjects[-1], plot.x_name, x)))
 

@@ -26,7 +26,27 @@ Cell = tuple[str, str]
 Line = tuple[Cell, ...]
 
 
-class Lines(ScrollView, can_focus=True):
+class Painted(ScrollView):
+    """A pane that paints its own lines, and keeps the styles it paints with until theme or focus change."""
+
+    ALLOW_MAXIMIZE = False
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self.auto_links = False
+        self._styles: dict[object, Style] = {}
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+
+    def watch_has_focus(self, focused: bool) -> None:
+        super().watch_has_focus(focused)
+        self._styles.clear()
+        self.refresh()
+
+
+class Lines(Painted, can_focus=True):
     """A scrolling list with an optional cursor and an optional fixed header.
 
     A subclass says how many lines there are and what each holds; after anything changed, `update_lines` repaints the
@@ -53,7 +73,6 @@ class Lines(ScrollView, can_focus=True):
     Lines .lines--cursor { background: $foreground 8%; }
     Lines:focus .lines--cursor { background: $primary 40%; text-style: bold; }
     """
-    ALLOW_MAXIMIZE = False
     COMPONENT_CLASSES = {
         "lines--dim",
         "lines--strong",
@@ -101,11 +120,9 @@ class Lines(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
-        self.auto_links = False
         self.cursor: int | None = None
         """The line under the cursor; None for a pane that only scrolls."""
         self._painted: dict[int, tuple[Line, bool]] = {}
-        self._styles: dict[tuple[str, bool], Style] = {}
 
     # ---- what a subclass says ----
 
@@ -185,15 +202,6 @@ class Lines(ScrollView, can_focus=True):
                 style += Style(bgcolor=found.bgcolor, bold=found.bold or None)
             self._styles[key] = style
         return style
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
-
-    def watch_has_focus(self, focused: bool) -> None:
-        super().watch_has_focus(focused)
-        self._styles.clear()
-        self.refresh()
 
     def on_resize(self) -> None:
         self._repaint()
