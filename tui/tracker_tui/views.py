@@ -37,7 +37,7 @@ class View(NamedTuple):
     x: str = ""
     """`_step`, `_runtime`, `_timestamp` or a metric; empty for what `define_metric` says, else the step."""
     clip: bool = False
-    """Whether the y axis leaves out the lowest and the highest 5 %."""
+    """Whether the y axis leaves out outliers."""
     window: Window | None = None
     """What the x axis shows; None for all."""
 

@@ -46,7 +46,7 @@ class Charts(ChartGrid):
         Binding("M", "smooth(-1)", "Less", id="charts.smooth-less", tooltip="Less smoothing", show=False),
         Binding("l", "log", "Log", id="charts.log", tooltip="Logarithmic y axis", show=False),
         Binding("x", "choose_x", "X axis", id="charts.x", tooltip="Step, time or a metric as x axis", show=False),
-        Binding("o", "clip", "Outliers", id="charts.outliers", tooltip="Leave out the outer 5 %", show=False),
+        Binding("o", "clip", "Outliers", id="charts.outliers", tooltip="Leave out outliers", show=False),
         Binding("plus,equals_sign", "zoom(0.5)", "In", id="charts.zoom-in", tooltip="Zoom in", show=False),
         Binding("minus", "zoom(2)", "Out", id="charts.zoom-out", tooltip="Zoom out", show=False),
         Binding(
