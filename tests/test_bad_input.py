@@ -365,15 +365,16 @@ WRONG: list[Any] = [
 FIELDS = {
     "start": (
         "_timestamp format id name entity project group job_type tags notes config"
-        " host pid process_start boot_id pid_namespace command python git"
+        " host pid process_start boot_id pid_namespace command python git user"
     ),
     "config": "_timestamp config",
     "update": "_timestamp name tags notes summary summary_deleted",
     "heartbeat": "_timestamp",
     "signal": "_timestamp signal",
-    "checkpoint": "_timestamp step name tags notes changed config summary sketches",
+    "alert": "_timestamp title text level",
+    "checkpoint": "_timestamp step name tags notes archived changed config summary sketches alerts",
     "end": "_timestamp exit_code signal exception step name tags notes changed config summary sketches",
-    "edit": "_timestamp id name host user tags notes",
+    "edit": "_timestamp id name host user tags notes archived stopped",
     "nonsense": "_timestamp name config",
 }
 KINDS = [(kind, field) for kind, fields in FIELDS.items() for field in fields.split()]

@@ -130,7 +130,10 @@ def test_rename_is_seen_everywhere(root: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nonsense"], "no folder 'nonsense' (commands: ls, show, rename, demo)"),
+        (
+            ["nonsense"],
+            "no folder 'nonsense' (commands: ls, show, compare, rename, tag, note, archive, delete, undelete, purge, stop, demo)",
+        ),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
         (["ls", "--nonsense"], "unrecognized arguments: --nonsense"),
         (["show"], "required: RUN"),

@@ -172,6 +172,11 @@ class ApiRun:
         return self._stored.state
 
     @property
+    def archived(self) -> bool:
+        """Whether the dashboard hides it unless asked for it."""
+        return self._stored.archived
+
+    @property
     def config(self) -> dict[str, Any]:
         """Set its keys; `update()` writes them."""
         if self._config is None:
@@ -337,6 +342,7 @@ FIELDS: Final = frozenset(
         "summary",
         "tags",
         "notes",
+        "archived",
         "project",
         "entity",
         "group",

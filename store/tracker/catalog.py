@@ -196,9 +196,9 @@ class Catalog:
         """Look and fold."""
         return self.apply(self.collect())
 
-    def newest_first(self) -> list[StoredRun]:
-        """All runs that are not deleted, the newest first."""
-        shown = (run for run in self.runs.values() if not run.deleted)
+    def newest_first(self, with_deleted: bool = False) -> list[StoredRun]:
+        """All runs, the newest first; those that are deleted only if asked for."""
+        shown = (run for run in self.runs.values() if with_deleted or not run.deleted)
         return sorted(shown, key=lambda run: (run.created, run.key), reverse=True)
 
     def oldest_first(self, project: str) -> list[Key]:
@@ -389,6 +389,37 @@ class Catalog:
         if record is not None:
             run.apply_edit(record)
         return trouble
+
+    def why_not_editable(self, run: StoredRun) -> str:
+        """Why `edit` would fail, as far as can be told before; else empty."""
+        return host.why_not_editable(os.path.dirname(run.path))
+
+    def stop(self, run: StoredRun) -> str:
+        """Send SIGTERM to a run's process, if it is certainly that one, and put down who did.
+
+        Returns:
+            "" or why nothing was sent.
+        """
+        if run.state != "running":
+            return f"it is {run.state}"
+        trouble = host.stop(run.start)
+        if not trouble:
+            self.edit(run, stopped=True)  # where it cannot be written, the signal alone tells
+        return trouble
+
+    def files_of(self, run: StoredRun) -> list[str]:
+        """All that lies on disk of a run: its journals and their folders."""
+        journals = [segment.path for segment in self._segments.get(run.key, {}).values()]
+        folders = [path.removesuffix(".jsonl") for path in journals]
+        return sorted(journals + [folder for folder in folders if os.path.isdir(folder)])
+
+    def purge(self, run: StoredRun) -> str:
+        """Remove a run's files for good; the changes made to it stay in the edits files, where nobody reads them.
+
+        Returns:
+            "" or what could not be removed and why.
+        """
+        return host.remove(self.files_of(run))
 
 
 def _age(name: str) -> tuple[str, int]:

@@ -8,11 +8,12 @@ import shlex
 import sys
 from typing import Any
 
+from tracker import host
 from tracker.settings import is_set
 
 
 def facts() -> dict[str, Any]:
-    """Command line, program, working folder, Python, operating system and git commit; what is unknown is left out."""
+    """Command line, program, working folder, Python, system, user and git commit; what is unknown is left out."""
     program = sys.argv[0] if sys.argv else ""
     found = {
         "command": shlex.join([os.path.basename(sys.executable or "python"), *_arguments()]),
@@ -20,6 +21,7 @@ def facts() -> dict[str, Any]:
         "cwd": _cwd(),
         "python": platform.python_version(),
         "os": sys.platform,
+        "user": host.user(),
         "git": None if is_set("DISABLE_GIT") else git_commit(program_folder()),
     }
     return {key: value for key, value in found.items() if value}

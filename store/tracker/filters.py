@@ -53,12 +53,12 @@ def value_of(name: str, fields: Fields) -> Any:
         value = fields(_snake(first))
         if not rest:
             return value
-        return _nested(value, rest)
+        return nested(value, rest)
     except KeyError:
         return _MISSING
 
 
-def _nested(value: Any, path: str) -> Any:
+def nested(value: Any, path: str) -> Any:
     """`a.b` is the key `a.b`, or `b` within `a`; W&B's `.value` behind a config key is passed over."""
     if not isinstance(value, Mapping):
         raise KeyError(path)
@@ -70,7 +70,7 @@ def _nested(value: Any, path: str) -> Any:
             return (
                 inner
                 if path[end + 1 :] == "value" and not isinstance(inner, Mapping)
-                else _nested(inner, path[end + 1 :])
+                else nested(inner, path[end + 1 :])
             )
     raise KeyError(path)
 

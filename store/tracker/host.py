@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import signal
 import stat
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
@@ -244,6 +245,35 @@ def is_alive(process: Dict[str, Any]) -> Optional[bool]:
     return False
 
 
+def stop(process: Dict[str, Any]) -> str:
+    """Ask the process of a `start` record to end (SIGTERM), if it is certainly that one.
+
+    Returns:
+        "" or why nothing was sent.
+    """
+    if process.get("host") != os.uname().nodename or is_alive(process) is None:
+        return "its process cannot be seen from here: it runs on %s" % (process.get("host") or "an unknown machine")
+    pid = process["pid"]
+    handle = None
+    try:
+        if hasattr(os, "pidfd_open"):  # the pid may go to another process between a look and a signal, a handle not
+            handle = os.pidfd_open(pid)
+        if not is_alive(process):
+            return "its process is gone"
+        if handle is not None:
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+        else:
+            os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return "its process is gone"
+    except OSError as error:
+        return "%s: process %d" % (error.strerror, pid)
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return ""
+
+
 def _command(*words: str) -> str:
     try:
         import subprocess  # only where /proc is missing: it is costly to import
@@ -258,7 +288,7 @@ def _command(*words: str) -> str:
 
 def edits_file_name() -> str:
     """The one edits file that this user on this host may append to."""
-    words = (os.uname().nodename, _user())
+    words = (os.uname().nodename, user())
     return "edits-" + "-".join(re.sub(r"[^A-Za-z0-9_.]", "_", word)[:60] for word in words) + ".jsonl"
 
 
@@ -281,7 +311,7 @@ def append_edit(folder: str, run_id: str, fields: Dict[str, Any], after: float) 
         "_timestamp": max(time.time(), after + 0.001),
         "id": run_id,
         "host": os.uname().nodename,
-        "user": _user(),
+        "user": user(),
     }
     record.update(fields)
     line = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
@@ -305,7 +335,39 @@ def append_edit(folder: str, run_id: str, fields: Dict[str, Any], after: float) 
     return record, ""
 
 
-def _user() -> str:
+def why_not_editable(folder: str) -> str:
+    """Why this user's edits file in a project's folder cannot be written, as far as can be told before; else empty."""
+    path = os.path.join(folder, edits_file_name())
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return "" if os.access(folder, os.W_OK | os.X_OK) else "read-only folder: %s" % folder
+    except OSError as error:
+        return "%s: %s" % (error.strerror, path)
+    return ""
+
+
+def remove(paths: List[str]) -> str:
+    """Remove files, and folders with all that is in them; links are removed, not followed.
+
+    Returns:
+        "" or what could not be removed and why.
+    """
+    import shutil  # costly, and hardly ever needed
+
+    for path in paths:
+        try:
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            elif os.path.lexists(path):
+                os.remove(path)
+        except OSError as error:
+            return "%s: %s" % (error.strerror, path)
+    return ""
+
+
+def user() -> str:
+    """The name of the user, else the number."""
     import pwd
 
     try:

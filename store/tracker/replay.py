@@ -22,14 +22,20 @@ State = Literal["pending", "running", "finished", "failed", "killed", "crashed"]
 Stamp = tuple[float, str]
 """When a change was made (seconds since the epoch) and on which host: changes are ordered by it, the last one wins."""
 
-EDITABLE: Final = ("name", "tags", "notes", "group", "job_type", "deleted")
+EDITABLE: Final = ("name", "tags", "notes", "group", "job_type", "archived", "deleted")
 """Fields that are changed from outside as a whole; config is changed key by key."""
-HANDED_ON: Final = ("step", "summary", "metrics", "tallies", "last_steps", "sketches")
+HANDED_ON: Final = ("step", "summary", "metrics", "tallies", "last_steps", "sketches", "alerts")
 """What of a checkpoint a resumed or forked run begins with."""
 MAX_STEP: Final = 1e300
 """Beyond it a step is none: differences would overflow."""
 MAX_KEYS: Final = 100_000
 """Metrics of one run; rows may name more, they are left out of summary and history."""
+ALERT: Final = ("title", "text", "level")
+"""What an alert says."""
+MAX_ALERTS: Final = 20
+"""Alerts that are kept of a run, the newest ones."""
+STOP_GRACE: Final = 600.0
+"""Seconds that a job which was stopped from outside may take to save its work; if it ends later, it was not by that."""
 
 
 class RunState:
@@ -48,6 +54,8 @@ class RunState:
         self.job_type = ""
         self.tags: list[str] = []
         self.notes = ""
+        self.archived = False
+        """Out of the way: hidden unless asked for."""
         self.deleted = False
         """Hidden everywhere; its files are still there."""
         self.config: dict[str, Any] = {}
@@ -65,6 +73,11 @@ class RunState:
         self.exception: str | None = None
         """`Type: message` of the exception that ended the job."""
         self.ended = False
+        self.stopped: float | None = None
+        """When somebody stopped the job from outside."""
+        self.stopped_by = ""
+        self.alerts: list[Record] = []
+        """The newest of what `alert` put down, the oldest first: `_timestamp`, `title`, `text`, `level`."""
         self.last_steps: dict[str, Any] = {}
         """Last values of the metrics that are x axes of others."""
         self._stamps: dict[str, Stamp] = {}
@@ -119,6 +132,9 @@ class RunState:
         began = _time(self.start.get("_timestamp"))
         if time is None or (began is not None and time < began):  # about the run that had the id before
             return False
+        if record.get("stopped") is True and time > (self.stopped or 0.0):
+            self.stopped, self.stopped_by = time, _text(record.get("user"))
+            return self.edit(record, (time, _text(record.get("host")))) or True
         return self.edit(record, (time, _text(record.get("host"))))
 
     def checkpoint(self, time: float) -> Record:
@@ -135,6 +151,7 @@ class RunState:
             "tallies": self._tallies,
             "last_steps": self.last_steps,
             "sketches": {key: sketch.dump() for key, sketch in self.sketches.items()},
+            "alerts": self.alerts,
         }
 
     def handed_on(self) -> Record:
@@ -196,6 +213,12 @@ class RunState:
         if metric is not None:
             self.metrics.define(metric)
 
+    def _alert(self, record: Record) -> None:
+        texts = {field: "\n".join(clean(line) for line in _string(record.get(field)).split("\n")) for field in ALERT}
+        if texts["title"] or texts["text"]:
+            alert = {"_timestamp": _time(record.get("_timestamp")) or self.updated, **texts}
+            self.alerts = [*self.alerts, alert][-MAX_ALERTS:]
+
     def _config(self, record: Record) -> None:
         self.edit({"config": record.get("config")}, (self.updated, _text(self.start.get("host"))))
 
@@ -230,12 +253,15 @@ class RunState:
         if isinstance(record.get("summary"), dict):
             self.summary = _named(record["summary"])
         metrics, tallies = record.get("metrics"), record.get("tallies")
-        for metric in metrics if isinstance(metrics, list) else ():
-            if isinstance(metric, dict):
-                self._metric(metric)
+        for metric in filter(_is_record, metrics if isinstance(metrics, list) else ()):
+            self._metric(metric)
         for key, tally in tallies.items() if isinstance(tallies, dict) else ():
             if isinstance(tally, list) and len(tally) == 2 and all(_number(part) is not None for part in tally):
                 self._tallies[clean(key)] = tally
+        alerts = record.get("alerts")
+        self.alerts = [] if isinstance(alerts, list) else self.alerts
+        for alert in filter(_is_record, alerts[-MAX_ALERTS:] if isinstance(alerts, list) else ()):
+            self._alert(alert)
         if isinstance(record.get("last_steps"), dict):
             self.last_steps = _named(record["last_steps"])
         sketches = record.get("sketches")
@@ -264,6 +290,8 @@ class RunState:
             return "pending"
         if self.signal or (deadly_signal and not self.ended and not alive):
             return "killed"
+        if self.stopped is not None and not alive and self.updated < self.stopped + STOP_GRACE:
+            return "killed"
         if self.ended:
             return "failed" if self.exit_code else "finished"
         return "running" if alive else "crashed"
@@ -272,6 +300,7 @@ class RunState:
 _FOLDS: Final[dict[str, Callable[[RunState, Record], None]]] = {
     records.START: RunState._start,
     records.METRIC: RunState._metric,
+    records.ALERT: RunState._alert,
     records.CONFIG: RunState._config,
     records.UPDATE: RunState._update,
     records.SIGNAL: RunState._signal,
@@ -369,8 +398,16 @@ def _time(value: Any) -> float | None:
     return time if time is not None and 0 <= time < 1e11 else None
 
 
+def _is_record(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 def _text(value: Any) -> str:
-    return clean(value) if isinstance(value, str) else ""
+    return clean(_string(value))
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:
@@ -386,7 +423,7 @@ def _edited(field: str, value: Any) -> Any:
     """The value a change gives a field, cleaned; None where it is not one."""
     if field == "tags":
         return _strings(value) if isinstance(value, list) else None
-    if field == "deleted":
+    if field in ("archived", "deleted"):
         return value if isinstance(value, bool) else None
     if not isinstance(value, str):
         return None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 GLYPHS: Final = {"pending": "○", "running": "●", "finished": "✓", "failed": "✗", "killed": "■", "crashed": "!"}
 """A sign a state, so that colour never tells it alone."""
+BEST: Final = "★"
+"""Stands beside the best value of several runs."""
 
 
 def last_value(value: Any, width: int = 12) -> str:

@@ -1,4 +1,4 @@
-"""Every run known, what is looked at, and what changed: plain Python, owned here, shown elsewhere.
+"""Every run known, which are shown, what is looked at, and what changed: plain Python, owned here, shown elsewhere.
 
 The dashboard calls `collect` in a thread, then `apply` and everything else on its own loop. Runs and histories are only
 touched there; a thread only reads files and keeps its place in them, so nothing is locked.
@@ -7,49 +7,28 @@ touched there; a thread only reads files and keeps its place in them, so nothing
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from tracker.catalog import Catalog, Delta, Key, Reading, StoredRun
-from tracker.journal import Tail
 from tracker.records import Record, clean
-from tracker.replay import History, is_row_until
+from tracker_tui import query, table, tree
+from tracker_tui.edits import Edits
+from tracker_tui.feed import HISTORY_CHUNK, HistoryFeed
 from tracker_tui.look import colour_and_sign
 from tracker_tui.plot import MAX_RUNS, Subject
+from tracker_tui.query import Query
+from tracker_tui.table import GroupPath, Table, TableView
+from tracker_tui.tree import Branch, Node, Place
+from tracker_tui.views import Views
 
-HELD_OUT: Final = ("val", "test", "eval")
-"""What the names of metrics on held-out data contain."""
 FIRST_CHUNK: Final = 1 << 18
 """Bytes of a history that are read before anything else when its run is opened."""
-HISTORY_CHUNK: Final = 1 << 20
-"""Bytes of journals folded into histories at a time, so that keys are never late."""
 LEAST_CHUNK: Final = 1 << 14
 """Bytes of one journal at a time, at least."""
 NEWEST: Final = 10
 """Runs of a branch that are drawn while none is marked."""
-
-
-class Branch(NamedTuple):
-    """A project, or a group of runs in one (`group` is empty for the project itself)."""
-
-    project: str
-    group: str = ""
-
-
-Place = Key | Branch
-"""What the cursor of the tree can be on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One line of the tree."""
-
-    place: Place
-    depth: int
-    runs: tuple[StoredRun, ...]
-    """The run itself; of a branch, its runs, the newest first."""
-    is_open: bool = True
 
 
 @dataclass(slots=True)
@@ -64,70 +43,51 @@ class Change:
         return bool(self.runs) or self.history
 
 
-class _HistoryFeed:
-    """The history of the run that is looked at, read from its first line on beside the small state of every run."""
-
-    def __init__(self, run: StoredRun, lineage: list[tuple[str, float]]) -> None:
-        self.key = run.key
-        self.path = run.path
-        self._tails = [(Tail(path), last) for path, last in lineage]
-        self.history = History()
-        self.is_whole = False
-        """Whether all that was on disk at the last look is folded."""
-        self.is_replaced = False
-        """Whether a file was replaced by another, so that all must be read anew."""
-
-    def read(self, room: int = HISTORY_CHUNK) -> list[Record]:
-        """The next rows, from about `room` bytes at most."""
-        rows: list[Record] = []
-        for tail, last in self._tails:
-            before = tail.offset
-            rows += (row for row in tail.read(room) if is_row_until(row, last))
-            room -= tail.offset - before
-            if room <= 0:
-                break
-        self.is_whole = room > 0
-        self.is_replaced = any(tail.is_replaced for tail, _ in self._tails)
-        return rows
-
-    def take(self, room: int) -> int:
-        """Read and fold up to about `room` bytes; how many they were."""
-        before = sum(tail.offset for tail, _ in self._tails)
-        if room > 0:
-            self.fold(self.read(room))
-        return sum(tail.offset for tail, _ in self._tails) - before
-
-    def fold(self, rows: Iterable[Record]) -> None:
-        """Take rows into the history."""
-        for row in rows:
-            self.history.apply(row)
-
-
 @dataclass(slots=True)
 class Batch:
     """What one `collect` brought."""
 
     readings: list[Reading] = field(default_factory=list)
-    rows: list[tuple[_HistoryFeed, list[Record]]] = field(default_factory=list)
+    rows: list[tuple[HistoryFeed, list[Record]]] = field(default_factory=list)
     """New rows, with what they are of; by now something else may be looked at."""
 
 
+class Hint(NamedTuple):
+    """What there is to say of a query that can be understood."""
+
+    found: int
+    """Runs that it means."""
+    total: int
+    """Runs that there are without it."""
+    unknown: str = ""
+    """A field of it that no run has, and what might be meant."""
+
+
 class Model:
-    """The runs under a path, the runs that are looked at and their histories, and what is closed, marked and pinned.
+    """The runs under a path, which are shown, marked and pinned, and the histories that are looked at.
 
     Args:
         path: as `Catalog` takes it.
+        views: what is remembered of how things are looked at; by default nothing is.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None = None, views: Views | None = None) -> None:
         self.catalog = Catalog(path)
-        self.closed: set[Branch] = set()
+        self.views = views or Views(None)
+        self.edits = Edits(self.catalog)
+        self.query: Query = query.parse("")
+        """Which runs are shown."""
         self.marked: set[Key] = set()
         """Runs that stay in the charts wherever the cursor goes."""
         self.pinned: Key | None = None
         """The run that is drawn over all others."""
-        self._feeds: dict[Key, _HistoryFeed] = {}
+        self.closed_groups: set[tuple[Branch, GroupPath]] = set()
+        """Groups of the table whose runs are not shown."""
+        self._closed_meanwhile: set[Branch] = set()
+        self._feeds: dict[Key, HistoryFeed] = {}
         self._numbers: dict[Key, int] = {}
+        self._shown: list[StoredRun] | None = None
+        self._tables: dict[Branch, Table] = {}
 
     @property
     def root(self) -> str:
@@ -135,6 +95,7 @@ class Model:
 
     @property
     def runs(self) -> dict[Key, StoredRun]:
+        """Every run there is, hidden ones too."""
         return self.catalog.runs
 
     # ---- what is new ----
@@ -159,7 +120,74 @@ class Model:
             change.history |= bool(rows)
             if feed.is_replaced and feed.key in self.runs:
                 self._feeds[feed.key] = self._feed(self.runs[feed.key])
+        if change.runs:
+            self.forget()
         return change
+
+    def forget(self) -> None:
+        """Runs have changed: which are shown, and in which order, is to be found anew."""
+        self._shown = None
+        self._tables.clear()
+
+    # ---- which runs are shown ----
+
+    def shown(self) -> Sequence[StoredRun]:
+        """The runs that the query means, the newest first; what is archived or deleted only if it says so."""
+        if self._shown is None:
+            self._shown = table.chosen(self.catalog, self.query)
+        return self._shown
+
+    def is_shown(self, key: Key | None) -> bool:
+        """Whether a run is among them."""
+        return key is not None and any(run.key == key for run in self.shown())
+
+    def search(self, text: str) -> None:
+        """Show the runs that a query means from now on.
+
+        Raises:
+            QueryError: it cannot be understood; what is shown stays.
+        """
+        self.query = query.parse(text)
+        self._closed_meanwhile.clear()
+        self.forget()
+
+    def hint(self) -> Hint:
+        """How many runs the query means, and what may be wrong with it if they are none."""
+        shown = self.shown()
+        total = sum(1 for run in self.runs.values() if not run.deleted and not run.archived)
+        unknown = ""
+        if not shown and self.query.names:
+            unknown = table.unknown_field(self.query, self.runs.values())
+        return Hint(len(shown), total, unknown)
+
+    def runs_of(self, branch: Branch) -> list[StoredRun]:
+        """The runs of a branch that are shown, the newest first."""
+        return [run for run in self.shown() if branch.holds(run)]
+
+    def counts(self) -> dict[str, int]:
+        """How many of the runs that are shown are in each state."""
+        return tree.count(self.shown())
+
+    # ---- the table ----
+
+    def table(self, branch: Branch) -> Table:
+        """The table of a branch."""
+        found = self._tables.get(branch)
+        if found is None:
+            closed = {path for place, path in self.closed_groups if place == branch}
+            found = table.build(self.runs_of(branch), self.views.table_of(branch.project), closed)
+            self._tables[branch] = found
+        return found
+
+    def arrange(self, branch: Branch, view: TableView) -> None:
+        """Show the runs of a branch's project in another order or grouping, or with other columns."""
+        self.views.change_table(branch.project, view)
+        self._tables.clear()
+
+    def toggle_group(self, branch: Branch, path: GroupPath) -> None:
+        """Hide the runs of a group in the table, or show them again."""
+        self.closed_groups ^= {(branch, path)}
+        self._tables.pop(branch, None)
 
     # ---- what is looked at ----
 
@@ -181,8 +209,8 @@ class Model:
             self._feeds[key] = feed
         return list(self._feeds.values()) != list(before.values())
 
-    def _feed(self, run: StoredRun) -> _HistoryFeed:
-        return _HistoryFeed(run, self.catalog.lineage(run))
+    def _feed(self, run: StoredRun) -> HistoryFeed:
+        return HistoryFeed(run, self.catalog.lineage(run))
 
     @property
     def drawn_count(self) -> int:
@@ -206,24 +234,28 @@ class Model:
     def drawn(self, place: Place | None) -> list[Key]:
         """The runs whose charts belong to a place, the topmost last.
 
-        Of a run: itself over those that are marked. Of a branch: those of its runs that are marked, while none is, its
-        newest ten. The pinned run is always among them and on top.
+        Of a run: itself over those that are marked. Of a branch: those of its runs that are marked, while none is, the
+        first ten of its table. The pinned run is always among them and on top.
         """
         if isinstance(place, Branch):
-            inside = [run.key for run in self.runs_of(place)]
+            inside = [run.key for run in self.table(place).runs]
             keys = [key for key in inside if key in self.marked] or inside[:NEWEST]
             keys.reverse()
         else:
-            keys = [run.key for run in reversed(self.catalog.newest_first()) if run.key in self.marked]
+            keys = [run.key for run in reversed(self.shown()) if run.key in self.marked]
             if place is not None:
                 keys = [key for key in keys if key != place] + [place]
-        if self.pinned in self.runs and place is not None:
+        if self.pinned is not None and place is not None and self.is_shown(self.pinned):
             keys = [key for key in keys if key != self.pinned] + [self.pinned]
         return keys[-MAX_RUNS:]
 
-    def toggle_mark(self, place: Place) -> None:
-        """Mark a run, or all of a branch; take the marks away if they are there."""
-        keys = {run.key for run in self.runs_of(place)} if isinstance(place, Branch) else {place}
+    def marked_runs(self) -> list[StoredRun]:
+        """The marked runs that are shown, the newest first."""
+        return [run for run in self.shown() if run.key in self.marked] if self.marked else []
+
+    def toggle_mark(self, runs: Iterable[StoredRun]) -> None:
+        """Mark some runs; take the marks away if they are there."""
+        keys = {run.key for run in runs}
         self.marked = self.marked - keys if keys & self.marked else self.marked | keys
 
     def toggle_pin(self, key: Key) -> None:
@@ -253,119 +285,34 @@ class Model:
     # ---- the tree ----
 
     def tree(self) -> list[Node]:
-        """The lines of the tree: projects by name; in each its groups and ungrouped runs, the newest first."""
-        projects: dict[str, list[StoredRun]] = {}
-        for run in self.catalog.newest_first():
-            projects.setdefault(run.key.project, []).append(run)
-        nodes: list[Node] = []
-        for project in sorted(projects, key=str.casefold):
-            nodes += self._project(Branch(project), projects[project])
-        return nodes
+        """The lines of the tree."""
+        return tree.grow(self.shown(), self.is_closed)
 
-    def _project(self, branch: Branch, runs: list[StoredRun]) -> Iterable[Node]:
-        is_open = branch not in self.closed
-        yield Node(branch, 0, tuple(runs), is_open)
-        if not is_open:
-            return
-        groups: dict[str, list[StoredRun]] = {}
-        for run in runs:
-            groups.setdefault(run.group, []).append(run)
-        shown = set()
-        for run in runs:
-            if not run.group:
-                yield Node(run.key, 1, (run,))
-            elif run.group not in shown:
-                shown.add(run.group)
-                group = Branch(branch.project, run.group)
-                yield Node(group, 1, tuple(groups[run.group]), group not in self.closed)
-                if group not in self.closed:
-                    yield from (Node(member.key, 2, (member,)) for member in groups[run.group])
+    def is_closed(self, branch: Branch) -> bool:
+        """Whether a branch hides what is in it. While a query is on, only what was closed meanwhile."""
+        if self.query.text:
+            return branch in self._closed_meanwhile
+        return self.views.is_closed(self.root, branch)
 
-    def runs_of(self, branch: Branch) -> list[StoredRun]:
-        """The runs of a project or group, the newest first."""
-        return [
-            run
-            for run in self.catalog.newest_first()
-            if run.key.project == branch.project and branch.group in ("", run.group)
-        ]
+    def close(self, branch: Branch, is_closed: bool = True) -> None:
+        """Close a branch of the tree, or open it."""
+        if not self.query.text:
+            self.views.close(self.root, branch, is_closed)
+        elif is_closed:
+            self._closed_meanwhile.add(branch)
+        else:
+            self._closed_meanwhile.discard(branch)
 
     def label(self, branch: Branch) -> str:
-        """What a project or group is called."""
+        """What a branch is called."""
         if branch.group:
             return branch.group
-        return next((clean(run.project) for run in self.runs.values() if run.key.project == branch.project), "")
+        if not branch.project:
+            return branch.entity or "(no entity)"
+        return next((clean(run.project) for run in self.shown() if run.key.project == branch.project), "")
 
     def first_choice(self) -> Key | None:
         """The run to show first: the newest that runs, else the newest."""
-        runs = self.catalog.newest_first()
-        chosen = next((run for run in runs if run.state == "running"), runs[0] if runs else None)
-        return chosen.key if chosen is not None else None
-
-    def counts(self, runs: Iterable[StoredRun] | None = None) -> dict[str, int]:
-        """How many runs are in each state; of all runs by default."""
-        counts: dict[str, int] = {}
-        for run in self.catalog.newest_first() if runs is None else runs:
-            counts[run.state] = counts.get(run.state, 0) + 1
-        return counts
-
-
-def read_history(catalog: Catalog, run: StoredRun) -> History:
-    """All of a run's history, at once."""
-    feed = _HistoryFeed(run, catalog.lineage(run))
-    while not feed.is_whole:
-        feed.fold(feed.read())
-    return feed.history
-
-
-def metrics(run: StoredRun) -> list[str]:
-    """The names of a run's numeric metrics, in the order they were first logged."""
-    return [key for key in run.sketches if not key.startswith("_")]
-
-
-def main_metric(run: StoredRun) -> str | None:
-    """The metric that stands for a run in one line: a loss, validation before training, else an accuracy, else any."""
-    keys = metrics(run)
-    return min(keys, key=lambda key: (_kind(key), not any(word in key.lower() for word in HELD_OUT)), default=None)
-
-
-def by_interest(names: Iterable[str]) -> list[str]:
-    """Names of metrics in the order people look for them: losses, accuracies, the rest; each in order of name."""
-    return sorted((name for name in names if not name.startswith("_")), key=lambda name: (_kind(name), name))
-
-
-def sections(names: Iterable[str], axes: Collection[str] = ()) -> list[tuple[str, list[str]]]:
-    """Metrics by what their names begin with up to the first `/`, else `.`, in the order people look for them.
-
-    Sections with a loss or an accuracy come first, training before held-out data before those without a name; what is
-    of the machine comes last.
-
-    Args:
-        names: metrics.
-        axes: those of them that are only the x axes of others, and so last in their sections.
-    """
-    found: dict[str, list[str]] = {}
-    for name in sorted(by_interest(names), key=lambda name: name in axes):
-        found.setdefault(section_of(name), []).append(name)
-    return sorted(found.items(), key=lambda item: (_rank(item[0], item[1]), item[0]))
-
-
-def section_of(metric: str) -> str:
-    """What a metric's name begins with; empty if it has one part only."""
-    head, slash, rest = metric.partition("/")
-    if not slash:
-        head, slash, rest = metric.partition(".")
-    return head if slash and head and rest else ""
-
-
-def _rank(section: str, names: list[str]) -> tuple[bool, bool, int]:
-    place = 2 if not section else 3
-    if section.startswith("train"):
-        place = 0
-    elif any(word in section for word in HELD_OUT):
-        place = 1
-    return section.startswith("system"), all(_kind(name) == 2 for name in names), place
-
-
-def _kind(metric: str) -> int:
-    low = metric.lower()
-    return 0 if "loss" in low else 1 if "acc" in low else 2
+        runs = self.shown()
+        found = next((run for run in runs if run.state == "running"), runs[0] if runs else None)
+        return found.key if found is not None else None

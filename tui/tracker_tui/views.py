@@ -1,4 +1,4 @@
-"""How a chart is looked at: smoothing, axes, window. What is chosen for a metric is remembered for the next time."""
+"""How charts and tables are looked at, and what is closed: what is chosen is remembered for the next time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tracker_tui.table import NEWEST, TableView
+from tracker_tui.tree import Branch
+
 STEP: Final = "_step"
 RELATIVE: Final = "_runtime"
 WALL: Final = "_timestamp"
@@ -16,7 +19,9 @@ X_NAMES: Final = {STEP: "step", RELATIVE: "relative time", WALL: "wall time"}
 WEIGHTS: Final = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 """Steps of smoothing: weight of what came before."""
 MAX_REMEMBERED: Final = 2000
-"""Metrics whose settings are kept; the longest unchanged go first."""
+"""Metrics, sections, projects and branches that are remembered; the longest unchanged go first."""
+PARTS: Final = ("charts", "folded", "tables", "closed")
+"""The parts of the file, each a mapping of names."""
 
 
 class Window(NamedTuple):
@@ -48,7 +53,9 @@ class View(NamedTuple):
 
 
 class Views:
-    """The view of every metric, and which sections are folded; what is not as usual is kept in a file, but for windows.
+    """The view of every metric and of every project's table, which sections are folded and which branches closed.
+
+    What is not as usual is kept in a file, but for windows.
 
     A file that cannot be read or written costs the memory, nothing else.
 
@@ -64,6 +71,8 @@ class Views:
             self._views[metric] = _load(view)
         self.folded: set[str] = {name for name, is_folded in kept["folded"].items() if is_folded is True}
         """Sections whose charts are not shown."""
+        self._tables = {project: _load_table(view) for project, view in kept["tables"].items()}
+        self._closed = {name for name, is_closed in kept["closed"].items() if is_closed is True}
 
     def of(self, metric: str) -> View:
         """How to draw a metric."""
@@ -80,12 +89,32 @@ class Views:
         self.folded ^= {section}
         self._keep("folded", {section: section in self.folded})
 
+    def table_of(self, project: str) -> TableView:
+        """How to show the runs of a project."""
+        return self._tables.get(project, TableView())
+
+    def change_table(self, project: str, view: TableView) -> None:
+        """Show the runs of a project so from now on."""
+        self._tables[project] = view
+        self._keep("tables", {project: None if view == TableView() else view._asdict()})
+
+    def is_closed(self, root: str, branch: Branch) -> bool:
+        """Whether a branch of the tree of a folder shows nothing of what is in it."""
+        return _branch_name(root, branch) in self._closed
+
+    def close(self, root: str, branch: Branch, is_closed: bool) -> None:
+        """Close a branch, or open it."""
+        name = _branch_name(root, branch)
+        if (name in self._closed) != is_closed:
+            self._closed ^= {name}
+            self._keep("closed", {name: is_closed})
+
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
             found = json.loads(self._path.read_bytes()) if self._path is not None else {}
         except (OSError, ValueError, RecursionError):
             found = {}
-        parts = {part: found.get(part) if isinstance(found, dict) else None for part in ("charts", "folded")}
+        parts = {part: found.get(part) if isinstance(found, dict) else None for part in PARTS}
         return {part: kept if isinstance(kept, dict) else {} for part, kept in parts.items()}
 
     def _keep(self, part: str, changes: Mapping[str, Any]) -> None:
@@ -114,6 +143,10 @@ def state_file() -> Path:
     return Path(platformdirs.user_state_dir("tracker-tui")) / "charts.json"
 
 
+def _branch_name(root: str, branch: Branch) -> str:
+    return json.dumps([root, *branch])
+
+
 def _kept(view: View) -> dict[str, Any]:
     """What of a view outlives the dashboard: all that is not usual, but for the window."""
     usual = View()._asdict()
@@ -130,3 +163,19 @@ def _load(kept: Any) -> View:
         x if isinstance(x, str) else "",
         kept.get("clip") is True,
     )
+
+
+def _load_table(kept: Any) -> TableView:
+    if not isinstance(kept, dict):
+        return TableView()
+    sort = kept.get("sort")
+    return TableView(
+        _names(kept.get("columns")),
+        sort if isinstance(sort, str) and sort else NEWEST,
+        kept.get("is_reversed") is True,
+        _names(kept.get("group_by")),
+    )
+
+
+def _names(kept: Any) -> tuple[str, ...]:
+    return tuple(name for name in kept if isinstance(name, str)) if isinstance(kept, list) else ()

@@ -1,0 +1,225 @@
+"""`tracker-tui rename`, `tag`, `note`, `archive`, `delete`, `undelete`, `purge` and `stop`.
+
+All but `purge` and `stop` only append a record beside the run; a running job goes on undisturbed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tracker.catalog import Catalog, StoredRun
+from tracker.records import clean
+from tracker.report import short_path
+from tracker_tui.commands.shell import Parser, fail, find, find_one, print_lines, warn
+from tracker_tui.edits import Edits, parse_tags
+
+
+def rename(words: list[str]) -> int:
+    """Give a run another name."""
+    parser = Parser(prog="tracker-tui rename", description="Give a run another name.")
+    parser.add_runs(several=False)
+    parser.add_argument("name", metavar="NAME", help="the new name")
+    given = parser.parse_args(words)
+    if not clean(given.name).strip():
+        fail("NAME must not be empty")
+    catalog, run = find_one(given.run, given.dir)
+    before = run.label
+    code = _change(catalog, "renamed", [(run, {"name": given.name})], says=False)
+    if not code:
+        print_lines(f"{before} is now {run.label}")
+    return code
+
+
+def tag(words: list[str]) -> int:
+    """Give runs tags, or take some away."""
+    parser = Parser(
+        prog="tracker-tui tag",
+        description="Give runs tags, or take some away; without either, print them.",
+        epilog="example: tracker-tui tag jolly-haze-4 x8k2mq1p --add best,paper --remove todo",
+    )
+    parser.add_runs()
+    parser.add_argument("--add", metavar="TAGS", type=_tags, default=[], help="tags to give, with commas")
+    parser.add_argument("--remove", metavar="TAGS", type=_tags, default=[], help="tags to take away, with commas")
+    given = parser.parse_args(words)
+    catalog, runs = find(given.runs, given.dir)
+    code = 0
+    if given.add or given.remove:
+        kept = [(run, [tag for tag in run.tags if tag not in given.remove]) for run in runs]
+        changes = [(run, {"tags": tags + [tag for tag in given.add if tag not in tags]}) for run, tags in kept]
+        code = _change(catalog, "tagged", changes, says=False)
+    print_lines(*(f"{run.label}: {', '.join(run.tags) or '(no tags)'}" for run in runs))
+    return code
+
+
+def _tags(text: str) -> list[str]:
+    import argparse
+
+    try:
+        return parse_tags(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def note(words: list[str]) -> int:
+    """Set a run's notes."""
+    parser = Parser(
+        prog="tracker-tui note",
+        description="Set a run's notes; without TEXT, print them. TEXT `-` reads them from stdin.",
+    )
+    parser.add_runs(several=False)
+    parser.add_argument("text", metavar="TEXT", nargs="?", help="the new notes; '' for none")
+    given = parser.parse_args(words)
+    catalog, run = find_one(given.run, given.dir)
+    if given.text is None:
+        print_lines(*run.notes.split("\n")) if run.notes else None
+        return 0
+    text = sys.stdin.read().rstrip("\n") if given.text == "-" else given.text
+    return _change(catalog, "noted", [(run, {"notes": text})])
+
+
+def archive(words: list[str]) -> int:
+    """Put runs out of the way."""
+    parser = Parser(
+        prog="tracker-tui archive",
+        description="Put runs out of the way: they show only for queries that name `archived:yes`.",
+    )
+    parser.add_runs()
+    parser.add_argument("--undo", action="store_true", help="show them again")
+    given = parser.parse_args(words)
+    catalog, runs = find(given.runs, given.dir)
+    return _change(catalog, "unarchived" if given.undo else "archived", _all(runs, archived=not given.undo))
+
+
+def delete(words: list[str]) -> int:
+    """Hide runs."""
+    parser = Parser(
+        prog="tracker-tui delete",
+        description="Hide runs everywhere. Their files stay until `purge`; `undelete` shows them again.",
+    )
+    parser.add_runs()
+    given = parser.parse_args(words)
+    catalog, runs = find(given.runs, given.dir)
+    return _change(catalog, "deleted", _all(runs, deleted=True))
+
+
+def undelete(words: list[str]) -> int:
+    """Show deleted runs again."""
+    parser = Parser(
+        prog="tracker-tui undelete", description="Show deleted runs again; `ls --query deleted:yes` lists them."
+    )
+    parser.add_runs()
+    given = parser.parse_args(words)
+    catalog, runs = find(given.runs, given.dir, with_deleted=True)
+    return _change(catalog, "undeleted", _all(runs, deleted=False))
+
+
+def purge(words: list[str]) -> int:
+    """Remove the files of deleted runs."""
+    parser = Parser(
+        prog="tracker-tui purge",
+        description="Remove the files of deleted runs for good, after asking. Without RUN, of all of them.",
+    )
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="only these")
+    parser.add_argument("--dir", metavar="PATH", help="folder of runs, default TRACKER_DIR, else ./runs")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    given = parser.parse_args(words)
+    if given.runs:
+        catalog, runs = find(given.runs, given.dir, with_deleted=True)
+    else:
+        catalog = Catalog(given.dir)
+        catalog.refresh()
+        runs = [run for run in catalog.newest_first(with_deleted=True) if run.deleted]
+    for run in runs:
+        if not run.deleted:
+            fail(f"{run.label} is not deleted: `tracker-tui delete` comes first")
+        if run.state == "running":
+            fail(f"{run.label} is running: `tracker-tui stop` comes first")
+    if not runs:
+        print_lines("no run is deleted")
+        return 0
+    forks = _forks(catalog, runs)
+    for run in runs:
+        print_lines(f"{run.project}/{run.id}  {run.label}  {short_path(run.path)}")
+        print_lines(
+            *(f"  its fork {fork.label} will lose the beginning of its history" for fork in forks.get(run.id, []))
+        )
+    if not given.yes and not _agrees(f"Remove the files of {_count(runs)} for good?"):
+        print_lines("nothing removed")
+        return 1
+    troubles = [trouble for run in runs if (trouble := catalog.purge(run))]
+    for trouble in troubles:
+        warn(f"not removed: {trouble}")
+    print_lines(f"removed {len(runs) - len(troubles)} of {_count(runs)}")
+    return 1 if troubles else 0
+
+
+def _forks(catalog: Catalog, runs: list[StoredRun]) -> dict[str, list[StoredRun]]:
+    """Runs that go on from one of these and stay."""
+    going = {run.key for run in runs}
+    found: dict[str, list[StoredRun]] = {}
+    for run in catalog.newest_first():
+        parent = run.start.get("fork_of")
+        if isinstance(parent, str) and run.key not in going:
+            found.setdefault(parent, []).append(run)
+    return found
+
+
+def stop(words: list[str]) -> int:
+    """End the jobs of runs."""
+    parser = Parser(
+        prog="tracker-tui stop",
+        description="Send SIGTERM to the jobs of runs, after asking. Only to a process of this machine whose pid, start"
+        " time and boot are the run's own.",
+    )
+    parser.add_runs()
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    given = parser.parse_args(words)
+    catalog, runs = find(given.runs, given.dir)
+    for run in runs:
+        if run.state != "running":
+            fail(f"{run.label} is {run.state}, not running", code=1)
+        print_lines(f"{run.label}  pid {run.start.get('pid')}  {clean(run.start.get('command') or '', 200)}")
+    if not given.yes and not _agrees(f"Stop {_count(runs)}?"):
+        print_lines("nothing stopped")
+        return 1
+    code = 0
+    for run in runs:
+        if trouble := catalog.stop(run):
+            warn(f"{run.label} not stopped: {trouble}")
+            code = 1
+        else:
+            print_lines(f"{run.label} was sent SIGTERM")
+    return code
+
+
+def _agrees(question: str) -> bool:
+    """Whether the user says yes; nobody at a terminal says no."""
+    if not sys.stdin.isatty():
+        warn(f"{question} Say so with --yes.")
+        return False
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _all(runs: Iterable[StoredRun], **fields: Any) -> list[tuple[StoredRun, Mapping[str, Any]]]:
+    return [(run, fields) for run in runs]
+
+
+def _change(
+    catalog: Catalog, what: str, changes: Iterable[tuple[StoredRun, Mapping[str, Any]]], says: bool = True
+) -> int:
+    """Write edits and say what came of them; the exit code."""
+    outcome = Edits(catalog).change(what, changes)
+    if outcome.trouble:
+        warn(f"not {what}: {outcome.trouble}")
+        return 1
+    if says:
+        print_lines(outcome.what if outcome.done else f"nothing to change: {what} already")
+    return 0
+
+
+def _count(runs: list[StoredRun]) -> str:
+    return f"{len(runs)} run{'s' * (len(runs) != 1)}"

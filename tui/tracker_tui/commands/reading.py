@@ -1,0 +1,265 @@
+"""`tracker-tui ls`, `show` and `compare`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+
+from tracker.catalog import Catalog, StoredRun
+from tracker.records import clean
+from tracker.report import cells, short_path
+from tracker_tui import fields, look, query, table
+from tracker_tui.commands.shell import (
+    FOLDER_HELP,
+    Parser,
+    check_path,
+    describe,
+    fail,
+    find,
+    find_one,
+    print_columns,
+    print_json,
+    print_lines,
+    warn,
+)
+from tracker_tui.kinds import main_metric
+
+LS_COLUMNS = ("state", "name", "id", "step", "age", "duration")
+NUMBERS = ("step", "age", "duration", "alerts", "bad_lines", "exit_code")
+"""Properties that are aligned at the right."""
+MAIN = "metric"
+"""The column that tells a run's main metric and its value."""
+MAX_CELL = 60
+
+
+def ls(words: list[str]) -> int:
+    """List runs."""
+    parser = Parser(
+        prog="tracker-tui ls", description="List runs, the newest first.", epilog=f"queries:\n{_how_to_ask()}"
+    )
+    parser.add_argument("path", metavar="PATH", nargs="?", help=FOLDER_HELP)
+    parser.add_argument(
+        "-q", "--query", metavar="QUERY", default="", help="only runs that fit, e.g. 'loss<0.2 tag:best'"
+    )
+    parser.add_argument("-s", "--sort", metavar="FIELD", default=table.NEWEST, help="the best, least or newest first")
+    parser.add_argument("-r", "--reverse", action="store_true", help="the other way round")
+    parser.add_argument(
+        "-c", "--columns", metavar="FIELDS", type=_columns, help="with commas: name,state,loss,config.lr,history.loss"
+    )
+    parser.add_argument("--json", action="store_true", help="one array of objects; with --columns, of these fields")
+    given = parser.parse_args(words)
+    check_path(given.path)
+    if given.path is not None and not os.path.exists(given.path):
+        fail(f"there is no folder {given.path!r}")
+    catalog = Catalog(given.path)
+    catalog.refresh()
+    runs = table.in_order(_asked_for(catalog, given.query), given.sort, given.reverse)
+    if given.json and given.columns:
+        now = time.time()
+        print_json([{name: _plain(run, name, now) for name in given.columns} for run in runs])
+    elif given.json:
+        print_json([describe(run) for run in runs])
+    elif runs:
+        _print_runs(runs, given.columns or _usual(given.sort))
+    elif not given.query:
+        warn(f"no runs in {short_path(catalog.root)} yet")
+    return 0
+
+
+def _asked_for(catalog: Catalog, text: str) -> list[StoredRun]:
+    """The runs that a query means, or the end of the command."""
+    try:
+        wanted = query.parse(text)
+    except query.QueryError as error:
+        sys.stderr.write(f"tracker-tui: {clean(error)}\n  {clean(text)}\n  {' ' * cells(text[: error.start])}^\n")
+        raise SystemExit(2) from None
+    runs = table.chosen(catalog, wanted)
+    if not runs and text:
+        warn(table.unknown_field(wanted, catalog.runs.values()) or f"none of {len(catalog.runs)} runs fits")
+    return runs
+
+
+def _how_to_ask() -> str:
+    """The part of the language's own description that shows it."""
+    return (query.__doc__ or "").partition("\n\n")[2].rstrip()
+
+
+def _columns(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError("no fields")
+    return names
+
+
+def _usual(sort: str) -> list[str]:
+    """What `ls` shows by itself: the main metric of each run behind the rest, and what runs are ordered by."""
+    return [*LS_COLUMNS, *([sort] if sort not in fields.PROPERTIES else []), MAIN]
+
+
+def _plain(run: StoredRun, name: str, now: float) -> object:
+    """A value for JSON: of a history, its course in few numbers."""
+    sketch = run.sketches.get(name.removeprefix(fields.HISTORY)) if table.is_course(name) else None
+    return sketch.values() if sketch is not None else fields.value_of(run, name, now)
+
+
+def _print_runs(runs: list[StoredRun], names: list[str]) -> None:
+    now = time.time()
+    title = {"id": "PROJECT/ID", "duration": "TIME"}
+    rows = [[title.get(name) or clean(name, MAX_CELL).removeprefix("summary.").upper() for name in names]]
+    rows += [[_cell(run, name, now) for name in names] for run in runs]
+    numbers = [
+        place
+        for place, name in enumerate(names)
+        if name in NUMBERS or any(isinstance(fields.value_of(run, name, now), float) for run in runs[:20])
+    ]
+    print_columns(rows, [place for place in numbers if not table.is_course(names[place])])
+
+
+def _cell(run: StoredRun, name: str, now: float) -> str:
+    if name == "state":
+        return f"{look.GLYPHS[run.state]} {run.state}"
+    if name == MAIN:
+        metric = main_metric(run)
+        return f"{clean(metric)} {look.last_value(look.metric_value(run, metric))}" if metric else ""
+    if name == "id":
+        return clean(f"{run.project}/{run.id}", 80)
+    if table.is_course(name):
+        sketch = run.sketches.get(name.removeprefix(fields.HISTORY))
+        return sketch.line(16) if sketch is not None else ""
+    return clean(fields.shown(run, name, now, MAX_CELL), MAX_CELL)
+
+
+def show(words: list[str]) -> int:
+    """One run, or charts of it."""
+    parser = Parser(prog="tracker-tui show", description="One run: state, config, summary.")
+    parser.add_runs(several=False)
+    parser.add_argument("--json", action="store_true", help="one object")
+    charts = parser.add_argument_group("charts")
+    charts.add_argument("--chart", metavar="METRIC", action="append", help="draw this metric instead; may be a pattern")
+    charts.add_argument("--x", metavar="AXIS", default="", help="step, relative, wall or a metric; default as defined")
+    charts.add_argument("--log", action="store_true", help="logarithmic y axis")
+    charts.add_argument(
+        "--smoothing", metavar="W", type=_weight, default=0.0, help="weight of a moving average, 0 to 1"
+    )
+    charts.add_argument("--width", type=_cells, help="cells, default the terminal's, else 80")
+    charts.add_argument("--height", type=_cells, default=16, help="rows of one chart, default 16")
+    charts.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: on a terminal")
+    given = parser.parse_args(words)
+    if not given.chart and (given.x or given.log or given.smoothing or given.width):
+        fail("--x, --log, --smoothing and --width are for charts: say which with --chart METRIC")
+    catalog, run = find_one(given.run, given.dir)
+    if given.chart:
+        return _charts(catalog, run, given)
+    if given.json:
+        print_json(describe(run))
+        return 0
+    from tracker_tui.facts import config_of, facts_of, reason_of, summary_of
+
+    print_lines(f"{run.label}", f"{look.GLYPHS[run.state]} {run.state}  {reason_of(run)}".rstrip())
+    print_lines(*(f"{label:<10}{value}" for label, value in facts_of(run) if value))
+    for title, values in (("Config", config_of(run)), ("Summary", summary_of(run))):
+        if values:
+            width = max(map(cells, values))
+            print_lines("", title)
+            for key, value in values.items():
+                sketch = run.sketches.get(key) if title == "Summary" else None
+                line = sketch.line() if sketch else ""
+                print_lines(f"  {key}{' ' * (width - cells(key))}  {value:<12}{line}".rstrip())
+    return 0
+
+
+def _weight(text: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = -1.0
+    if not 0 <= weight < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no weight: 0 for none, less than 1")
+    return weight
+
+
+def _cells(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size from 1 to 1000")
+    return int(text)
+
+
+def _charts(catalog: Catalog, run: StoredRun, given: argparse.Namespace) -> int:
+    """Print the charts of the metrics that were asked for."""
+    from fnmatch import fnmatchcase
+
+    from tracker_tui import export, feed, kinds, legend, plot, views
+
+    history = feed.read_history(catalog, run)
+    known = kinds.by_interest(history.columns)
+    found = {asked: [name for name in known if name == asked or fnmatchcase(name, asked)] for asked in given.chart}
+    wanted = list(dict.fromkeys(name for names in found.values() for name in names))
+    missing = [asked for asked, names in found.items() if not names]
+    if missing:
+        fail(f"{run.label} has no metric {missing[0]!r}; it has {', '.join(known) or 'none'}")
+    x = {"step": views.STEP, "relative": views.RELATIVE, "wall": views.WALL}.get(given.x, given.x)
+    if x and x not in views.X_NAMES and x not in history.columns:
+        fail(f"{run.label} has no metric {x!r} for the x axis; it has {', '.join(known) or 'none'}")
+    width = given.width or shutil.get_terminal_size((80, 24)).columns
+    is_coloured = given.color == "always" or (given.color == "auto" and sys.stdout.isatty() and not _no_colour())
+    number = catalog.oldest_first(run.key.project).index(run.key)
+    subject = plot.Subject(run, history, *look.colour_and_sign(number))
+    plotter = plot.Plotter()
+    view = views.View(given.smoothing, given.log, x)
+    plots = [plotter.plot(plot.Order(name, (subject,), view, width, max(1, given.height - 1))) for name in wanted]
+    if given.json:
+        print_json([run for made in plots for run in export.points_of(made)])
+        return 0
+    for index, made in enumerate(plots):
+        lines = [legend.padded(line, width) for line in export.lines_of(made)]
+        if is_coloured:
+            texts = ["".join(_painted(text, style) for text, style in line) for line in lines]
+        else:
+            texts = export.uncoloured(made, lines)
+        print_lines(*([""] if index else []), *texts)
+    return 0
+
+
+def _no_colour() -> bool:
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") == "dumb"
+
+
+def _painted(text: str, style: str) -> str:
+    """Text with the escape sequences of a named style."""
+    number = style.lstrip("~")
+    code = f"38;5;{number}" if number.isdigit() else {"title": "1", "value": "1", "badge": "33", "dim": "2"}.get(style)
+    if code is None or not text.strip():
+        return text
+    return f"\x1b[{'2;' if style.startswith('~') else ''}{code}m{text}\x1b[0m"
+
+
+def compare(words: list[str]) -> int:
+    """Runs side by side."""
+    parser = Parser(
+        prog="tracker-tui compare", description="Runs side by side: what differs, with differences from the first."
+    )
+    parser.add_runs()
+    parser.add_argument("--all", action="store_true", help="what is the same in all of them too")
+    parser.add_argument("--json", action="store_true", help="one object: runs, different, same")
+    given = parser.parse_args(words)
+    _, runs = find(given.runs, given.dir)
+    if len(runs) < 2:
+        fail("compare takes two or more runs")
+    from tracker_tui import compare as comparing
+
+    found = comparing.compare(runs)
+    if given.json:
+        print_json(comparing.as_json(found))
+        return 0
+    rows = [["", *(clean(f"{look.GLYPHS[run.state]} {run.label}", MAX_CELL) for run in runs)]]
+    for section in found.different + (found.same if given.all else ()):
+        rows += [["" for _ in rows[0]], [section.title, *("" for _ in runs)]]
+        rows += [[f"  {clean(item.name, MAX_CELL)}", *comparing.cells_of(item)] for item in section.items]
+    print_columns(rows)
+    same = sum(len(section.items) for section in found.same)
+    if same and not given.all:
+        print_lines("", f"{same} more are the same in all of them (--all shows them)")
+    return 0

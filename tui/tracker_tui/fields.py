@@ -1,0 +1,164 @@
+"""What a run has, by name: the words of queries, columns, orders and `--columns`.
+
+A property (`name`, `state`, `age` ...), `config.KEY`, `summary.KEY` (the value of a metric) or `history.KEY` (its
+course, a sparkline). A bare KEY that is no property means the config, else the summary.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from tracker.catalog import StoredRun
+from tracker.filters import nested
+from tracker.records import clean
+from tracker.report import format_value
+from tracker_tui import look
+from tracker_tui.facts import flat
+from tracker_tui.kinds import by_interest, metrics
+
+CONFIG: Final = "config."
+SUMMARY: Final = "summary."
+HISTORY: Final = "history."
+
+_OF: Final[dict[str, Callable[[StoredRun], Any]]] = {
+    "name": lambda run: run.label,
+    "state": lambda run: run.state,
+    "step": lambda run: run.step,
+    "tags": lambda run: run.tags,
+    "notes": lambda run: run.notes,
+    "group": lambda run: run.group,
+    "project": lambda run: run.project,
+    "entity": lambda run: run.entity,
+    "job_type": lambda run: run.job_type,
+    "id": lambda run: run.id,
+    "host": lambda run: clean(run.start.get("host") or ""),
+    "user": lambda run: clean(run.start.get("user") or ""),
+    "command": lambda run: clean(run.start.get("command") or "", 4096),
+    "git": lambda run: clean(run.start.get("git") or ""),
+    "created": lambda run: run.created,
+    "exit_code": lambda run: run.exit_code,
+    "exception": lambda run: run.exception,
+    "alerts": lambda run: len(run.alerts),
+    "bad_lines": lambda run: run.bad_lines,
+    "archived": lambda run: run.archived,
+    "deleted": lambda run: run.deleted,
+}
+PROPERTIES: Final = (*list(_OF)[:3], "age", "duration", *list(_OF)[3:])
+"""What every run has; times in seconds, `created` since the epoch."""
+ALIASES: Final = {"tag": "tags", "note": "notes", "time": "duration", "commit": "git", "error": "exception"}
+SPOKEN: Final = ("name", "id", "project", "group", "tag", "state", "host", "note")
+"""Properties that a query best names with `:`."""
+SAMPLE: Final = 2000
+"""Runs whose values are offered when somebody types."""
+
+
+def value_of(run: StoredRun, name: str, now: float | None = None) -> Any:
+    """A run's value; None where it has none."""
+    name = ALIASES.get(name, name)
+    get = _OF.get(name)
+    if get is not None:
+        return get(run)
+    if name in ("age", "duration"):
+        moment = time.time() if now is None else now
+        return run.duration(moment) if name == "duration" else moment - run.created
+    if name.startswith(CONFIG):
+        return _in(run.config, name[len(CONFIG) :])
+    if name.startswith(SUMMARY):
+        return _metric(run, name[len(SUMMARY) :])
+    if name.startswith(HISTORY):
+        return _metric(run, name[len(HISTORY) :])
+    value = _in(run.config, name)
+    return _metric(run, name) if value is None else value
+
+
+def _in(values: dict[str, Any], path: str) -> Any:
+    if path in values:
+        return values[path]
+    try:
+        return nested(values, path) if "." in path else None
+    except KeyError:
+        return None
+
+
+def _metric(run: StoredRun, name: str) -> Any:
+    if name not in run.summary:
+        return _in(run.summary, name)
+    value = look.metric_value(run, name)
+    return None if isinstance(value, dict) else value
+
+
+def metric_of(name: str) -> str | None:
+    """The metric that a field's name means if it is none of the config; None for a property."""
+    if name in PROPERTIES or name in ALIASES or name.startswith(CONFIG):
+        return None
+    return name.removeprefix(SUMMARY).removeprefix(HISTORY)
+
+
+def config_names(runs: Iterable[StoredRun]) -> list[str]:
+    """`config.KEY` of every key that any run has, nested ones with dots."""
+    found: dict[str, None] = {}
+    for run in runs:
+        for key, _ in flat(run.config):
+            found[CONFIG + key] = None
+    return sorted(found)
+
+
+def metric_names(runs: Iterable[StoredRun]) -> list[str]:
+    """Every metric that any run logged as a number, in the order people look for them."""
+    return by_interest({name for run in runs for name in metrics(run)})
+
+
+def all_names(runs: Iterable[StoredRun]) -> list[str]:
+    """Every field there is: properties, the config, the summary."""
+    runs = list(runs)
+    return [*PROPERTIES, *config_names(runs), *(SUMMARY + name for name in metric_names(runs))]
+
+
+def to_type(runs: Iterable[StoredRun]) -> list[str]:
+    """Fields as a query would name them, the usual ones with `:`."""
+    runs = list(runs)
+    spoken = [f"{name}:" for name in SPOKEN]
+    rest = [name for name in PROPERTIES if name not in SPOKEN and f"{name.rstrip('s')}:" not in spoken]
+    return [*spoken, *metric_names(runs), *config_names(runs), *rest]
+
+
+def known_values(runs: Iterable[StoredRun], name: str) -> list[str]:
+    """The values that runs have in a field, the most frequent first."""
+    counts: dict[str, int] = {}
+    for _, run in zip(range(SAMPLE), runs, strict=False):
+        value = value_of(run, name)
+        for one in value if isinstance(value, list) else [value]:
+            if one not in (None, "") and not isinstance(one, (dict, list)):
+                text = text_of(name, one) if isinstance(one, bool) else str(one)
+                counts[text] = counts.get(text, 0) + 1
+    return sorted(counts, key=lambda text: (-counts[text], text))
+
+
+def shown(run: StoredRun, name: str, now: float, width: int = 60) -> str:
+    """A run's value as lists of runs show it; times that go on by themselves move in calm steps."""
+    name = ALIASES.get(name, name)
+    if name == "age":
+        return look.age(run, now)
+    return look.duration(run, now) if name == "duration" else text_of(name, value_of(run, name, now), width)
+
+
+def text_of(name: str, value: Any, width: int = 60) -> str:
+    """A value as it is shown in a field."""
+    name = ALIASES.get(name, name)
+    if value is None:
+        return ""
+    if name in ("age", "duration") and isinstance(value, (int, float)):
+        return look.long_span(value) if name == "duration" else look.span(value)
+    if name == "created" and isinstance(value, (int, float)):
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(value))
+    if name == "git":
+        return str(value)[:12]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    if isinstance(value, float):
+        return look.last_value(value, width)
+    return format_value(value, width)

@@ -1,0 +1,238 @@
+"""Which runs, in an order, in groups, with the best marked: for the table of the dashboard and `tracker-tui ls`."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from tracker.catalog import Catalog, StoredRun
+from tracker.records import clean
+from tracker_tui import fields
+from tracker_tui.fields import ALIASES, HISTORY, PROPERTIES, metric_of, text_of, value_of
+from tracker_tui.kinds import goal_of, main_metric
+from tracker_tui.query import Query
+
+NEWEST: Final = "age"
+"""The usual order."""
+NO_VALUE: Final = "none"
+"""What a group is called whose runs do not have the key."""
+
+
+HIDING: Final = ("archived", "deleted")
+"""Properties that hide a run from every query that does not name them."""
+
+
+class TableView(NamedTuple):
+    """How the runs of a project are looked at; remembered by its name."""
+
+    columns: tuple[str, ...] = ()
+    """Names of fields, beside the run's name; empty for what fits best."""
+    sort: str = NEWEST
+    is_reversed: bool = False
+    """Whether the order is the other way than usual: than best first, newest first, least first."""
+    group_by: tuple[str, ...] = ()
+
+
+class Stats(NamedTuple):
+    """The numbers of a group in one field."""
+
+    size: int
+    mean: float
+    low: float
+    high: float
+
+
+GroupPath = tuple[str, ...]
+"""Names of fields and values from the outermost group in: `("config.lr", "0.1", "config.model", "vit")`."""
+
+
+class Row(NamedTuple):
+    """One line of the table: a run, or a group of runs."""
+
+    depth: int
+    runs: tuple[StoredRun, ...]
+    """The run itself; of a group, all of its runs in the table's order."""
+    path: GroupPath = ()
+    """Of a group, which one; empty for a run."""
+    is_open: bool = True
+    stats: Stats | None = None
+    """Of a group, the numbers of `Table.measure`."""
+
+    @property
+    def run(self) -> StoredRun | None:
+        """The run; None for a group."""
+        return None if self.path else self.runs[0]
+
+
+class Table(NamedTuple):
+    """All lines, and what they are ordered and measured by."""
+
+    rows: tuple[Row, ...] = ()
+    runs: tuple[StoredRun, ...] = ()
+    """The runs in the order of the rows, those in closed groups among them."""
+    measure: str = ""
+    """The field whose mean, least and greatest values groups show; empty where runs have no numbers."""
+
+    def best(self, name: str) -> float | None:
+        """The best value of a field among the runs, if it is known which way is better and there are two or more."""
+        goal = _goal(name, self.runs)
+        if goal is None:
+            return None
+        numbers = [number for run in self.runs if (number := _number(value_of(run, name))) is not None]
+        if len(numbers) < 2:
+            return None
+        return min(numbers) if goal == "minimize" else max(numbers)
+
+
+def chosen(catalog: Catalog, wanted: Query) -> list[StoredRun]:
+    """The runs that a query means, the newest first; what is archived or deleted only if the query names that."""
+    hiding = [name for name in HIDING if name not in wanted.names]
+    now = time.time()
+    return [
+        run
+        for run in catalog.newest_first(with_deleted=True)
+        if not any(getattr(run, name) for name in hiding)
+        and (not wanted.text or wanted.matches(functools.partial(fields.value_of, run, now=now)))
+    ]
+
+
+def unknown_field(wanted: Query, runs: Iterable[StoredRun]) -> str:
+    """What to say of a field that no run has; empty if there is none such."""
+    runs = list(runs)
+    for name in sorted(wanted.names):
+        if name in fields.PROPERTIES or name in fields.ALIASES:
+            continue
+        if all(fields.value_of(run, name) is None for run in runs):
+            known = [*fields.to_type(runs), *(key.partition(".")[2] for key in fields.config_names(runs))]
+            near = difflib.get_close_matches(name, [key.rstrip(":") for key in known], 1)
+            return f"no run has {clean(name, 40)!r}" + (f": is it {near[0]!r}?" if near else "")
+    return ""
+
+
+def build(
+    runs: Iterable[StoredRun], view: TableView, closed: Collection[GroupPath] = (), now: float | None = None
+) -> Table:
+    """The table of some runs, the newest first.
+
+    Args:
+        runs: which.
+        view: how.
+        closed: groups whose runs are not shown.
+        now: seconds since the epoch, default the time it is.
+    """
+    ordered = in_order(runs, view.sort, view.is_reversed, now)
+    if not view.group_by:
+        return Table(tuple(Row(0, (run,)) for run in ordered), tuple(ordered), _measure(ordered, view.sort))
+    measure = _measure(ordered, view.sort)
+    rows = tuple(_grouped(ordered, view, measure, closed, (), time.time() if now is None else now))
+    return Table(rows, tuple(run for row in rows if row.path and row.depth == 0 for run in row.runs), measure)
+
+
+def in_order(
+    runs: Iterable[StoredRun], sort: str, is_reversed: bool = False, now: float | None = None
+) -> list[StoredRun]:
+    """Runs in the order of a field: the best first where that is known, else the least, the newest, A before Z.
+
+    Those without a value, NaN among them, come last either way; those with the same value stay as they were.
+    """
+    moment = time.time() if now is None else now
+    runs = list(runs)
+    keys = {run.key: _place(value_of(run, sort, moment)) for run in runs}
+    placed = [run for run in runs if keys[run.key] is not None]
+    descends = (_goal(sort, runs) == "maximize") != is_reversed
+    placed.sort(key=lambda run: keys[run.key] or (9, 0), reverse=descends)
+    return placed + [run for run in runs if keys[run.key] is None]
+
+
+def descends(sort: str, is_reversed: bool, runs: Iterable[StoredRun]) -> bool:
+    """Whether an order goes from the greatest to the least."""
+    return (_goal(sort, runs) == "maximize") != is_reversed
+
+
+def _goal(name: str, runs: Iterable[StoredRun]) -> str | None:
+    metric = metric_of(name)
+    return goal_of(metric, runs) if metric is not None else None
+
+
+def _place(value: Any) -> tuple[int, Any] | None:
+    """What a value is ordered by: numbers before texts."""
+    number = _number(value)
+    if number is not None:
+        return 1, number
+    if value is None or isinstance(value, float) or value in ("", [], {}):
+        return None
+    return 2, text_of("", value, 200).casefold()
+
+
+def _number(value: Any) -> float | None:
+    """A value that can be ordered as a number; NaN cannot."""
+    return value if isinstance(value, (int, float)) and not math.isnan(value) else None
+
+
+def _measure(runs: Sequence[StoredRun], sort: str) -> str:
+    """The field that groups are measured by: the order's, if it is one of numbers that are no time, else a metric."""
+    if sort not in PROPERTIES and sort not in ALIASES and any(_number(value_of(run, sort)) is not None for run in runs):
+        return sort
+    metric = next((metric for run in runs if (metric := main_metric(run))), None)
+    return f"summary.{metric}" if metric else ""
+
+
+def _grouped(
+    runs: list[StoredRun],
+    view: TableView,
+    measure: str,
+    closed: Collection[GroupPath],
+    above: GroupPath,
+    now: float,
+) -> Iterable[Row]:
+    depth = len(above) // 2
+    name = view.group_by[depth]
+    members: dict[str, list[StoredRun]] = {}
+    for run in runs:
+        members.setdefault(text_of(name, value_of(run, name, now), 200) or NO_VALUE, []).append(run)
+    stats = {label: _stats(inside, measure) for label, inside in members.items()}
+    labels = list(members)
+    if measure == view.sort:  # else in the order of their first runs
+        known = [label for label in labels if stats[label] is not None]
+        known.sort(key=_mean(stats), reverse=descends(view.sort, view.is_reversed, runs))
+        labels = known + [label for label in labels if stats[label] is None]
+    for label in labels:
+        path = (*above, name, label)
+        is_open = path not in closed
+        inner: list[Row]
+        if len(path) // 2 < len(view.group_by):
+            inner = list(_grouped(members[label], view, measure, closed, path, now))
+            ordered = tuple(run for row in inner if row.depth == depth + 1 for run in row.runs)
+        else:
+            inner = [Row(depth + 1, (run,)) for run in members[label]]
+            ordered = tuple(members[label])
+        yield Row(depth, ordered, path, is_open, stats[label])
+        if is_open:
+            yield from inner
+
+
+def _mean(stats: dict[str, Stats | None]) -> Callable[[str], float]:
+    def key(label: str) -> float:
+        found = stats[label]
+        return found.mean if found is not None else math.inf
+
+    return key
+
+
+def _stats(runs: Iterable[StoredRun], measure: str) -> Stats | None:
+    """Of what is finite."""
+    if not measure:
+        return None
+    numbers = [n for run in runs if (n := _number(value_of(run, measure))) is not None and math.isfinite(n)]
+    if not numbers:
+        return None
+    return Stats(len(numbers), math.fsum(number / len(numbers) for number in numbers), min(numbers), max(numbers))
+
+
+def is_course(name: str) -> bool:
+    """Whether a column shows a sparkline."""
+    return name.startswith(HISTORY)
