@@ -29,8 +29,7 @@ class TrackerApp(App[None]):
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         super().__init__()
-        self.model = Model(path)
-        self.views = Views(state_file())
+        self.model = Model(path, Views(state_file()))
         self.animation_level = "none"
         sys.setswitchinterval(0.001)  # charts are drawn in a thread: a key waits for it five times less than usual
 
@@ -41,4 +40,4 @@ class TrackerApp(App[None]):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
 
     def get_default_screen(self) -> Screen[object]:
-        return Dashboard(self.model, self.views)
+        return Dashboard(self.model)

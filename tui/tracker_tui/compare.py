@@ -94,7 +94,7 @@ def _about(runs: Sequence[StoredRun], now: float) -> Iterable[Item]:
             texts = [f"{run.state} {reason_of(run)}".strip() for run in runs]
         else:
             texts = [text_of(name, value, WIDTH) or MISSING for value in values]
-        item = Item(name, tuple(texts), tuple(values))
+        item = Item(name, tuple(texts), tuple(texts if name == "duration" else values))
         yield item._replace(deltas=_deltas(values, _span)) if name == "duration" else item
 
 

@@ -17,7 +17,9 @@ def reason_of(run: StoredRun) -> str:
     if run.state == "failed":
         return run.exception or f"exit code {run.exit_code}"
     if run.state == "killed":
-        return f"by {run.signal or run.deadly_signal}"
+        by = run.signal or run.deadly_signal
+        who = f"stopped by {run.stopped_by or 'somebody'}" if run.stopped is not None else ""
+        return ", ".join(part for part in (f"by {by}" if by else "", who) if part)
     if run.state == "crashed":
         return "its process is gone and left no end"
     return ""
@@ -28,27 +30,39 @@ def facts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
     start = run.start
     now = time.time()
     yield "step", "" if run.step is None else str(run.step)
-    yield "started", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created))
+    yield "started", _moment(run.created)
+    yield "ended", "" if run.state in ("pending", "running") else _moment(run.updated)
     yield "duration", duration(run, now)
+    yield "tags", ", ".join(run.tags)
+    yield "notes", run.notes
+    yield "hidden", ", ".join(word for word in ("archived", "deleted") if getattr(run, word))
     yield "id", run.id
     yield "project", run.project
     yield "entity", run.entity
     yield "group", run.group
     yield "job type", run.job_type
-    yield "tags", ", ".join(run.tags)
-    yield (
-        "host",
-        " ".join(clean(part) for part in (start.get("host"), start.get("pid") and f"pid {start['pid']}") if part),
-    )
+    host, *rest = (clean(start.get(part) or "") for part in ("host", "pid", "user"))
+    named = (f"{word} {value}" for word, value in zip(("pid", "user"), rest, strict=True) if value)
+    yield "host", " ".join(part for part in (host, *named) if part)
     for label in ("command", "git", "python"):
         value = clean(start.get(label) or "")
         yield label, value[:12] if label == "git" else with_tilde(value)
     yield "file", with_tilde(short_path(run.path))
-    yield "notes", run.notes
     if run.bad_lines:
         yield "bad lines", f"{run.bad_lines} skipped"
     if isinstance(start.get("format"), int) and start["format"] > FORMAT:
         yield "format", f"{start['format']}: newer than this program, which may not show everything"
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def alerts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
+    """When and how bad, and what was said; the newest first."""
+    for alert in reversed(run.alerts):
+        said = ": ".join(part for part in (alert["title"], alert["text"]) if part)
+        yield f"{_moment(alert['_timestamp'])[5:16]} {alert['level']}".strip(), said
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

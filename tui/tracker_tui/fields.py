@@ -50,6 +50,8 @@ PROPERTIES: Final = (*list(_OF)[:3], "age", "duration", *list(_OF)[3:])
 ALIASES: Final = {"tag": "tags", "note": "notes", "time": "duration", "commit": "git", "error": "exception"}
 SPOKEN: Final = ("name", "id", "project", "group", "tag", "state", "host", "note")
 """Properties that a query best names with `:`."""
+GROUPABLE: Final = ("group", "state", "tags", "job_type", "host", "user", "git", "project", "entity")
+"""Properties that tell kinds of runs apart, beside the config."""
 SAMPLE: Final = 2000
 """Runs whose values are offered when somebody types."""
 

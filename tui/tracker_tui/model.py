@@ -59,8 +59,8 @@ class Hint(NamedTuple):
     """Runs that it means."""
     total: int
     """Runs that there are without it."""
-    unknown: str = ""
-    """A field of it that no run has, and what might be meant."""
+    why_none: str = ""
+    """What may be wrong with it if it means no run."""
 
 
 class Model:
@@ -81,8 +81,8 @@ class Model:
         """Runs that stay in the charts wherever the cursor goes."""
         self.pinned: Key | None = None
         """The run that is drawn over all others."""
-        self.closed_groups: set[tuple[Branch, GroupPath]] = set()
-        """Groups of the table whose runs are not shown."""
+        self.opened_groups: set[tuple[Branch, GroupPath]] = set()
+        """Groups of tables whose runs are shown; at first one sees the groups."""
         self._closed_meanwhile: set[Branch] = set()
         self._feeds: dict[Key, HistoryFeed] = {}
         self._numbers: dict[Key, int] = {}
@@ -155,10 +155,10 @@ class Model:
         """How many runs the query means, and what may be wrong with it if they are none."""
         shown = self.shown()
         total = sum(1 for run in self.runs.values() if not run.deleted and not run.archived)
-        unknown = ""
-        if not shown and self.query.names:
-            unknown = table.unknown_field(self.query, self.runs.values())
-        return Hint(len(shown), total, unknown)
+        why_none = ""
+        if not shown and self.query.text:
+            why_none = table.why_none(self.query, self.runs.values())
+        return Hint(len(shown), total, why_none)
 
     def runs_of(self, branch: Branch) -> list[StoredRun]:
         """The runs of a branch that are shown, the newest first."""
@@ -174,8 +174,8 @@ class Model:
         """The table of a branch."""
         found = self._tables.get(branch)
         if found is None:
-            closed = {path for place, path in self.closed_groups if place == branch}
-            found = table.build(self.runs_of(branch), self.views.table_of(branch.project), closed)
+            opened = {path for place, path in self.opened_groups if place == branch}
+            found = table.build(self.runs_of(branch), self.views.table_of(branch.project), opened)
             self._tables[branch] = found
         return found
 
@@ -185,8 +185,8 @@ class Model:
         self._tables.clear()
 
     def toggle_group(self, branch: Branch, path: GroupPath) -> None:
-        """Hide the runs of a group in the table, or show them again."""
-        self.closed_groups ^= {(branch, path)}
+        """Show the runs of a group in the table, or no longer."""
+        self.opened_groups ^= {(branch, path)}
         self._tables.pop(branch, None)
 
     # ---- what is looked at ----

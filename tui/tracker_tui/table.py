@@ -14,7 +14,7 @@ from tracker.records import clean
 from tracker_tui import fields
 from tracker_tui.fields import ALIASES, HISTORY, PROPERTIES, metric_of, text_of, value_of
 from tracker_tui.kinds import goal_of, main_metric
-from tracker_tui.query import Query
+from tracker_tui.query import SEARCHED, Query
 
 NEWEST: Final = "age"
 """The usual order."""
@@ -100,8 +100,8 @@ def chosen(catalog: Catalog, wanted: Query) -> list[StoredRun]:
     ]
 
 
-def unknown_field(wanted: Query, runs: Iterable[StoredRun]) -> str:
-    """What to say of a field that no run has; empty if there is none such."""
+def why_none(wanted: Query, runs: Iterable[StoredRun]) -> str:
+    """What may be wrong with a query that means no run; empty where nothing can be said."""
     runs = list(runs)
     for name in sorted(wanted.names):
         if name in fields.PROPERTIES or name in fields.ALIASES:
@@ -110,25 +110,27 @@ def unknown_field(wanted: Query, runs: Iterable[StoredRun]) -> str:
             known = [*fields.to_type(runs), *(key.partition(".")[2] for key in fields.config_names(runs))]
             near = difflib.get_close_matches(name, [key.rstrip(":") for key in known], 1)
             return f"no run has {clean(name, 40)!r}" + (f": is it {near[0]!r}?" if near else "")
+    if not wanted.names:
+        return f"words are looked for in {', '.join(SEARCHED[:-1])} and {SEARCHED[-1]}"
     return ""
 
 
 def build(
-    runs: Iterable[StoredRun], view: TableView, closed: Collection[GroupPath] = (), now: float | None = None
+    runs: Iterable[StoredRun], view: TableView, opened: Collection[GroupPath] = (), now: float | None = None
 ) -> Table:
     """The table of some runs, the newest first.
 
     Args:
         runs: which.
         view: how.
-        closed: groups whose runs are not shown.
+        opened: groups whose runs are shown.
         now: seconds since the epoch, default the time it is.
     """
     ordered = in_order(runs, view.sort, view.is_reversed, now)
     if not view.group_by:
         return Table(tuple(Row(0, (run,)) for run in ordered), tuple(ordered), _measure(ordered, view.sort))
     measure = _measure(ordered, view.sort)
-    rows = tuple(_grouped(ordered, view, measure, closed, (), time.time() if now is None else now))
+    rows = tuple(_grouped(ordered, view, measure, opened, (), time.time() if now is None else now))
     return Table(rows, tuple(run for row in rows if row.path and row.depth == 0 for run in row.runs), measure)
 
 
@@ -185,7 +187,7 @@ def _grouped(
     runs: list[StoredRun],
     view: TableView,
     measure: str,
-    closed: Collection[GroupPath],
+    opened: Collection[GroupPath],
     above: GroupPath,
     now: float,
 ) -> Iterable[Row]:
@@ -202,10 +204,10 @@ def _grouped(
         labels = known + [label for label in labels if stats[label] is None]
     for label in labels:
         path = (*above, name, label)
-        is_open = path not in closed
+        is_open = path in opened
         inner: list[Row]
         if len(path) // 2 < len(view.group_by):
-            inner = list(_grouped(members[label], view, measure, closed, path, now))
+            inner = list(_grouped(members[label], view, measure, opened, path, now))
             ordered = tuple(run for row in inner if row.depth == depth + 1 for run in row.runs)
         else:
             inner = [Row(depth + 1, (run,)) for run in members[label]]

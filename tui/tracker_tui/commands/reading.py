@@ -78,7 +78,7 @@ def _asked_for(catalog: Catalog, text: str) -> list[StoredRun]:
         raise SystemExit(2) from None
     runs = table.chosen(catalog, wanted)
     if not runs and text:
-        warn(table.unknown_field(wanted, catalog.runs.values()) or f"none of {len(catalog.runs)} runs fits")
+        warn(table.why_none(wanted, catalog.runs.values()) or f"none of {len(catalog.runs)} runs fits")
     return runs
 
 

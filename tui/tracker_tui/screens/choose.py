@@ -1,8 +1,9 @@
-"""A small list to choose one thing from; typing finds it."""
+"""A small list to choose one thing from, or several; typing finds it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,8 +18,11 @@ FEW = 4
 """Choices up to which there is nothing to search."""
 
 
-class ChooseScreen(ModalScreen[str | None]):
-    """Gives the name of what was chosen, or None when it was left.
+Chosen = TypeVar("Chosen")
+
+
+class Finder(ModalScreen[Chosen | None]):
+    """A list that typing narrows.
 
     Args:
         title: what is chosen.
@@ -27,8 +31,8 @@ class ChooseScreen(ModalScreen[str | None]):
     """
 
     DEFAULT_CSS = """
-    ChooseScreen { align: center middle; }
-    ChooseScreen Vertical {
+    Finder { align: center middle; }
+    Finder Vertical {
         width: 48;
         max-width: 100%;
         height: auto;
@@ -38,8 +42,8 @@ class ChooseScreen(ModalScreen[str | None]):
         border-subtitle-color: $text-muted;
         background: $panel;
     }
-    ChooseScreen Input, ChooseScreen Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
-    ChooseScreen OptionList, ChooseScreen OptionList:focus {
+    Finder Input, Finder Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
+    Finder OptionList, Finder OptionList:focus {
         border: none;
         height: auto;
         max-height: 16;
@@ -53,6 +57,8 @@ class ChooseScreen(ModalScreen[str | None]):
         Binding("down", "move(1)", "Down", id="choose.down", tooltip="One line down", priority=True),
     ]
 
+    KEYS_HINT = "enter chooses · esc leaves"
+
     def __init__(self, title: str, choices: Mapping[str, str], current: str) -> None:
         super().__init__()
         self._title = title
@@ -63,7 +69,7 @@ class ChooseScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(self._title)
-            box.border_subtitle = "enter chooses · esc leaves"
+            box.border_subtitle = self.KEYS_HINT
             if len(self._choices) > FEW:
                 field = Input(placeholder="type to find")
                 field.cursor_blink = False
@@ -76,27 +82,40 @@ class ChooseScreen(ModalScreen[str | None]):
         options.highlighted = self._shown.index(self._current) if self._current in self._shown else 0
         (self.query(Input).first() if self.query(Input) else options).focus()
 
+    def label_of(self, name: str) -> str:
+        """What stands on a line."""
+        return self._choices[name]
+
+    def choose(self, name: str) -> None:
+        """A line was chosen."""
+        raise NotImplementedError
+
     def _fill(self, text: str) -> None:
         words = text.lower().split()
         self._shown = [name for name, label in self._choices.items() if all(word in label.lower() for word in words)]
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options([Option(Content(self._choices[name])) for name in self._shown])
+        options.add_options([Option(Content(self.label_of(name))) for name in self._shown])
         options.highlighted = 0 if self._shown else None
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         self._fill(event.value)
 
+    @property
+    def highlighted(self) -> str | None:
+        """The name under the cursor."""
+        at = self.query_one(OptionList).highlighted
+        return self._shown[at] if at is not None else None
+
     @on(Input.Submitted)
     def _submitted(self) -> None:
-        at = self.query_one(OptionList).highlighted
-        if at is not None:
-            self.dismiss(self._shown[at])
+        if self.highlighted is not None:
+            self.choose(self.highlighted)
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._shown[event.option_index])
+        self.choose(self._shown[event.option_index])
 
     def action_move(self, by: int) -> None:
         options = self.query_one(OptionList)
@@ -107,3 +126,52 @@ class ChooseScreen(ModalScreen[str | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+class ChooseScreen(Finder[str]):
+    """Gives the name of what was chosen, or None when it was left."""
+
+    def choose(self, name: str) -> None:
+        self.dismiss(name)
+
+
+class PickScreen(Finder[tuple[str, ...]]):
+    """Gives the names that were picked, in the order in which they were; None when it was left.
+
+    Args:
+        title: what is picked.
+        choices: names and what they are called; the empty name stands for none.
+        picked: what is picked at first.
+    """
+
+    BINDINGS = [Binding("tab", "pick", "Pick", id="choose.pick", tooltip="Pick the line, or no longer", priority=True)]
+    KEYS_HINT = "tab picks · enter is done · esc leaves"
+
+    def __init__(self, title: str, choices: Mapping[str, str], picked: Sequence[str]) -> None:
+        self._picked = [name for name in picked if name in choices]
+        super().__init__(title, choices, self._picked[0] if self._picked else "")
+
+    def label_of(self, name: str) -> str:
+        place = f"{self._picked.index(name) + 1}." if name in self._picked else ""
+        return f"{place:<4}{super().label_of(name)}"
+
+    def action_pick(self) -> None:
+        name = self.highlighted
+        if name is None:
+            return
+        if not name:
+            self._picked.clear()
+        elif name in self._picked:
+            self._picked.remove(name)
+        else:
+            self._picked.append(name)
+        options = self.query_one(OptionList)
+        for place, shown in enumerate(self._shown):
+            options.replace_option_prompt_at_index(place, Content(self.label_of(shown)))
+        self.action_move(1)
+
+    def choose(self, name: str) -> None:
+        """Enter: what was picked; without any, the line under the cursor."""
+        if not name:
+            self._picked.clear()
+        self.dismiss(tuple(self._picked or ([name] if name else [])))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
-import shlex
 from contextlib import suppress
 from time import monotonic
 from typing import Literal
@@ -16,21 +14,23 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.geometry import Offset
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer, Input, Static
 
-from tracker.catalog import StoredRun
+from tracker.catalog import Key, StoredRun
 from tracker.records import clean
 from tracker_tui import hosts
 from tracker_tui.look import GLYPHS, with_tilde
-from tracker_tui.model import Batch, Branch, Change, Model, Place
+from tracker_tui.model import Batch, Change, Model
 from tracker_tui.painting import CellCompositor
-from tracker_tui.views import X_NAMES, Views
+from tracker_tui.screens.editing import Editing
+from tracker_tui.tree import Branch, Place, count
+from tracker_tui.widgets.centre import Centre
 from tracker_tui.widgets.charts import Charts
 from tracker_tui.widgets.lines import Lines
 from tracker_tui.widgets.overview import Overview
+from tracker_tui.widgets.query_bar import QueryBar
 from tracker_tui.widgets.run_tree import RunTree
 from tracker_tui.widgets.runs_table import RunsTable
 
@@ -48,25 +48,31 @@ LOOK = 0.25
 """Seconds that a look may take: the first one, before anything is painted; each later one, in a thread."""
 NARROW = 120
 """Columns below which one pane is shown at a time."""
-TABLE_SHARE = 3
-"""The table of a branch gets at most one of so many parts of the centre, the charts the rest."""
 
 Pane = Literal["tree", "centre", "overview"]
 PANES: dict[Pane, str] = {"tree": "Runs", "centre": "Charts", "overview": "Overview"}
 
 
-class Empty(Static, can_focus=True):
-    """What the centre says when there is nothing to draw; takes keys like any pane."""
-
-
-class Dashboard(Screen[object]):
+class Dashboard(Editing):
     """Follows the files and keeps every pane true to them."""
 
     BINDINGS = [
+        Binding("slash", "query", "Find", id="view.query", tooltip="Show only runs that fit a query", key_display="/"),
         Binding("space", "mark", "Mark", id="run.mark", tooltip="Keep the run in the charts, or no longer"),
+        Binding("s", "sort", "Sort", id="table.sort", tooltip="Order the table by any field; the same again turns it"),
+        Binding("c", "compare", "Compare", id="run.compare", tooltip="The marked runs, else those drawn, side by side"),
+        *Editing.FOOTER,
+        Binding("question_mark", "help", "Help", id="app.help", tooltip="All keys", key_display="?"),
+        Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the jobs go on"),
+        *Editing.MORE,
         Binding("p", "pin", "Pin", id="run.pin", tooltip="Draw the run over all others, or no longer", show=False),
-        Binding("r", "rename", "Rename", id="run.rename", tooltip="Rename the run under the cursor"),
-        Binding("f", "filter", "Filter", id="charts.filter", tooltip="Show only metrics whose names contain words"),
+        Binding("S", "reverse", "Reverse", id="table.reverse", tooltip="The table the other way round", show=False),
+        Binding("g", "group", "Group", id="table.group", tooltip="Group the table by config keys", show=False),
+        Binding("C", "columns", "Columns", id="table.columns", tooltip="Choose the table's columns", show=False),
+        Binding(
+            "6", "table", "Table", id="table.whole", tooltip="The table over all of the middle, or not", show=False
+        ),
+        Binding("f", "filter", "Filter", id="charts.filter", tooltip="Only metrics, or keys, that contain words"),
         Binding(
             "e", "export", "Export", id="charts.export", tooltip="Write the chart or its data to a file", show=False
         ),
@@ -82,54 +88,47 @@ class Dashboard(Screen[object]):
         Binding(
             "3", "pane('overview')", "Overview", id="pane.overview", tooltip="Show or hide the overview", show=False
         ),
-        Binding("tab", "next_pane(1)", "Pane", id="pane.next", tooltip="To the next pane"),
+        Binding("tab", "next_pane(1)", "Pane", id="pane.next", tooltip="To the next pane", show=False),
         Binding(
             "shift+tab", "next_pane(-1)", "Last pane", id="pane.previous", tooltip="To the pane before", show=False
         ),
-        Binding("escape", "back", "Back", id="pane.back", tooltip="Back to the tree", show=False),
-        Binding("question_mark", "help", "Help", id="app.help", tooltip="All keys", key_display="?"),
+        Binding("escape", "back", "Back", id="pane.back", tooltip="One step back, at last all runs", show=False),
         Binding("ctrl+p", "app.command_palette", "Palette", id="app.palette", tooltip="Commands, themes", show=False),
-        Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the jobs go on"),
     ]
 
-    def __init__(self, model: Model, views: Views) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
         self._compositor = CellCompositor()
         self.model = model
-        self._views = views
         self._wake = asyncio.Event()
         self._is_chosen = False
         self._was_read = False
-        self._title_shown = ""
-        self._was_loading = False
         self._overview_at = 0.0
         self._overview_timer: Timer | None = None
+        self._before_query: Widget | None = None
+        self.tree_pane = RunTree(model, id="tree")
+        self.tree_pane.border_title = "1 Runs"
+        self.centre = Centre(model, id="centre")
+        self.table, self.charts = self.centre.table, self.centre.charts
+        self.words_field = Input(placeholder="words in keys", id="words")
+        self.words_field.cursor_blink = False
+        self.overview = Overview(id="facts")
+        self.query_bar = QueryBar(model, id="query")
 
     def compose(self) -> ComposeResult:
         yield Static(id="bar")
         with Horizontal(id="panes"):
-            tree = RunTree(self.model, id="tree")
-            tree.border_title = "1 Runs"
-            yield tree
-            with Vertical(id="centre"):
-                yield RunsTable(self.model, id="table")
-                yield Input(placeholder="words in names of metrics", id="filter")
-                yield Charts(self._views, id="charts")
-                yield Empty(id="empty")
-            overview = Overview(id="overview")
-            overview.border_title = "3 Overview"
-            yield overview
+            yield self.tree_pane
+            yield self.centre
+            with Vertical(id="overview") as pane:
+                pane.border_title = "3 Overview"
+                yield self.words_field
+                yield self.overview
+        yield self.query_bar
         yield Static(id="status")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.tree_pane = self.query_one(RunTree)
-        self.charts = self.query_one(Charts)
-        self.table = self.query_one(RunsTable)
-        self.overview = self.query_one(Overview)
-        self.centre = self.query_one("#centre", Vertical)
-        self.filter_field = self.query_one("#filter", Input)
-        self.filter_field.cursor_blink = False
         self.add_class("show-centre")
         self.tree_pane.focus()
         self._take(self.model.collect(FIRST_LOOK))
@@ -171,6 +170,8 @@ class Dashboard(Screen[object]):
         """Show what changed."""
         if change.runs:
             self.tree_pane.update_tree()
+            if self.query_bar.is_open:
+                self.query_bar.show_hint()
             if not self._is_chosen and (key := self.model.first_choice()) is not None:
                 self._is_chosen = not self.model.catalog.is_behind
                 self.tree_pane.go_to(key)
@@ -195,87 +196,17 @@ class Dashboard(Screen[object]):
         if is_new:
             self._wake.set()
             self.tree_pane.update_lines()
+        self.centre.show(place, is_new, history)
         if is_new or not history:
             self._show_overview()
         else:
             self._show_overview_soon()
         self._show_status()
-        if isinstance(place, Branch):
-            self.table.show_runs(self.model.runs_of(place))
-        self._show_title()
-        subjects = self.model.subjects()
-        self._show_parts(
-            table=isinstance(place, Branch), charts=bool(subjects), text=self._instead(place) if not subjects else None
-        )
-        if subjects:
-            self.charts.show(subjects, is_new, has_rows=history)
-            if self._was_loading and not self.model.is_behind:
-                self.charts.draw_now()
-        else:
-            self.charts.show([], is_new=True)
-        self._was_loading = self.model.is_behind
 
-    def _show_parts(self, table: bool, charts: bool, text: Content | None) -> None:
-        """Show what there is to show in the centre."""
-        had_focus = self.focused if self.focused is not None and self.centre in self.focused.ancestors else None
-        self.table.display = table and not self.charts.is_alone
-        self.charts.display = charts
-        empty = self.query_one("#empty", Empty)
-        empty.display = text is not None
-        if text is not None:
-            empty.update(text)
-        self._fit_table()
-        if had_focus is not None and not had_focus.display:
-            self._centre_widget().focus()
-
-    def _fit_table(self) -> None:
-        """The table is as high as its runs, up to a share of the centre."""
-        room = self.centre.size.height
-        height = max(4, room // TABLE_SHARE) if self.charts.display else room
-        self.table.styles.height = min(self.table.line_count() + 1, max(1, height))
-
-    def _centre_widget(self) -> Widget:
-        """What takes the keys of the centre."""
-        if self.table.display:
-            return self.table
-        return self.charts if self.charts.display else self.query_one("#empty", Empty)
-
-    def _instead(self, place: Place | None) -> Content:
-        """What the centre says where there are no charts."""
-        if place is None:
-            return self._how_to_begin()
-        if self.model.is_behind:
-            return Content("Loading…")
-        if isinstance(place, Branch):
-            return Content("These runs logged no numbers.")
-        run = self.model.runs[place]
-        return Content("No rows yet." if run.state in ("pending", "running") else "This run logged no numbers.")
-
-    def _show_title(self) -> None:
-        """Name the centre; a border repaints the whole pane, so only when the name is another."""
-        place = self.tree_pane.place
-        parts = ["Charts"]
-        if isinstance(place, Branch):
-            parts = [self.model.label(place)]
-        elif place is not None:
-            parts = [self.model.runs[place].label]
-        drawn, total = self.model.drawn_count, self.table.line_count()
-        if drawn > 1 and not isinstance(place, Branch):
-            parts.append(f"{drawn} runs")
-        if isinstance(place, Branch) and drawn < total:
-            parts.append(f"{drawn} of {total} drawn")
-        if self.model.is_behind:
-            parts.append("loading…")
-        if self.charts.caption:
-            parts.append(self.charts.caption)
-        text = " · ".join(parts)
-        if text != self._title_shown:
-            self._title_shown = text
-            self.centre.border_title = Content(f"2 {text}")
-
-    @on(Charts.Captioned)
-    def _captioned(self) -> None:
-        self._show_title()
+    @on(Centre.Changed)
+    def _centre_changed(self) -> None:
+        self.set_class(self.charts.is_alone, "alone")
+        self._show_place(history=False)
 
     def _show_overview_soon(self) -> None:
         """At once after a quiet while, else when it is time again."""
@@ -290,20 +221,30 @@ class Dashboard(Screen[object]):
             self._overview_timer.stop()
             self._overview_timer = None
         self._overview_at = monotonic()
-        place = self.tree_pane.place
-        if place is None:
-            self.overview.show_nothing()
+        run, place = self.run_under_cursor(), self.tree_pane.place
+        row = self.table.row if self.table.has_focus else None
+        if run is not None:
+            self.overview.show_run(run)
+        elif row is not None:
+            self.overview.show_branch(" ".join(row.path[-2:]), list(row.runs), count(row.runs))
         elif isinstance(place, Branch):
             runs = self.model.runs_of(place)
-            self.overview.show_branch(self.model.label(place), runs, self.model.counts(runs))
-        elif place in self.model.runs:
-            self.overview.show_run(self.model.runs[place])
+            self.overview.show_branch(self.model.label(place), runs, count(runs))
+        else:
+            self.overview.show_nothing()
 
     def _show_status(self) -> None:
         counts = self.model.counts()
         total = sum(counts.values())
         parts = [f"{total} run{'s' * (total != 1)}"]
+        if self.model.query.text:
+            parts[0] = f"{total} of {self.model.hint().total} runs  /{clean(self.model.query.text, 60)}"
         parts += [f"{GLYPHS[state]} {counts[state]} {state}" for state in GLYPHS if state in counts]
+        if self.model.marked:
+            parts.append(f"{len(self.model.marked_runs())} marked")
+        archived = sum(run.archived and not run.deleted for run in self.model.runs.values())
+        if archived:
+            parts.append(f"{archived} archived")
         bad = sum(run.bad_lines for run in self.model.runs.values())
         if bad:
             parts.append(f"{bad} bad line{'s' * (bad != 1)} skipped")
@@ -314,25 +255,6 @@ class Dashboard(Screen[object]):
         widget = self.query_one(selector, Static)
         if str(widget.content) != text:
             widget.update(Content(text))
-
-    def _how_to_begin(self) -> Content:
-        if not self._was_read:
-            return Content("")
-        root = with_tilde(self.model.root)
-        if not os.path.isdir(self.model.root):
-            first = f"There is no folder {root} yet."
-        else:
-            first = f"There are no runs in {root} yet."
-        elsewhere = self.model.root != os.path.abspath("runs")
-        where = f"Set TRACKER_DIR={shlex.quote(clean(self.model.root, 4096))} for the script.\n\n" if elsewhere else ""
-        return Content(
-            f"{first}\n\nA run appears here as soon as a script starts one:\n\n"
-            "    import tracker\n\n"
-            '    with tracker.init(project="my-project") as run:\n'
-            "        for step in range(100):\n"
-            '            run.log({"loss": 1 / (step + 1)})\n\n'
-            f"{where}Or leave with q and try:  tracker-tui demo"
-        )
 
     # ---- panes ----
 
@@ -350,7 +272,7 @@ class Dashboard(Screen[object]):
             self._show_bar()
         else:
             self.remove_class(f"hide-{pane}")
-        {"tree": self.tree_pane, "centre": self._centre_widget(), "overview": self.overview}[pane].focus()
+        {"tree": self.tree_pane, "centre": self.centre.main_widget(), "overview": self.overview}[pane].focus()
         self.call_after_refresh(self._show_place)
 
     def _focused_pane(self) -> Pane | None:
@@ -376,7 +298,7 @@ class Dashboard(Screen[object]):
         self._show_overview()
 
     def _after_resize(self) -> None:
-        self._fit_table()
+        self.centre.fit_table()
         if self.focused is None and (pane := self._focused_pane()) is not None:
             self._focus_pane(pane)
 
@@ -404,21 +326,34 @@ class Dashboard(Screen[object]):
         self._focus_pane(order[(order.index(current) + by) % len(order)] if current in order else order[0])
 
     def action_back(self) -> None:
-        """One step back: from a text, the crosshair, a chart alone, a filter; then to the tree."""
-        if self.focused is self.filter_field or self.charts.words:
-            self._leave_filter()
-        elif not (self.charts.display and self.charts.leave()):
+        """One step back: from a text, the crosshair, a chart alone, a filter; then to the tree; then from a query."""
+        if self.words_field.display:
+            self._leave_words()
+        elif self.centre.leave():
+            pass
+        elif not self.tree_pane.has_focus:
             self._focus_pane("tree")
+        elif self.model.query.text:
+            self.query_bar.action_leave()
 
     def action_help(self) -> None:
         from tracker_tui.screens.help import HelpScreen
 
-        bindings = [*Lines.BINDINGS, *RunTree.BINDINGS, *Charts.BINDINGS, *self.BINDINGS]
+        bindings = [*Lines.BINDINGS, *RunTree.BINDINGS, *Charts.BINDINGS, *RunsTable.BINDINGS, *self.BINDINGS]
         self.app.push_screen(HelpScreen(bindings, "charts" if self.charts.has_focus else "lines"))
+
+    def on_descendant_focus(self) -> None:
+        """The overview tells of what the cursor is on, in the tree or in the table."""
+        if self._was_read:
+            self._show_overview()
 
     @on(Lines.Moved, "#tree")
     def _tree_moved(self) -> None:
         self._show_place()
+        self._show_overview()
+
+    @on(Lines.Moved, "#table")
+    def _table_moved(self) -> None:
         self._show_overview()
 
     def on_key(self) -> None:
@@ -436,20 +371,88 @@ class Dashboard(Screen[object]):
             self._show_place()
             self._focus_pane("centre")
 
+    # ---- finding ----
+
+    def action_query(self) -> None:
+        if self._is_narrow and not self.table.display:
+            self._focus_pane("tree")
+        self._before_query = self.focused
+        self.query_bar.open()
+
+    @on(QueryBar.Searched)
+    def _searched(self) -> None:
+        self.tree_pane.update_tree()
+        self._show_place(history=False)
+
+    @on(QueryBar.Left)
+    def _query_left(self) -> None:
+        before = self._before_query
+        (before if before is not None and before.display else self.tree_pane).focus()
+
+    def _to_table(self) -> bool:
+        """Show the table of the project around the cursor, on the same run; False where there is none."""
+        place = self.tree_pane.place
+        if place is None:
+            return False
+        if self.charts.is_alone:
+            self.charts.action_open()
+        branch = self.tree_pane.project_of(place)
+        if not isinstance(place, Branch) and branch is not None:
+            self.tree_pane.go_to(branch)
+            self._show_place()
+            self.table.go_to(place)
+        if self._is_narrow:
+            self._focus_pane("centre")
+        return self.table.line_count() > 0
+
+    def action_sort(self) -> None:
+        if self._to_table():
+            self.centre.choose_sort()
+
+    def action_reverse(self) -> None:
+        if self._to_table():
+            self.centre.reverse()
+
+    def action_group(self) -> None:
+        if self._to_table():
+            self.centre.choose_groups()
+
+    def action_columns(self) -> None:
+        if self._to_table():
+            self.centre.choose_columns()
+
+    def action_table(self) -> None:
+        if self._to_table():
+            self.centre.toggle_table()
+
+    def action_compare(self) -> None:
+        runs = [self.model.runs[key] for key in reversed(self.model.drawn(self.tree_pane.place))]
+        if len(runs) < 2:
+            self.notify("Mark two or more runs with space to compare them.")
+            return
+        from tracker_tui.compare import compare
+        from tracker_tui.screens.compare import CompareScreen
+
+        self.app.push_screen(CompareScreen(compare(runs), self.model.sign_of))
+
     # ---- charts ----
 
     def action_mark(self) -> None:
         """Keep the run, or those of the branch, in the charts; then to the next line."""
-        place: Place | None = self.table.key if self.table.has_focus else self.tree_pane.place
-        if place is None:
-            return
-        self.model.toggle_mark(place)
+        place: Place | None = self.tree_pane.place
+        run, row = self.run_under_cursor(), self.table.row
+        if self.table.has_focus and row is not None:
+            self.model.toggle_mark(row.runs)
+        elif run is not None:
+            self.model.toggle_mark([run])
+        elif isinstance(place, Branch):
+            self.model.toggle_mark(self.model.runs_of(place))
         self._redraw()
-        if isinstance(self.focused, Lines) and not isinstance(place, Branch):
+        if isinstance(self.focused, Lines) and run is not None:
             self.focused.action_move(1)
 
     def action_pin(self) -> None:
-        run = self._run_under_cursor()
+        run = self.run_under_cursor()
         if run is not None:
             self.model.toggle_pin(run.key)
             self._redraw()
@@ -461,88 +464,49 @@ class Dashboard(Screen[object]):
         self._show_place()
 
     def action_filter(self) -> None:
-        if self.charts.display:
-            if self._is_narrow and not self._pane_shown("centre"):
-                self._focus_pane("centre")
-            self.filter_field.display = True
-            self.filter_field.focus()
-
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, event: Input.Changed) -> None:
-        self.charts.filter(event.value)
-
-    @on(Input.Submitted, "#filter")
-    def _filter_submitted(self) -> None:
-        self.filter_field.display = False
-        self.charts.focus()
-
-    def _leave_filter(self) -> None:
-        self.filter_field.value = ""
-        self.filter_field.display = False
-        self.charts.focus()
-
-    @on(Charts.Opened)
-    def _chart_opened(self) -> None:
-        self.set_class(self.charts.is_alone, "alone")
-        self._show_place(history=False)
-
-    @on(Charts.XWanted)
-    @work(exclusive=True, group="choose")
-    async def _choose_x(self) -> None:
-        metric = self.charts.metric
-        if metric is None:
+        """Type words: of keys in the overview, of metrics else."""
+        if self.overview.has_focus:
+            self.words_field.display = True
+            self.words_field.focus()
             return
-        from tracker_tui.screens.choose import ChooseScreen
+        if self._is_narrow and not self._pane_shown("centre") and self.charts.display:
+            self._focus_pane("centre")
+        self.centre.open_filter()
 
-        names = {"": "as the job defined it, else step", **X_NAMES}
-        names |= {name: name for subject in self.charts.subjects for name in subject.history.columns if name != metric}
-        chosen = await self.app.push_screen_wait(ChooseScreen("X axis", names, self._views.of(metric).x))
-        if chosen is not None:
-            self.charts.set_x(chosen)
+    @on(Input.Changed, "#words")
+    def _words_changed(self, event: Input.Changed) -> None:
+        self.overview.words = event.value.lower().split()
+        self._show_overview()
 
-    @work(exclusive=True, group="choose")
-    async def action_export(self) -> None:
-        plot = self.charts.plot
-        if plot is None:
-            self.notify("Put the cursor on a chart to export it.")
-            return
-        from tracker_tui import export
-        from tracker_tui.screens.choose import ChooseScreen
+    @on(Input.Submitted, "#words")
+    def _words_submitted(self) -> None:
+        self.overview.focus()
 
-        chosen = await self.app.push_screen_wait(ChooseScreen(f"Export {plot.order.metric}", export.FORMATS, ""))
-        if chosen is None:
-            return
-        try:
-            path = await asyncio.to_thread(export.write, plot, chosen)
-        except OSError as error:
-            self.notify(f"Not written: {clean(error)}", severity="error", markup=False)
-        else:
-            self.notify(f"Written: {with_tilde(path)}", markup=False)
+    def _leave_words(self) -> None:
+        self.words_field.value = ""
+        self.words_field.display = False
+        self.overview.focus()
 
-    # ---- edits ----
+    def action_export(self) -> None:
+        self.centre.export()
 
-    def _run_under_cursor(self) -> StoredRun | None:
-        place: Place | None = self.table.key if self.table.has_focus else self.tree_pane.place
-        return None if place is None or isinstance(place, Branch) else self.model.runs.get(place)
+    # ---- what the keys that edit are about ----
 
-    @work(exclusive=True, group="rename")
-    async def action_rename(self) -> None:
-        run = self._run_under_cursor()
-        if run is None:
-            self.notify("Put the cursor on a run to rename it.")
-            return
-        from tracker_tui.screens.rename import RenameScreen
+    def run_under_cursor(self) -> StoredRun | None:
+        key: Place | Key | None = self.table.key if self.table.has_focus else self.tree_pane.place
+        return None if key is None or isinstance(key, Branch) else self.model.runs.get(key)
 
+    def rename_offset(self) -> Offset:
         lines: Lines = self.table if self.table.has_focus else self.tree_pane
-        at = Offset(3, 2)
-        if lines.display and lines.region.width:
-            at = lines.content_region.offset + Offset(4 if lines is self.table else 6, lines.cursor_row())
-        name = await self.app.push_screen_wait(RenameScreen(run.label, at))
-        if name is None:
-            return
-        trouble = self.model.catalog.edit(run, name=name)
-        if trouble:
-            self.notify(f"Not renamed: {trouble}", severity="error", markup=False)
+        if not lines.display or not lines.region.width:
+            return Offset(3, 2)
+        return lines.content_region.offset + Offset(4 if lines is self.table else 6, lines.cursor_row())
+
+    def text_under_cursor(self) -> str | None:
+        entry = self.overview.entry if self.overview.has_focus else None
+        return entry.text if entry is not None else None
+
+    def show_edited(self) -> None:
         self.tree_pane.update_tree()
         self._show_place()
         self._show_overview()

@@ -11,10 +11,21 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-GROUPS = {"lines": "Move", "tree": "Tree", "run": "Runs", "pane": "Panes", "app": "Program", "charts": "Charts"}
+GROUPS = {
+    "lines": "Move",
+    "tree": "Tree",
+    "view": "Find",
+    "run": "Runs",
+    "edit": "Change",
+    "table": "Table",
+    "pane": "Panes",
+    "app": "Program",
+    "charts": "Charts",
+}
 """The first word of a binding's id -> the heading it stands under."""
 KEY_NAMES = {
     "question_mark": "?",
+    "slash": "/",
     "pageup": "pgup",
     "pagedown": "pgdn",
     "escape": "esc",

@@ -22,9 +22,9 @@ from textual.strip import Strip
 from tracker.catalog import Key
 from tracker_tui import legend
 from tracker_tui.grid import Place, Section, Slot, first_chart, lay_out
+from tracker_tui.kinds import sections
 from tracker_tui.legend import Stretches
 from tracker_tui.look import fit
-from tracker_tui.model import sections
 from tracker_tui.plot import Order, Plot, Plotter, Subject, x_at
 from tracker_tui.views import Views
 from tracker_tui.widgets.lines import Painted, differences, run_style

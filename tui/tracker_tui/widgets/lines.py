@@ -63,6 +63,7 @@ class Lines(Painted, can_focus=True):
     Lines .lines--heading { color: $accent; text-style: bold; }
     Lines .lines--value { color: $foreground; }
     Lines .lines--spark { color: $primary; }
+    Lines .lines--best { color: $text-success; text-style: bold; }
     Lines .lines--error { color: $text-error; }
     Lines .lines--pending { color: $text-muted; }
     Lines .lines--running { color: $success; }
@@ -79,6 +80,7 @@ class Lines(Painted, can_focus=True):
         "lines--heading",
         "lines--value",
         "lines--spark",
+        "lines--best",
         "lines--error",
         "lines--pending",
         "lines--running",

@@ -1,92 +1,257 @@
-"""What a run is: state and why, times, host, command, config, summary. Of a branch: its runs by state."""
+"""What a run is: state and why, times, host, command, alerts, config, summary. Of a branch: its runs by state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from rich.cells import cell_len, chop_cells
+from textual.binding import Binding
 from textual.message import Message
 
 from tracker.catalog import StoredRun
-from tracker_tui.facts import config_of, facts_of, reason_of, summary_of
-from tracker_tui.look import GLYPHS, fit
-from tracker_tui.widgets.lines import Line, Lines
+from tracker.records import clean
+from tracker.report import format_value
+from tracker_tui.facts import alerts_of, facts_of, reason_of
+from tracker_tui.kinds import section_of
+from tracker_tui.look import GLYPHS, fit, last_value
+from tracker_tui.widgets.lines import Cell, Line, Lines
 
 LABEL_WIDTH = 10
+Path = tuple[str, ...]
+"""From a section's title in: `("Config", "model", "depth")`."""
+
+
+class Entry(NamedTuple):
+    """One line."""
+
+    line: Line
+    path: Path = ()
+    """What it belongs to, so that the cursor finds it again."""
+    text: str = ""
+    """What is copied."""
+    is_branch: bool = False
 
 
 class Overview(Lines):
-    """Facts in sections; long ones are wrapped."""
+    """Facts, then trees that open and close; long facts are wrapped."""
+
+    BINDINGS = [
+        Binding("left,h", "fold(True)", "Close", id="overview.close", tooltip="Close the section or key", show=False),
+        Binding("right,l", "fold(False)", "Open", id="overview.open", tooltip="Open the section or key", show=False),
+    ]
+
+    class Resized(Message):
+        """The pane has another width: what it shows is to be wrapped anew."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._lines: list[Line] = []
+        self.cursor = 0
+        self.words: list[str] = []
+        """Only keys of config and summary that contain all of these are shown."""
+        self._entries: list[Entry] = []
+        self._folded: set[Path] = set()
+        self._about: object = None
 
     def line_count(self) -> int:
-        return len(self._lines)
+        return len(self._entries)
 
     def line(self, index: int, width: int) -> Line:
-        return self._lines[index]
+        return self._entries[index].line
+
+    @property
+    def entry(self) -> Entry | None:
+        """What is under the cursor."""
+        return self._entries[self.cursor] if self.cursor is not None and self.cursor < len(self._entries) else None
 
     def on_resize(self) -> None:
         self.post_message(self.Resized())
         super().on_resize()
 
-    class Resized(Message):
-        """The pane has another width: what it shows is to be wrapped anew."""
+    def action_fold(self, is_closed: bool) -> None:
+        """Close or open what is under the cursor; on a key, closing is of what is around it."""
+        entry = self.entry
+        if entry is None or not entry.path:
+            return
+        path = entry.path if entry.is_branch and not (is_closed and entry.path in self._folded) else entry.path[:-1]
+        if not is_closed:
+            self._folded.discard(entry.path)
+        elif path:
+            self._folded.add(path)
+            self.cursor = next((i for i, e in enumerate(self._entries) if e.path == path), self.cursor)
+        self.post_message(self.Resized())
+
+    def action_choose(self) -> None:
+        """Close or open what is under the cursor."""
+        entry = self.entry
+        if entry is not None and entry.is_branch:
+            self.action_fold(entry.path not in self._folded)
+
+    # ---- what is shown ----
 
     def show_run(self, run: StoredRun) -> None:
         """Show one run."""
         width = max(20, self.size.width - 1)
-        lines: list[Line] = [((fit(run.label, width), "strong"),), ((f"{GLYPHS[run.state]} {run.state}", run.state),)]
-        lines += [((text, "error"),) for text in _wrap(reason_of(run), width)]
+        entries = [
+            Entry(((fit(run.label, width), "strong"),), ("name",), run.label),
+            Entry(
+                ((f"{GLYPHS[run.state]} {run.state}", run.state),), ("state",), f"{run.state} {reason_of(run)}".strip()
+            ),
+        ]
+        reason = reason_of(run)
+        entries += [
+            Entry(((text, "error"),), ("reason", str(i)), reason) for i, text in enumerate(_wrap(reason, width))
+        ]
         for label, value in facts_of(run):
-            lines += _fact(label, value, width)
-        lines += _section("Config", config_of(run), width) + _section("Summary", summary_of(run), width)
-        self._show(lines)
+            entries += _fact(label, value, run.path if label == "file" else value, width)
+        entries += self._alerts(run, width)
+        entries += self._section("Config", run.config, width)
+        entries += self._section("Summary", _in_sections(run.summary), width)
+        self._show(run.key, entries)
 
     def show_branch(self, name: str, runs: list[StoredRun], counts: Mapping[str, int]) -> None:
         """Show a project or group."""
         width = max(20, self.size.width - 1)
-        lines: list[Line] = [
-            ((fit(name, width), "strong"),),
-            ((f"{len(runs)} run{'s' * (len(runs) != 1)}", "dim"),),
-            (),
+        entries = [
+            Entry(((fit(name, width), "strong"),), ("name",), name),
+            Entry(((f"{len(runs)} run{'s' * (len(runs) != 1)}", "dim"),)),
+            Entry(()),
         ]
-        lines += [
-            ((f"{GLYPHS[state]} {state}".ljust(LABEL_WIDTH + 2), state), (str(counts[state]), "")) for state in counts
-        ]
-        self._show(lines)
+        for state, count in counts.items():
+            label = f"{GLYPHS[state]} {state}".ljust(LABEL_WIDTH + 2)
+            entries.append(Entry(((label, state), (str(count), "")), (state,), str(count)))
+        self._show(name, entries)
 
     def show_nothing(self) -> None:
         """Show an empty pane."""
-        self._show([])
+        self._show(None, [])
 
-    def _show(self, lines: list[Line]) -> None:
-        self._lines = lines
+    def _show(self, about: object, entries: list[Entry]) -> None:
+        """Show these lines; of the same run the cursor stays on what it was on."""
+        path = self.entry.path if self.entry is not None else ()
+        is_other, self._about = about != self._about, about
+        self._entries = entries
+        if is_other:
+            self.cursor = 0
+            self.update_lines()
+            self.scroll_to(y=0, animate=False, force=True)
+            return
+        if path:
+            self.cursor = next((i for i, entry in enumerate(entries) if entry.path == path), self.cursor)
         self.update_lines()
+        self.scroll_to_cursor()
+
+    def _alerts(self, run: StoredRun, width: int) -> list[Entry]:
+        if not run.alerts:
+            return []
+        entries = self._heading("Alerts", len(run.alerts))
+        if ("Alerts",) in self._folded:
+            return entries
+        for when, said in alerts_of(run):
+            style = "error" if when.endswith("ERROR") else "dim"
+            entries.append(Entry(((fit(when, width), style),), ("Alerts", when), said))
+            entries += [
+                Entry((("  " + text, "value"),), ("Alerts", when, text), said) for text in _wrap(said, width - 2)
+            ]
+        return entries
+
+    def _heading(self, title: str, count: int) -> list[Entry]:
+        arrow = "▸ " if (title,) in self._folded and not self.words else "▾ "
+        return [Entry(()), Entry(((arrow, "dim"), (title, "heading"), (f" {count}", "dim")), (title,), title, True)]
+
+    def _section(self, title: str, values: Mapping[str, Any], width: int) -> list[Entry]:
+        """A tree of values under a heading."""
+        kept = _kept(values, self.words)
+        if not kept:
+            return []
+        entries = self._heading(title, _size(kept))
+        entries[-1] = entries[-1]._replace(text=_json(values))
+        if self.words or (title,) not in self._folded:
+            entries += self._branch(kept, (title,), width)
+        return entries
+
+    def _branch(self, values: Mapping[str, Any], above: Path, width: int) -> Iterable[Entry]:
+        indent = "  " * (len(above) - 1)
+        keys = sorted(values, key=lambda key: (_is_branch(values[key]), key))
+        widths = [cell_len(clean(key, 200)) for key in keys if not _is_branch(values[key])]
+        room = min(max(widths, default=0) + 1, max(8, width // 2))
+        for key in keys:
+            value, path, name = values[key], (*above, key), clean(key, 200)
+            if _is_branch(value):
+                is_closed = path in self._folded and not self.words
+                head: list[Cell] = [(indent + ("▸ " if is_closed else "▾ "), "dim"), (name, "strong")]
+                yield Entry((*head, (f" {_size(value)}", "dim")), path, _json(value), True)
+                if not is_closed:
+                    yield from self._branch(value, path, width)
+            else:
+                text = last_value(value) if isinstance(value, float) else format_value(value, 200)
+                label = fit(name, room - 1) + " "
+                shown = fit(text, max(1, width - len(indent) - room)).rstrip()
+                yield Entry(((indent + label, "dim"), (shown, "value")), path, _text(value))
 
 
-def _section(title: str, values: Mapping[str, str], width: int) -> list[Line]:
-    if not values:
-        return []
-    room = min(max(map(cell_len, values)) + 1, width // 2)
-    lines: list[Line] = [(), ((title, "heading"), (f" {len(values)}", "dim"))]
+def _is_branch(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and "_type" not in value
+
+
+def _size(values: Mapping[str, Any]) -> int:
+    """How many values there are, at any depth."""
+    return sum(_size(value) if _is_branch(value) else 1 for value in values.values())
+
+
+def _kept(values: Mapping[str, Any], words: list[str], above: str = "") -> dict[str, Any]:
+    """The values whose names contain all of the words; names that begin with `_` are ours."""
+    kept: dict[str, Any] = {}
     for key, value in values.items():
-        lines.append(((fit(key, room - 1) + " ", "dim"), (fit(value, width - room).rstrip(), "value")))
-    return lines
+        name = f"{above}{key}".lower()
+        if not above and key.startswith("_"):
+            continue
+        if _is_branch(value):
+            inner = _kept(value, words, name + ".")
+            if inner:
+                kept[key] = inner
+        elif all(word in name for word in words):
+            kept[key] = value
+    return kept
 
 
-def _fact(label: str, value: str, width: int) -> list[Line]:
+def _in_sections(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary by what the names of metrics begin with, as the charts are."""
+    found: dict[str, Any] = {}
+    for name, value in summary.items():
+        section = section_of(name)
+        if section and not isinstance(summary.get(section), dict) and section not in summary:
+            found.setdefault(section, {})[name[len(section) + 1 :]] = value
+        else:
+            found[name] = value
+    return found
+
+
+def _text(value: Any) -> str:
+    """A value to paste elsewhere: all of its digits."""
+    return value if isinstance(value, str) else repr(value) if isinstance(value, float) else _json(value)
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _fact(label: str, value: str, text: str, width: int) -> list[Entry]:
     if not value:
         return []
     first, *rest = _wrap(value, width - LABEL_WIDTH)
-    lines: list[Line] = [((label.ljust(LABEL_WIDTH), "dim"), (first, "value"))]
-    return lines + [((" " * LABEL_WIDTH, ""), (text, "value")) for text in rest]
+    entries = [Entry(((label.ljust(LABEL_WIDTH), "dim"), (first, "value")), (label,), text)]
+    return entries + [
+        Entry(((" " * LABEL_WIDTH, ""), (more, "value")), (label, str(place)), text) for place, more in enumerate(rest)
+    ]
 
 
 def _wrap(text: str, width: int, limit: int = 12) -> list[str]:
     """Text in lines of at most `width` cells, broken between words where it can be, `limit` of them."""
+    if not text:
+        return []
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""

@@ -1,4 +1,4 @@
-"""The tree of projects, groups and runs."""
+"""The tree of entities, projects, groups and runs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from textual.binding import Binding
 
 from tracker.catalog import StoredRun
 from tracker.sparkline import blocks
+from tracker_tui.kinds import main_metric
 from tracker_tui.look import GLYPHS, age, fit, last_value, metric_value, right
-from tracker_tui.model import Branch, Model, Node, Place, main_metric
+from tracker_tui.model import Model
+from tracker_tui.tree import Branch, Node, Place, around
 from tracker_tui.widgets.lines import Line, Lines
 
 SPARK_WIDTH = 8
@@ -32,6 +34,7 @@ class RunTree(Lines):
         self.cursor = 0
         self._model = model
         self._rows: list[Node] = []
+        self._places: dict[Place, int] = {}
 
     @property
     def place(self) -> Place | None:
@@ -50,8 +53,7 @@ class RunTree(Lines):
         return self._run_line(node.runs[0], node.depth, width)
 
     def _branch_line(self, node: Node, branch: Branch, width: int) -> Line:
-        counts = self._model.counts(node.runs)
-        tail = [(f" {GLYPHS[state]}{counts[state]}", state) for state in GLYPHS if state in counts]
+        tail = [(f" {GLYPHS[state]}{node.counts[state]}", state) for state in GLYPHS if state in node.counts]
         arrow = "▾ " if node.is_open else "▸ "
         room = width - 2 * node.depth - 3 - sum(len(text) for text, _ in tail)
         name = fit(self._model.label(branch), room)
@@ -69,7 +71,7 @@ class RunTree(Lines):
             ("  " * depth, ""),
             (sign, style),
             (GLYPHS[run.state] + " ", run.state),
-            (fit(run.label, room), ""),
+            (fit(run.label, room), "strong" if run.key in self._model.marked else ""),
             (right(value, value_width), "dim"),
             (" " + spark.ljust(spark_width) if spark_width else "", "spark"),
             (age(run, time.time()).rjust(AGE_WIDTH) + " ", "dim"),
@@ -79,30 +81,37 @@ class RunTree(Lines):
         """Take the model's runs anew and keep the cursor on what it was on, at its height on the screen."""
         place, before = self.place, self.cursor or 0
         self._rows = self._model.tree()
-        at = self._find(place)
+        self._places = {node.place: index for index, node in enumerate(self._rows)}
+        at = self._places.get(place) if place is not None else None
         if at is None:
             at = min(before, max(0, len(self._rows) - 1))
         self.keep_cursor(at)
 
     def go_to(self, place: Place) -> None:
         """Put the cursor on a run or branch, opening what hides it."""
-        if self._find(place) is None and not isinstance(place, Branch):
-            run = self._model.runs.get(place)
-            if run is not None:
-                self._model.closed -= {Branch(place.project), Branch(place.project, run.group)}
-                self.update_tree()
-        index = self._find(place)
-        if index is not None:
-            self.move_to(index)
+        run = None if isinstance(place, Branch) else self._model.runs.get(place)
+        if place not in self._places and run is not None:
+            for branch in around(run):
+                self._model.close(branch, False)
+            self.update_tree()
+        if place in self._places:
+            self.move_to(self._places[place])
 
-    def _find(self, place: Place | None) -> int | None:
-        return next((i for i, node in enumerate(self._rows) if node.place == place), None)
+    def project_of(self, place: Place) -> Branch | None:
+        """The project or entity that a place is in, itself if it is one."""
+        if isinstance(place, Branch):
+            return place._replace(group="")
+        index = self._places.get(place, 0)
+        depth = self._rows[index].depth
+        above = (node.place for node in reversed(self._rows[:index]) if node.depth < depth)
+        branch = next((found for found in above if isinstance(found, Branch)), None)
+        return branch._replace(group="") if branch is not None else None
 
     def action_close(self) -> None:
         """Close the branch; on a run, or a closed branch, go to the branch around it."""
         place = self.place
-        if isinstance(place, Branch) and place not in self._model.closed:
-            self._model.closed.add(place)
+        if isinstance(place, Branch) and not self._model.is_closed(place):
+            self._model.close(place)
             self.update_tree()
             return
         for index in range((self.cursor or 0) - 1, -1, -1):
@@ -112,8 +121,8 @@ class RunTree(Lines):
 
     def action_open(self) -> None:
         place = self.place
-        if isinstance(place, Branch) and place in self._model.closed:
-            self._model.closed.discard(place)
+        if isinstance(place, Branch) and self._model.is_closed(place):
+            self._model.close(place, False)
             self.update_tree()
         elif isinstance(place, Branch):
             self.action_move(1)

@@ -1,0 +1,49 @@
+"""A question before something that cannot be taken back."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+class AskScreen(ModalScreen[bool]):
+    """Gives whether the answer was yes.
+
+    Args:
+        title: what would be done.
+        text: to whom, and what follows.
+    """
+
+    DEFAULT_CSS = """
+    AskScreen { align: center middle; }
+    AskScreen Vertical {
+        width: 64;
+        max-width: 100%;
+        height: auto;
+        max-height: 100%;
+        border: round $warning;
+        border-title-color: $warning;
+        border-subtitle-color: $text-muted;
+        background: $panel;
+        padding: 1 2;
+    }
+    """
+    BINDINGS = [
+        Binding("y", "dismiss(True)", "Yes", id="ask.yes", tooltip="Do it"),
+        Binding("n,escape,q,enter", "dismiss(False)", "No", id="ask.no", tooltip="Do nothing"),
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = Content(self._title)
+            box.border_subtitle = "y yes · n no"
+            yield Static(Content(self._text))

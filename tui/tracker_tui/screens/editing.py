@@ -1,0 +1,218 @@
+"""What the keys of the dashboard change of runs: names, tags, notes, what is hidden; stopping jobs; copying."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from textual import work
+from textual.binding import Binding
+from textual.geometry import Offset
+from textual.screen import Screen
+
+from tracker.catalog import StoredRun
+from tracker.records import clean
+from tracker_tui import fields
+from tracker_tui.edits import Outcome, common_tags, tag_changes
+from tracker_tui.model import Model
+
+COPIES = {
+    "id": "id",
+    "name": "name",
+    "place": "project/id",
+    "path": "path of its file",
+    "command": "command",
+    "config": "config, as JSON",
+    "summary": "summary, as JSON",
+}
+"""What `y` copies of a run."""
+NAMED = 8
+"""Runs that a question lists by name."""
+
+
+class Editing(Screen[object]):
+    """The part of the dashboard that writes; every change is one more record, and `u` takes it back."""
+
+    FOOTER = [
+        Binding("r", "rename", "Rename", id="edit.rename", tooltip="Rename the run under the cursor"),
+        Binding("t", "tags", "Tags", id="edit.tags", tooltip="Tags of the marked runs, else of this one"),
+    ]
+    MORE = [
+        Binding(
+            "a", "archive", "Archive", id="edit.archive", tooltip="Archive the marked runs, else this one; or back"
+        ),
+        Binding("u", "undo", "Undo", id="edit.undo", tooltip="Take back the last change"),
+        Binding("n", "notes", "Notes", id="edit.notes", tooltip="Write notes of this run", show=False),
+        Binding("d", "delete", "Delete", id="edit.delete", tooltip="Hide the marked runs, else this one", show=False),
+        Binding("K", "stop", "Stop", id="edit.stop", tooltip="End the jobs of the marked runs, else this one's"),
+        Binding("y", "copy", "Copy", id="edit.copy", tooltip="Copy id, path or value to the clipboard", show=False),
+    ]
+    """Bindings, first those that a small footer has room for; the dashboard says where they stand."""
+
+    model: Model
+
+    def run_under_cursor(self) -> StoredRun | None:
+        """The run that keys are about."""
+        raise NotImplementedError
+
+    def rename_offset(self) -> Offset:
+        """Where on the screen the name of that run stands."""
+        raise NotImplementedError
+
+    def text_under_cursor(self) -> str | None:
+        """What `y` copies at once; None where it is to be chosen."""
+        raise NotImplementedError
+
+    def show_edited(self) -> None:
+        """Show runs that were changed."""
+        raise NotImplementedError
+
+    # ---- which runs ----
+
+    def _targets(self, what: str) -> list[StoredRun]:
+        """The marked runs, else the one under the cursor; says so where there is none."""
+        run = self.run_under_cursor()
+        runs = self.model.marked_runs() or ([run] if run is not None else [])
+        if not runs:
+            self.notify(f"Put the cursor on a run to {what} it, or mark some with space.")
+        return runs
+
+    def _can_edit(self, runs: Iterable[StoredRun]) -> bool:
+        """Whether edits of these runs can be written; says why not, before anybody types."""
+        trouble = self.model.edits.why_not(runs)
+        if trouble:
+            self.notify(f"Nothing can be changed here: {clean(trouble)}", severity="error", markup=False)
+        return not trouble
+
+    def _change(self, what: str, changes: Iterable[tuple[StoredRun, Mapping[str, Any]]]) -> None:
+        self._tell(self.model.edits.change(what, changes), "u undoes")
+
+    def _tell(self, outcome: Outcome, more: str = "") -> None:
+        """Show what came of an edit."""
+        self.model.forget()
+        self.show_edited()
+        if outcome.trouble:
+            self.notify(clean(f"Not all done: {outcome.trouble}"), severity="error", markup=False)
+        if outcome.done:
+            what = clean(outcome.what)
+            self.notify(f"{what[:1].upper()}{what[1:]}{f' · {more}' if more else ''}", markup=False)
+
+    # ---- changes ----
+
+    @work(exclusive=True, group="edit")
+    async def action_rename(self) -> None:
+        run = self.run_under_cursor()
+        if run is None:
+            self.notify("Put the cursor on a run to rename it.")
+            return
+        if not self._can_edit([run]):
+            return
+        from tracker_tui.screens.rename import RenameScreen
+
+        name = await self.app.push_screen_wait(RenameScreen(run.label, self.rename_offset()))
+        if name is not None:
+            outcome = self.model.edits.change("renamed", [(run, {"name": name})])
+            self._tell(outcome._replace(what=f"now called {run.label}"), "u undoes")
+
+    @work(exclusive=True, group="edit")
+    async def action_tags(self) -> None:
+        runs = self._targets("tag")
+        if not runs or not self._can_edit(runs):
+            return
+        from tracker_tui.screens.tags import TagsScreen
+
+        known = fields.known_values(self.model.runs.values(), "tags")
+        title = f"Tags of {_called(runs)}" if len(runs) == 1 else f"Tags that {_called(runs)} have in common"
+        tags = await self.app.push_screen_wait(TagsScreen(title, common_tags(runs), known))
+        if tags is not None:
+            self._change("tagged", tag_changes(runs, tags))
+
+    @work(exclusive=True, group="edit")
+    async def action_notes(self) -> None:
+        run = self.run_under_cursor()
+        if run is None:
+            self.notify("Put the cursor on a run to write notes.")
+            return
+        if not self._can_edit([run]):
+            return
+        from tracker_tui.screens.notes import NotesScreen
+
+        notes = await self.app.push_screen_wait(NotesScreen(f"Notes of {run.label}", run.notes))
+        if notes is not None:
+            self._change("noted", [(run, {"notes": notes})])
+
+    def action_archive(self) -> None:
+        """Archive runs; where all of them are, show them again."""
+        self._hide("archive", "archived")
+
+    def action_delete(self) -> None:
+        """Hide runs as deleted; where all of them are, show them again."""
+        self._hide("delete", "deleted")
+
+    def _hide(self, verb: str, field: str) -> None:
+        runs = self._targets(verb)
+        if not runs or not self._can_edit(runs):
+            return
+        is_on = not all(getattr(run, field) for run in runs)
+        self.model.marked -= {run.key for run in runs}
+        self._change(field if is_on else f"un{field}", [(run, {field: is_on}) for run in runs])
+
+    def action_undo(self) -> None:
+        outcome = self.model.edits.undo()
+        if outcome is None:
+            self.notify("There is nothing to take back.")
+        else:
+            self._tell(outcome._replace(what=f"taken back: {outcome.what}"))
+
+    @work(exclusive=True, group="edit")
+    async def action_stop(self) -> None:
+        runs = [run for run in self._targets("stop") if run.state == "running"]
+        if not runs:
+            if self.run_under_cursor() is not None or self.model.marked:
+                self.notify("Only a running job can be stopped.")
+            return
+        from tracker_tui.screens.ask import AskScreen
+
+        lines = [f"{run.label}   pid {clean(run.start.get('pid'))}" for run in runs[:NAMED]]
+        lines += [f"and {len(runs) - NAMED} more"] if len(runs) > NAMED else []
+        text = "\n".join([*lines, "", "SIGTERM goes to the process. What it logged stays."])
+        if not await self.app.push_screen_wait(AskScreen(f"Stop {_called(runs)}?", text)):
+            return
+        stopped = []
+        for run in runs:
+            trouble = await asyncio.to_thread(self.model.catalog.stop, run)
+            if trouble:
+                self.notify(clean(f"{run.label} not stopped: {trouble}"), severity="error", markup=False)
+            else:
+                stopped.append(run)
+        if stopped:
+            self.notify(clean(f"SIGTERM sent to {_called(stopped)}"), markup=False)
+
+    # ---- copying ----
+
+    @work(exclusive=True, group="edit")
+    async def action_copy(self) -> None:
+        text = self.text_under_cursor()
+        run = self.run_under_cursor()
+        if text is None and run is not None:
+            from tracker_tui.screens.choose import ChooseScreen
+
+            chosen = await self.app.push_screen_wait(ChooseScreen("Copy", COPIES, "id"))
+            text = _copy_of(run, chosen) if chosen is not None else None
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.notify(f"Copied: {clean(text, 60)}", markup=False)
+
+
+def _called(runs: Sequence[StoredRun]) -> str:
+    return runs[0].label if len(runs) == 1 else f"{len(runs)} runs"
+
+
+def _copy_of(run: StoredRun, what: str) -> str:
+    if what in ("config", "summary"):
+        return json.dumps(getattr(run, what), default=str, ensure_ascii=False)
+    if what == "command":
+        return clean(run.start.get("command") or "", 4096)
+    return {"id": run.id, "name": run.label, "place": f"{run.project}/{run.id}", "path": run.path}[what]

@@ -1,0 +1,71 @@
+"""The editor for a run's notes."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import TextArea
+
+
+class NotesScreen(ModalScreen[str | None]):
+    """Gives the notes, or None when it was left.
+
+    Args:
+        title: whose notes.
+        notes: as they are.
+    """
+
+    DEFAULT_CSS = """
+    NotesScreen { align: center middle; }
+    NotesScreen TextArea, NotesScreen TextArea:focus {
+        width: 80;
+        max-width: 100%;
+        height: 16;
+        max-height: 90%;
+        border: round $accent;
+        border-title-color: $accent;
+        border-subtitle-color: $text-muted;
+        background: $panel;
+    }
+    """
+    BINDINGS = [
+        Binding("ctrl+s", "save", "Save", id="notes.save", tooltip="Keep what is typed", priority=True),
+        Binding("escape", "leave", "Leave", id="notes.leave", tooltip="Keep the old notes", priority=True),
+    ]
+    HINT = "ctrl+s saves · esc leaves"
+
+    def __init__(self, title: str, notes: str) -> None:
+        super().__init__()
+        self._title = title
+        self._notes = notes
+        self._is_leaving = False
+
+    def compose(self) -> ComposeResult:
+        area = TextArea(self._notes, soft_wrap=True, show_line_numbers=False, tab_behavior="focus")
+        area.cursor_blink = False
+        area.border_title = Content(self._title)
+        area.border_subtitle = self.HINT
+        yield area
+
+    def on_mount(self) -> None:
+        area = self.query_one(TextArea)
+        area.focus()
+        area.move_cursor(area.document.end)
+
+    def on_text_area_changed(self) -> None:
+        self._is_leaving = False
+        self.query_one(TextArea).border_subtitle = self.HINT
+
+    def action_save(self) -> None:
+        self.dismiss(self.query_one(TextArea).text)
+
+    def action_leave(self) -> None:
+        """Twice where something was typed, so that nothing is lost by one key."""
+        area = self.query_one(TextArea)
+        if area.text == self._notes or self._is_leaving:
+            self.dismiss(None)
+            return
+        self._is_leaving = True
+        area.border_subtitle = "not saved: ctrl+s saves · esc again drops it"

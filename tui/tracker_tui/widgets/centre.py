@@ -1,0 +1,326 @@
+"""The middle of the dashboard: the table of a branch's runs and the charts of what is drawn, or what to do without."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import Callable
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from tracker.records import clean
+from tracker_tui import fields
+from tracker_tui.look import with_tilde
+from tracker_tui.model import Model
+from tracker_tui.table import TableView
+from tracker_tui.tree import Branch, Place
+from tracker_tui.views import X_NAMES
+from tracker_tui.widgets.charts import Charts
+from tracker_tui.widgets.runs_table import RunsTable
+
+TABLE_SHARE = 3
+"""The table of a branch gets at most one of so many parts of the centre, the charts the rest."""
+MIN_TABLE = 4
+"""Lines of the table at least, its header among them."""
+FITS_BEST = "(what fits best)"
+NO_GROUPS = "(no groups)"
+
+
+class Empty(Static, can_focus=True):
+    """What the centre says when there is nothing to draw; takes keys like any pane."""
+
+
+class Centre(Vertical):
+    """Shows a place of the tree.
+
+    Args:
+        model: what there is to show.
+    """
+
+    class Changed(Message):
+        """Another order or other columns were chosen, or a chart was opened: what is shown is to be shown anew."""
+
+    def __init__(self, model: Model, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._model = model
+        self._place: Place | None = None
+        self._title = ""
+        self._is_table_whole = False
+        self._was_loading = False
+        self.table = RunsTable(model, id="table")
+        self.filter_field = Input(placeholder="words in names of metrics", id="filter")
+        self.filter_field.cursor_blink = False
+        self.charts = Charts(model.views, id="charts")
+        self.empty = Empty(id="empty")
+
+    def compose(self) -> ComposeResult:
+        yield self.table
+        yield self.filter_field
+        yield self.charts
+        yield self.empty
+
+    # ---- what is shown ----
+
+    def show(self, place: Place | None, is_new: bool, history: bool) -> None:
+        """Show what the model knows of a place.
+
+        Args:
+            place: what the cursor of the tree is on.
+            is_new: whether other runs are drawn than before.
+            history: whether any of them has new rows.
+        """
+        self._place = place
+        branch = place if isinstance(place, Branch) else None
+        if branch is not None:
+            self._show_table(branch)
+        self.show_title()
+        subjects = self._model.subjects()
+        self._show_parts(branch is not None and self.table.line_count() > 0, bool(subjects))
+        if subjects:
+            self.charts.show(subjects, is_new, has_rows=history)
+            if self._was_loading and not self._model.is_behind:
+                self.charts.draw_now()
+        else:
+            self.charts.show([], is_new=True)
+        self._was_loading = self._model.is_behind
+
+    def _show_table(self, branch: Branch) -> None:
+        self.table.show(self._model.table(branch), self._model.views.table_of(branch.project))
+
+    def _show_parts(self, table: bool, charts: bool) -> None:
+        """Show what there is to show."""
+        focused = self.screen.focused
+        had_focus = focused if focused is not None and self in focused.ancestors else None
+        self.table.display = table and not self.charts.is_alone
+        self.charts.display = charts and not (self._is_table_whole and self.table.display)
+        self.empty.display = not charts
+        if not charts:
+            self.empty.update(self._instead())
+        self.fit_table()
+        if had_focus is not None and not had_focus.display:
+            self.main_widget().focus()
+
+    def fit_table(self) -> None:
+        """The table is as high as its runs, up to a share of the room."""
+        room = self.size.height
+        height = max(MIN_TABLE, room // TABLE_SHARE) if self.charts.display else room
+        self.table.styles.height = min(self.table.line_count() + 1, max(1, height))
+
+    def main_widget(self) -> Widget:
+        """What takes the keys."""
+        if self.table.display:
+            return self.table
+        return self.charts if self.charts.display else self.empty
+
+    def _instead(self) -> Content:
+        """What to say where there are no charts."""
+        place = self._place
+        if place is None:
+            return Content(f"No run fits  {self._model.query.text}") if self._model.query.text else self._how_to_begin()
+        if self._model.is_behind:
+            return Content("Loading…")
+        if isinstance(place, Branch):
+            return Content("These runs logged no numbers.")
+        run = self._model.runs[place]
+        return Content("No rows yet." if run.state in ("pending", "running") else "This run logged no numbers.")
+
+    def _how_to_begin(self) -> Content:
+        root = with_tilde(self._model.root)
+        hidden = len(self._model.runs)
+        if hidden:
+            return Content(f"All {hidden} runs are archived or deleted.\n\nTo see them:  /archived:yes OR deleted:yes")
+        if not os.path.isdir(self._model.root):
+            first = f"There is no folder {root} yet."
+        else:
+            first = f"There are no runs in {root} yet."
+        elsewhere = self._model.root != os.path.abspath("runs")
+        where = f"Set TRACKER_DIR={shlex.quote(clean(self._model.root, 4096))} for the script.\n\n" if elsewhere else ""
+        return Content(
+            f"{first}\n\nA run appears here as soon as a script starts one:\n\n"
+            "    import tracker\n\n"
+            '    with tracker.init(project="my-project") as run:\n'
+            "        for step in range(100):\n"
+            '            run.log({"loss": 1 / (step + 1)})\n\n'
+            f"{where}Or leave with q and try:  tracker-tui demo"
+        )
+
+    def show_title(self) -> None:
+        """Name what is shown; a border repaints the whole pane, so only when the name is another."""
+        place = self._place
+        parts = ["Charts"]
+        if isinstance(place, Branch):
+            parts = [self._model.label(place)]
+        elif place is not None:
+            parts = [self._model.runs[place].label]
+        drawn = self._model.drawn_count
+        if drawn > 1 and not isinstance(place, Branch):
+            parts.append(f"{drawn} runs")
+        if isinstance(place, Branch):
+            total = len(self._model.table(place).runs)
+            parts += [f"{drawn} of {total} drawn"] if drawn < total else []
+        if self._model.is_behind:
+            parts.append("loading…")
+        if self.charts.caption:
+            parts.append(self.charts.caption)
+        text = " · ".join(parts)
+        if text != self._title:
+            self._title = text
+            self.border_title = Content(f"2 {text}")
+
+    @on(Charts.Captioned)
+    def _captioned(self) -> None:
+        self.show_title()
+
+    @on(Charts.Opened)
+    def _chart_opened(self) -> None:
+        self.post_message(self.Changed())
+
+    def leave(self) -> bool:
+        """One step back: from a text, the crosshair, a chart alone, a table over all; False where there is none."""
+        if self.filter_field.display or self.charts.words:
+            self.filter_field.value = ""
+            self.filter_field.display = False
+            self.charts.focus()
+        elif self._is_table_whole and self.table.display:
+            self.toggle_table()
+        else:
+            return self.charts.display and self.charts.leave()
+        return True
+
+    # ---- table ----
+
+    def toggle_table(self) -> None:
+        """The table over all of the room, or with the charts again."""
+        self._is_table_whole = not self._is_table_whole
+        self._show_parts(isinstance(self._place, Branch), self._model.drawn_count > 0)
+        self.table.focus()
+
+    def _arrange(self, change: Callable[[TableView], TableView]) -> None:
+        if isinstance(self._place, Branch):
+            self._model.arrange(self._place, change(self._model.views.table_of(self._place.project)))
+            self._show_table(self._place)
+            self.post_message(self.Changed())
+
+    @on(RunsTable.GroupChosen)
+    def _group_chosen(self, event: RunsTable.GroupChosen) -> None:
+        if isinstance(self._place, Branch):
+            self._model.toggle_group(self._place, event.row.path)
+            self.post_message(self.Changed())
+
+    def reverse(self) -> None:
+        """The other way round."""
+        self._arrange(lambda view: view._replace(is_reversed=not view.is_reversed))
+
+    @work(exclusive=True, group="choose")
+    async def choose_sort(self) -> None:
+        """Order the table by a field; by the same again, the other way round."""
+        if not isinstance(self._place, Branch):
+            return
+        from tracker_tui.screens.choose import ChooseScreen
+
+        runs = self._model.runs_of(self._place)
+        view = self._model.views.table_of(self._place.project)
+        metrics = [fields.SUMMARY + name for name in fields.metric_names(runs)]
+        names = ["age", *metrics, *fields.config_names(runs), *(n for n in fields.PROPERTIES if n != "age")]
+        chosen = await self.app.push_screen_wait(
+            ChooseScreen("Sort by", {name: name.removeprefix(fields.SUMMARY) for name in names}, view.sort)
+        )
+        if chosen is not None:
+            is_again = chosen == view.sort
+            self._arrange(lambda view: view._replace(sort=chosen, is_reversed=is_again and not view.is_reversed))
+            self.table.focus()
+            self.table.move_to(0)
+
+    @work(exclusive=True, group="choose")
+    async def choose_groups(self) -> None:
+        """Group the table by config keys or properties."""
+        if not isinstance(self._place, Branch):
+            return
+        from tracker_tui.screens.choose import PickScreen
+
+        runs = self._model.runs_of(self._place)
+        view = self._model.views.table_of(self._place.project)
+        names = [*fields.config_names(runs), *fields.GROUPABLE]
+        picked = await self.app.push_screen_wait(
+            PickScreen("Group by", {"": NO_GROUPS, **{name: name for name in names}}, view.group_by)
+        )
+        if picked is not None:
+            self._arrange(lambda view: view._replace(group_by=picked))
+            self.table.focus()
+            self.table.move_to(0)
+
+    @work(exclusive=True, group="choose")
+    async def choose_columns(self) -> None:
+        """Choose what the table shows of its runs."""
+        if not isinstance(self._place, Branch):
+            return
+        from tracker_tui.screens.choose import PickScreen
+
+        runs = self._model.runs_of(self._place)
+        view = self._model.views.table_of(self._place.project)
+        metrics = fields.metric_names(runs)
+        names = [part + name for name in metrics for part in (fields.SUMMARY, fields.HISTORY)]
+        names += [*fields.config_names(runs), *(name for name in fields.PROPERTIES if name != "name")]
+        labels = {name: name.removeprefix(fields.SUMMARY) for name in names}
+        picked = await self.app.push_screen_wait(PickScreen("Columns", {"": FITS_BEST, **labels}, view.columns))
+        if picked is not None:
+            self._arrange(lambda view: view._replace(columns=picked))
+            self.table.focus()
+
+    # ---- charts ----
+
+    def open_filter(self) -> None:
+        """Type words that the names of metrics must contain."""
+        if self.charts.display:
+            self.filter_field.display = True
+            self.filter_field.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self.charts.filter(event.value)
+
+    @on(Input.Submitted, "#filter")
+    def _filter_submitted(self) -> None:
+        self.filter_field.display = False
+        self.charts.focus()
+
+    @on(Charts.XWanted)
+    @work(exclusive=True, group="choose")
+    async def _choose_x(self) -> None:
+        metric = self.charts.metric
+        if metric is None:
+            return
+        from tracker_tui.screens.choose import ChooseScreen
+
+        names = {"": "as the job defined it, else step", **X_NAMES}
+        names |= {name: name for subject in self.charts.subjects for name in subject.history.columns if name != metric}
+        chosen = await self.app.push_screen_wait(ChooseScreen("X axis", names, self._model.views.of(metric).x))
+        if chosen is not None:
+            self.charts.set_x(chosen)
+
+    @work(exclusive=True, group="choose")
+    async def export(self) -> None:
+        """Write the chart under the cursor, or its data, to a file."""
+        plot = self.charts.plot
+        if plot is None:
+            self.notify("Put the cursor on a chart to export it.")
+            return
+        from tracker_tui import export
+        from tracker_tui.screens.choose import ChooseScreen
+
+        chosen = await self.app.push_screen_wait(ChooseScreen(f"Export {plot.order.metric}", export.FORMATS, ""))
+        if chosen is None:
+            return
+        try:
+            path = await asyncio.to_thread(export.write, plot, chosen)
+        except OSError as error:
+            self.notify(f"Not written: {clean(error)}", severity="error", markup=False)
+        else:
+            self.notify(f"Written: {with_tilde(path)}", markup=False)

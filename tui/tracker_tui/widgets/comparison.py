@@ -1,0 +1,130 @@
+"""Runs side by side, a column a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from rich.cells import cell_len
+from textual.binding import Binding
+
+from tracker.catalog import Key
+from tracker.records import clean
+from tracker_tui.compare import Comparison, Item, Section, cells_of
+from tracker_tui.look import GLYPHS, fit
+from tracker_tui.widgets.lines import Cell, Line, Lines
+
+NAME_SHARE = 4
+"""The names of what is compared get at most one of so many parts of the width."""
+MAX_WIDTH = 40
+MIN_WIDTH = 16
+SAME = "the same in all"
+
+
+class _Row(NamedTuple):
+    item: Item | None = None
+    section: Section | None = None
+    is_same: bool = False
+
+
+class ComparisonLines(Lines):
+    """What differs first; what is the same is folded away.
+
+    Args:
+        comparison: what to show.
+        sign_of: a run's sign and its style.
+    """
+
+    BINDINGS = [
+        Binding("left,h", "side(-1)", "Left", id="compare.left", tooltip="To the runs on the left", show=False),
+        Binding("right,l", "side(1)", "Right", id="compare.right", tooltip="To the runs on the right", show=False),
+    ]
+
+    def __init__(self, comparison: Comparison, sign_of: Callable[[Key], tuple[str, str]]) -> None:
+        super().__init__()
+        self.cursor = 0
+        self._comparison = comparison
+        self._sign_of = sign_of
+        self._first = 0
+        self._is_same_shown = not comparison.different
+        self._rows: list[_Row] = []
+        self._fill()
+
+    def _fill(self) -> None:
+        self._rows = []
+        for section in self._comparison.different:
+            self._rows += [_Row(section=section), *(_Row(item) for item in section.items), _Row()]
+        if self._comparison.same:
+            self._rows.append(_Row(is_same=True))
+            for section in self._comparison.same if self._is_same_shown else ():
+                self._rows += [_Row(section=section), *(_Row(item) for item in section.items)]
+
+    def line_count(self) -> int:
+        return len(self._rows)
+
+    @property
+    def text(self) -> str:
+        """What is under the cursor, to copy."""
+        item = self._rows[self.cursor].item if self.cursor is not None and self.cursor < len(self._rows) else None
+        return "\t".join([item.name, *item.texts]) if item is not None else ""
+
+    def action_choose(self) -> None:
+        """Unfold what is the same, or fold it."""
+        if self.cursor is not None and self._rows[self.cursor].is_same:
+            self._is_same_shown = not self._is_same_shown
+            self._fill()
+            self.update_lines()
+
+    def action_side(self, by: int) -> None:
+        """Scroll by a run; the first always stays, deltas are from it."""
+        last = len(self._comparison.runs) - 1 - self._shown(self._width)[1]
+        self._first = max(0, min(self._first + by, last))
+        self.update_lines()
+
+    def _name_width(self, width: int) -> int:
+        names = [row.item.name for row in self._rows if row.item is not None]
+        return min(max((cell_len(clean(name)) for name in names), default=0) + 4, max(14, width // NAME_SHARE))
+
+    def _shown(self, width: int) -> tuple[int, int]:
+        """Cells of a run's column, and how many runs are beside the first."""
+        room = width - self._name_width(width)
+        runs = self._comparison.runs
+        rows = [row.item for row in self._rows if row.item is not None]
+        widest = max((cell_len(text) for item in rows for text in cells_of(item)), default=0)
+        widest = max(widest, *(cell_len(run.label) + 4 for run in runs)) + 2
+        column = max(MIN_WIDTH, min(MAX_WIDTH, widest, room // min(len(runs), max(2, room // MIN_WIDTH))))
+        return column, max(1, min(len(runs), room // column) - 1)
+
+    def _places(self, width: int) -> list[int]:
+        """The runs that are in sight."""
+        others = self._shown(width)[1]
+        return [0, *range(1 + self._first, min(len(self._comparison.runs), 1 + self._first + others))]
+
+    def header(self, width: int) -> Line:
+        column, _ = self._shown(width)
+        places = self._places(width)
+        hidden = len(self._comparison.runs) - len(places)
+        more = f"‹› {hidden} more" if hidden else ""
+        cells: list[Cell] = [(fit(more, self._name_width(width)), "dim")]
+        for place in places:
+            run = self._comparison.runs[place]
+            sign, style = self._sign_of(run.key)
+            cells += [(sign, style), (GLYPHS[run.state] + " ", run.state), (fit(run.label, column - 5) + " ", "strong")]
+        return tuple(cells)
+
+    def line(self, index: int, width: int) -> Line:
+        row = self._rows[index]
+        if row.section is not None:
+            return ((row.section.title, "heading"), (f" {len(row.section.items)}", "dim"))
+        if row.is_same:
+            count = sum(len(section.items) for section in self._comparison.same)
+            return (("▾ " if self._is_same_shown else "▸ ", "dim"), (SAME, "heading"), (f" {count}", "dim"))
+        if row.item is None:
+            return ()
+        column, _ = self._shown(width)
+        cells: list[Cell] = [(fit("  " + clean(row.item.name), self._name_width(width) - 1) + " ", "dim")]
+        texts = cells_of(row.item)
+        for place in self._places(width):
+            style = "best" if place in row.item.best else "value"
+            cells.append((fit(clean(texts[place]), column - 1) + " ", style))
+        return tuple(cells)
