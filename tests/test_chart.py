@@ -17,8 +17,8 @@ from tracker_tui import axes, chart, export, legend
 from tracker_tui.axes import Axis
 from tracker_tui.chart import Curve, Mark
 from tracker_tui.grid import Place, Section, arrange, lay_out, next_place
-from tracker_tui.look import COLOURS, SIGNS, colour_and_sign, fit, right
 from tracker_tui.kinds import sections
+from tracker_tui.look import COLOURS, SIGNS, colour_and_sign, fit, right
 from tracker_tui.plot import Order, Plot, Plotter, Subject, step_at, x_at
 from tracker_tui.series import Series
 from tracker_tui.views import RELATIVE, STEP, WALL, View, Views, Window

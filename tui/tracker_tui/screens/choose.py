@@ -144,7 +144,7 @@ class PickScreen(Finder[tuple[str, ...]]):
         picked: what is picked at first.
     """
 
-    BINDINGS = [Binding("tab", "pick", "Pick", id="choose.pick", tooltip="Pick the line, or no longer", priority=True)]
+    BINDINGS = [Binding("tab", "pick", "Pick", id="choose.pick", tooltip="Pick the line, or no longer")]
     KEYS_HINT = "tab picks · enter is done · esc leaves"
 
     def __init__(self, title: str, choices: Mapping[str, str], picked: Sequence[str]) -> None:

@@ -59,7 +59,7 @@ class Dashboard(Editing):
     BINDINGS = [
         Binding("slash", "query", "Find", id="view.query", tooltip="Show only runs that fit a query", key_display="/"),
         Binding("space", "mark", "Mark", id="run.mark", tooltip="Keep the run in the charts, or no longer"),
-        Binding("s", "sort", "Sort", id="table.sort", tooltip="Order the table by any field; the same again turns it"),
+        Binding("s", "sort", "Sort", id="table.sort", tooltip="Order the table by any field"),
         Binding("c", "compare", "Compare", id="run.compare", tooltip="The marked runs, else those drawn, side by side"),
         *Editing.FOOTER,
         Binding("question_mark", "help", "Help", id="app.help", tooltip="All keys", key_display="?"),

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from textual import work
 from textual.binding import Binding
 from textual.geometry import Offset
 from textual.screen import Screen
@@ -33,7 +32,11 @@ NAMED = 8
 
 
 class Editing(Screen[object]):
-    """The part of the dashboard that writes; every change is one more record, and `u` takes it back."""
+    """The part of the dashboard that writes; every change is one more record, and `u` takes it back.
+
+    Actions push their screens themselves and go on in callbacks, not in workers: then keys that were typed ahead find
+    the new screen, and are no commands to this one.
+    """
 
     FOOTER = [
         Binding("r", "rename", "Rename", id="edit.rename", tooltip="Rename the run under the cursor"),
@@ -101,8 +104,7 @@ class Editing(Screen[object]):
 
     # ---- changes ----
 
-    @work(exclusive=True, group="edit")
-    async def action_rename(self) -> None:
+    def action_rename(self) -> None:
         run = self.run_under_cursor()
         if run is None:
             self.notify("Put the cursor on a run to rename it.")
@@ -111,26 +113,28 @@ class Editing(Screen[object]):
             return
         from tracker_tui.screens.rename import RenameScreen
 
-        name = await self.app.push_screen_wait(RenameScreen(run.label, self.rename_offset()))
-        if name is not None:
-            outcome = self.model.edits.change("renamed", [(run, {"name": name})])
-            self._tell(outcome._replace(what=f"now called {run.label}"), "u undoes")
+        def rename(name: str | None) -> None:
+            if name is not None:
+                outcome = self.model.edits.change("renamed", [(run, {"name": name})])
+                self._tell(outcome._replace(what=f"now called {run.label}"), "u undoes")
 
-    @work(exclusive=True, group="edit")
-    async def action_tags(self) -> None:
+        self.app.push_screen(RenameScreen(run.label, self.rename_offset()), rename)
+
+    def action_tags(self) -> None:
         runs = self._targets("tag")
         if not runs or not self._can_edit(runs):
             return
         from tracker_tui.screens.tags import TagsScreen
 
+        def tag(tags: list[str] | None) -> None:
+            if tags is not None:
+                self._change("tagged", tag_changes(runs, tags))
+
         known = fields.known_values(self.model.runs.values(), "tags")
         title = f"Tags of {_called(runs)}" if len(runs) == 1 else f"Tags that {_called(runs)} have in common"
-        tags = await self.app.push_screen_wait(TagsScreen(title, common_tags(runs), known))
-        if tags is not None:
-            self._change("tagged", tag_changes(runs, tags))
+        self.app.push_screen(TagsScreen(title, common_tags(runs), known), tag)
 
-    @work(exclusive=True, group="edit")
-    async def action_notes(self) -> None:
+    def action_notes(self) -> None:
         run = self.run_under_cursor()
         if run is None:
             self.notify("Put the cursor on a run to write notes.")
@@ -139,9 +143,11 @@ class Editing(Screen[object]):
             return
         from tracker_tui.screens.notes import NotesScreen
 
-        notes = await self.app.push_screen_wait(NotesScreen(f"Notes of {run.label}", run.notes))
-        if notes is not None:
-            self._change("noted", [(run, {"notes": notes})])
+        def note(notes: str | None) -> None:
+            if notes is not None:
+                self._change("noted", [(run, {"notes": notes})])
+
+        self.app.push_screen(NotesScreen(f"Notes of {run.label}", run.notes), note)
 
     def action_archive(self) -> None:
         """Archive runs; where all of them are, show them again."""
@@ -166,8 +172,7 @@ class Editing(Screen[object]):
         else:
             self._tell(outcome._replace(what=f"taken back: {outcome.what}"))
 
-    @work(exclusive=True, group="edit")
-    async def action_stop(self) -> None:
+    def action_stop(self) -> None:
         runs = [run for run in self._targets("stop") if run.state == "running"]
         if not runs:
             if self.run_under_cursor() is not None or self.model.marked:
@@ -175,32 +180,34 @@ class Editing(Screen[object]):
             return
         from tracker_tui.screens.ask import AskScreen
 
+        async def stop(is_meant: bool | None) -> None:
+            for run in runs if is_meant else ():
+                trouble = await asyncio.to_thread(self.model.catalog.stop, run)
+                if trouble:
+                    self.notify(clean(f"{run.label} not stopped: {trouble}"), severity="error", markup=False)
+                else:
+                    self.notify(clean(f"SIGTERM sent to {run.label}"), markup=False)
+
         lines = [f"{run.label}   pid {clean(run.start.get('pid'))}" for run in runs[:NAMED]]
         lines += [f"and {len(runs) - NAMED} more"] if len(runs) > NAMED else []
         text = "\n".join([*lines, "", "SIGTERM goes to the process. What it logged stays."])
-        if not await self.app.push_screen_wait(AskScreen(f"Stop {_called(runs)}?", text)):
-            return
-        stopped = []
-        for run in runs:
-            trouble = await asyncio.to_thread(self.model.catalog.stop, run)
-            if trouble:
-                self.notify(clean(f"{run.label} not stopped: {trouble}"), severity="error", markup=False)
-            else:
-                stopped.append(run)
-        if stopped:
-            self.notify(clean(f"SIGTERM sent to {_called(stopped)}"), markup=False)
+        self.app.push_screen(AskScreen(f"Stop {_called(runs)}?", text), stop)
 
     # ---- copying ----
 
-    @work(exclusive=True, group="edit")
-    async def action_copy(self) -> None:
-        text = self.text_under_cursor()
-        run = self.run_under_cursor()
-        if text is None and run is not None:
-            from tracker_tui.screens.choose import ChooseScreen
+    def action_copy(self) -> None:
+        text, run = self.text_under_cursor(), self.run_under_cursor()
+        if text is not None or run is None:
+            self._copy(text)
+            return
+        from tracker_tui.screens.choose import ChooseScreen
 
-            chosen = await self.app.push_screen_wait(ChooseScreen("Copy", COPIES, "id"))
-            text = _copy_of(run, chosen) if chosen is not None else None
+        def copy(chosen: str | None) -> None:
+            self._copy(_copy_of(run, chosen) if chosen is not None else None)
+
+        self.app.push_screen(ChooseScreen("Copy", COPIES, "id"), copy)
+
+    def _copy(self, text: str | None) -> None:
         if text:
             self.app.copy_to_clipboard(text)
             self.notify(f"Copied: {clean(text, 60)}", markup=False)

@@ -31,8 +31,8 @@ class NotesScreen(ModalScreen[str | None]):
     }
     """
     BINDINGS = [
-        Binding("ctrl+s", "save", "Save", id="notes.save", tooltip="Keep what is typed", priority=True),
-        Binding("escape", "leave", "Leave", id="notes.leave", tooltip="Keep the old notes", priority=True),
+        Binding("ctrl+s", "save", "Save", id="notes.save", tooltip="Keep what is typed"),
+        Binding("escape", "leave", "Leave", id="notes.leave", tooltip="Keep the old notes"),
     ]
     HINT = "ctrl+s saves · esc leaves"
 

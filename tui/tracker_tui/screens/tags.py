@@ -42,7 +42,7 @@ class TagsScreen(ModalScreen[list[str] | None]):
     """
     BINDINGS = [
         Binding("escape", "leave", "Leave", id="tags.leave", tooltip="Change nothing"),
-        Binding("tab", "complete", "Complete", id="tags.complete", tooltip="Type the tag offered", priority=True),
+        Binding("tab", "complete", "Complete", id="tags.complete", tooltip="Type the tag offered"),
     ]
 
     def __init__(self, title: str, tags: Sequence[str], known: Sequence[str]) -> None:

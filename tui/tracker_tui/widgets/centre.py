@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Callable
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -202,11 +202,16 @@ class Centre(Vertical):
         self._show_parts(isinstance(self._place, Branch), self._model.drawn_count > 0)
         self.table.focus()
 
-    def _arrange(self, change: Callable[[TableView], TableView]) -> None:
-        if isinstance(self._place, Branch):
-            self._model.arrange(self._place, change(self._model.views.table_of(self._place.project)))
-            self._show_table(self._place)
-            self.post_message(self.Changed())
+    def _arrange(self, change: Callable[[TableView], TableView], to_top: bool = True) -> None:
+        """Show the table otherwise, and give it the keys."""
+        if not isinstance(self._place, Branch):
+            return
+        self._model.arrange(self._place, change(self._model.views.table_of(self._place.project)))
+        self._show_table(self._place)
+        self.table.focus()
+        if to_top:
+            self.table.move_to(0)
+        self.post_message(self.Changed())
 
     @on(RunsTable.GroupChosen)
     def _group_chosen(self, event: RunsTable.GroupChosen) -> None:
@@ -218,9 +223,8 @@ class Centre(Vertical):
         """The other way round."""
         self._arrange(lambda view: view._replace(is_reversed=not view.is_reversed))
 
-    @work(exclusive=True, group="choose")
-    async def choose_sort(self) -> None:
-        """Order the table by a field; by the same again, the other way round."""
+    def choose_sort(self) -> None:
+        """Order the table by a field, the best first."""
         if not isinstance(self._place, Branch):
             return
         from tracker_tui.screens.choose import ChooseScreen
@@ -229,17 +233,15 @@ class Centre(Vertical):
         view = self._model.views.table_of(self._place.project)
         metrics = [fields.SUMMARY + name for name in fields.metric_names(runs)]
         names = ["age", *metrics, *fields.config_names(runs), *(n for n in fields.PROPERTIES if n != "age")]
-        chosen = await self.app.push_screen_wait(
-            ChooseScreen("Sort by", {name: name.removeprefix(fields.SUMMARY) for name in names}, view.sort)
-        )
-        if chosen is not None:
-            is_again = chosen == view.sort
-            self._arrange(lambda view: view._replace(sort=chosen, is_reversed=is_again and not view.is_reversed))
-            self.table.focus()
-            self.table.move_to(0)
+        labels = {name: name.removeprefix(fields.SUMMARY) for name in names}
 
-    @work(exclusive=True, group="choose")
-    async def choose_groups(self) -> None:
+        def sort(chosen: str | None) -> None:
+            if chosen is not None:
+                self._arrange(lambda view: view._replace(sort=chosen, is_reversed=False))
+
+        self.app.push_screen(ChooseScreen("Sort by", labels, view.sort), sort)
+
+    def choose_groups(self) -> None:
         """Group the table by config keys or properties."""
         if not isinstance(self._place, Branch):
             return
@@ -248,16 +250,15 @@ class Centre(Vertical):
         runs = self._model.runs_of(self._place)
         view = self._model.views.table_of(self._place.project)
         names = [*fields.config_names(runs), *fields.GROUPABLE]
-        picked = await self.app.push_screen_wait(
-            PickScreen("Group by", {"": NO_GROUPS, **{name: name for name in names}}, view.group_by)
-        )
-        if picked is not None:
-            self._arrange(lambda view: view._replace(group_by=picked))
-            self.table.focus()
-            self.table.move_to(0)
 
-    @work(exclusive=True, group="choose")
-    async def choose_columns(self) -> None:
+        def group(picked: tuple[str, ...] | None) -> None:
+            if picked is not None:
+                self._arrange(lambda view: view._replace(group_by=picked))
+
+        choices = {"": NO_GROUPS, **{name: name for name in names}}
+        self.app.push_screen(PickScreen("Group by", choices, view.group_by), group)
+
+    def choose_columns(self) -> None:
         """Choose what the table shows of its runs."""
         if not isinstance(self._place, Branch):
             return
@@ -269,10 +270,12 @@ class Centre(Vertical):
         names = [part + name for name in metrics for part in (fields.SUMMARY, fields.HISTORY)]
         names += [*fields.config_names(runs), *(name for name in fields.PROPERTIES if name != "name")]
         labels = {name: name.removeprefix(fields.SUMMARY) for name in names}
-        picked = await self.app.push_screen_wait(PickScreen("Columns", {"": FITS_BEST, **labels}, view.columns))
-        if picked is not None:
-            self._arrange(lambda view: view._replace(columns=picked))
-            self.table.focus()
+
+        def show(picked: tuple[str, ...] | None) -> None:
+            if picked is not None:
+                self._arrange(lambda view: view._replace(columns=picked), to_top=False)
+
+        self.app.push_screen(PickScreen("Columns", {"": FITS_BEST, **labels}, view.columns), show)
 
     # ---- charts ----
 
@@ -292,8 +295,7 @@ class Centre(Vertical):
         self.charts.focus()
 
     @on(Charts.XWanted)
-    @work(exclusive=True, group="choose")
-    async def _choose_x(self) -> None:
+    def _choose_x(self) -> None:
         metric = self.charts.metric
         if metric is None:
             return
@@ -301,12 +303,14 @@ class Centre(Vertical):
 
         names = {"": "as the job defined it, else step", **X_NAMES}
         names |= {name: name for subject in self.charts.subjects for name in subject.history.columns if name != metric}
-        chosen = await self.app.push_screen_wait(ChooseScreen("X axis", names, self._model.views.of(metric).x))
-        if chosen is not None:
-            self.charts.set_x(chosen)
 
-    @work(exclusive=True, group="choose")
-    async def export(self) -> None:
+        def set_x(chosen: str | None) -> None:
+            if chosen is not None:
+                self.charts.set_x(chosen)
+
+        self.app.push_screen(ChooseScreen("X axis", names, self._model.views.of(metric).x), set_x)
+
+    def export(self) -> None:
         """Write the chart under the cursor, or its data, to a file."""
         plot = self.charts.plot
         if plot is None:
@@ -315,12 +319,14 @@ class Centre(Vertical):
         from tracker_tui import export
         from tracker_tui.screens.choose import ChooseScreen
 
-        chosen = await self.app.push_screen_wait(ChooseScreen(f"Export {plot.order.metric}", export.FORMATS, ""))
-        if chosen is None:
-            return
-        try:
-            path = await asyncio.to_thread(export.write, plot, chosen)
-        except OSError as error:
-            self.notify(f"Not written: {clean(error)}", severity="error", markup=False)
-        else:
-            self.notify(f"Written: {with_tilde(path)}", markup=False)
+        async def write(chosen: str | None) -> None:
+            if chosen is None:
+                return
+            try:
+                path = await asyncio.to_thread(export.write, plot, chosen)
+            except OSError as error:
+                self.notify(f"Not written: {clean(error)}", severity="error", markup=False)
+            else:
+                self.notify(f"Written: {with_tilde(path)}", markup=False)
+
+        self.app.push_screen(ChooseScreen(f"Export {plot.order.metric}", export.FORMATS, ""), write)

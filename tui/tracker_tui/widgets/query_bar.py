@@ -23,6 +23,12 @@ MAX_OPTIONS = 20
 """Completions that are offered at a time."""
 
 
+class QueryField(Input):
+    """Its keys stand in the footer; none has priority over characters that were typed before."""
+
+    BINDINGS = [Binding("enter", "submit", "Keep", id="query.keep", tooltip="Go on with the runs that were found")]
+
+
 class QueryBar(Vertical):
     """A line to type in and a line of help; searches the model while somebody types."""
 
@@ -30,14 +36,13 @@ class QueryBar(Vertical):
     QueryBar { height: 2; display: none; background: $panel; }
     QueryBar Horizontal { height: 1; }
     QueryBar #prompt { width: 3; padding: 0 0 0 1; color: $accent; text-style: bold; background: $panel; }
-    QueryBar Input, QueryBar Input:focus { border: none; height: 1; padding: 0; background: $panel; }
+    QueryBar QueryField, QueryBar QueryField:focus { border: none; height: 1; padding: 0; background: $panel; }
     QueryBar #hint { height: 1; padding: 0 1; color: $text-muted; background: $panel; }
     """
     BINDINGS = [
-        Binding("tab", "complete(1)", "Complete", id="query.complete", tooltip="Type what is offered", priority=True),
-        Binding("shift+tab", "complete(-1)", "Last", id="query.previous", show=False, priority=True),
-        Binding("enter", "keep", "Keep", id="query.keep", tooltip="Go on with the runs that were found", priority=True),
-        Binding("escape", "leave", "All runs", id="query.leave", tooltip="Show all runs again", priority=True),
+        Binding("tab", "complete(1)", "Complete", id="query.complete", tooltip="Type what is offered"),
+        Binding("shift+tab", "complete(-1)", "Last", id="query.previous", show=False),
+        Binding("escape", "leave", "All runs", id="query.leave", tooltip="Show all runs again"),
     ]
 
     class Searched(Message):
@@ -58,7 +63,7 @@ class QueryBar(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Static(PROMPT, id="prompt")
-            field = Input(placeholder="words, lr<0.01, tag:best, state:failed, NOT name~^old")
+            field = QueryField(placeholder="words, lr<0.01, tag:best, state:failed, NOT name~^old")
             field.cursor_blink = False
             yield field
         yield Static(id="hint")
@@ -87,8 +92,8 @@ class QueryBar(Vertical):
         self.post_message(self.Searched())
         self.post_message(self.Left())
 
-    def action_keep(self) -> None:
-        """Go on with the runs that were found."""
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
         self.display = False
         self.post_message(self.Left())
 
@@ -149,6 +154,8 @@ class QueryBar(Vertical):
 
     def action_complete(self, by: int) -> None:
         """Type what is offered; again, the next."""
+        if self._chosen is None:
+            self._complete()  # what was typed last may not have been told yet
         if not self._completion.options:
             return
         count = len(self._completion.options)
