@@ -5,6 +5,7 @@ Whole processes in a real pseudo-terminal of 160x45:
     first frame    from the start of the process to the run's name on the screen, beside a bare Textual app's first text
     latency        from log() returning in another process to the bytes on the terminal that show the row
     left open      CPU and bytes a second while nothing happens, while one run is quiet, and while rows come in
+    keys           from a key to the screen that shows what it did, with 1,000 runs, also while they load
 """
 
 from __future__ import annotations
@@ -148,7 +149,52 @@ def bench_left_open(what: str, rate: float | None, budget: str) -> None:
     print(f"left open, {what:<28} {cpu:5.1f} % CPU, {speed:7.0f} bytes/s   (budget {budget})")
 
 
+def first_line(terminal: Terminal) -> str:
+    """What the overview is about."""
+    return terminal.lines[1][-38:]
+
+
+def answer(terminal: Terminal, key: str) -> float:
+    """Milliseconds from a key until the overview is about something else; a person waits a moment between keys."""
+    terminal.settle(0.05)
+    before, start = first_line(terminal), time.perf_counter()
+    terminal.press(key)
+    while first_line(terminal) == before and time.perf_counter() - start < 5:
+        terminal.read(0.005)
+    return (time.perf_counter() - start) * 1000
+
+
+def bench_keys(runs: int) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        python(MAKE, root, runs).wait()
+        with Terminal([*DASHBOARD, root]) as terminal:
+            terminal.wait_for("run-number-")
+            while_loading = []
+            while f"{runs} runs" not in terminal.text:
+                while_loading.append(answer(terminal, "down"))
+            terminal.wait_for(f"{runs} runs")
+            terminal.settle(1)
+            tree = [answer(terminal, "down") for _ in range(60)]
+            terminal.step("s", "enter")
+            terminal.settle(1)
+            table = [answer(terminal, "down") for _ in range(60)]
+            typed = []
+            terminal.step("/")
+            query = "acc>0.5 age<9d"
+            for count, sign in enumerate(query, 1):
+                terminal.settle(0.05)
+                start = time.perf_counter()
+                terminal.press(sign)
+                terminal.wait_for(f"/ {query[:count]}".rstrip())
+                typed.append((time.perf_counter() - start) * 1000)
+    for what, times in (("while they load", while_loading), ("tree", tree), ("table", table), ("query", typed)):
+        times.sort()
+        late = times[int(len(times) * 0.95)]
+        print(f"key with {runs} runs, {what:<16} median {statistics.median(times):4.0f} ms, p95 {late:4.0f} ms   (50)")
+
+
 if __name__ == "__main__":
+    bench_keys(1000)
     bench_first_frame()
     bench_latency(1, 15)
     bench_latency(100, 1000)

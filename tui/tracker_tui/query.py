@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -55,13 +56,28 @@ class QueryError(ValueError):
 
 class _Token(NamedTuple):
     kind: str
-    """`paren`, `op`, `word`, `text` (was in quotes) or `end`."""
+    """`paren`, `op`, `word`, `text` (was in quotes), `open` (its quote is not closed) or `end`."""
     text: str
     start: int
     end: int
 
     def says(self, word: str) -> bool:
         return self.kind == "word" and self.text.upper() == word
+
+
+def _scan(text: str, at: int) -> _Token:
+    """The token that begins at a place, or after the space there."""
+    match = _TOKEN.match(text, at)
+    if match is None:
+        return _Token("end", "", len(text), len(text))
+    kind = str(match.lastgroup)
+    start, end = match.span(kind)
+    if kind != "quote":
+        return _Token(kind, match[kind], start, end)
+    close = text.find(match[kind], end)
+    if close < 0:
+        return _Token("open", text[end:], start, len(text))
+    return _Token("text", text[end:close], start, close + 1)
 
 
 class Query:
@@ -191,20 +207,11 @@ class _Parser:
         self._token = self._next()
 
     def _next(self) -> _Token:
-        match = _TOKEN.match(self._text, self._at)
-        if match is None:
-            end = len(self._text)
-            self._at = end
-            return _Token("end", "", end, end)
-        kind = str(match.lastgroup)
-        start, self._at = match.span(kind)
-        if kind != "quote":
-            return _Token(kind, match[kind], start, self._at)
-        close = self._text.find(match[kind], self._at)
-        if close < 0:
-            raise QueryError("this quote is not closed", start, len(self._text))
-        text, self._at = self._text[self._at : close], close + 1
-        return _Token("text", text, start, self._at)
+        token = _scan(self._text, self._at)
+        if token.kind == "open":
+            raise QueryError("this quote is not closed", token.start, token.end)
+        self._at = token.end
+        return token
 
     def _error(self, message: str) -> QueryError:
         return QueryError(message, self._token.start, self._token.end)
@@ -217,7 +224,9 @@ def _comparison(op: str, operand: _Token) -> Callable[[Any], bool]:
     text = operand.text
     if op in ("~", "!~"):
         try:
-            pattern = re.compile(text, re.IGNORECASE)
+            with warnings.catch_warnings():  # a warning would be written into the screen
+                warnings.simplefilter("ignore")
+                pattern = re.compile(text, re.IGNORECASE)
         except (re.error, RecursionError, OverflowError) as error:
             raise QueryError(f"no regular expression: {error}", operand.start, operand.end) from None
         return lambda value: _any(value, lambda one: bool(pattern.search(_text(one)))) == (op == "~")
@@ -306,23 +315,20 @@ def complete(text: str, at: int, names: Iterable[str], values: Callable[[str], I
         names: fields, those that are best followed by a text with `:` at their ends.
         values: the values that a field has.
     """
-    word = _WORD_AT_END.search(text[:at])
-    typed = word[0] if word is not None else ""
-    start = at - len(typed)
-    before = _FIELD_AT_END.search(text[:start])
-    folded = typed.strip("\"'").casefold()
-    if before is not None:
-        field = before[1].strip("\"'")
-        found = [quoted(value) for value in values(field)]
+    tokens = [_scan(text[:at], 0)]
+    while tokens[-1].kind not in ("open", "end"):
+        tokens.append(_scan(text[:at], tokens[-1].end))
+    tokens = [token for token in tokens if token.kind != "end"]
+    last = tokens.pop() if tokens and tokens[-1].kind in ("word", "open") and tokens[-1].end == at else None
+    typed, start = (last.text, last.start) if last is not None else ("", at)
+    folded = typed.casefold()
+    if len(tokens) > 1 and tokens[-1].kind == "op" and tokens[-2].kind in ("word", "text"):
+        found = [quoted(value) for value in values(tokens[-2].text)]
     else:
         found = [quoted(name) for name in names] if folded else []
     fitting = [option for option in found if folded in option.casefold() and option.casefold() != typed.casefold()]
     fitting.sort(key=lambda option: _closeness(option.casefold().strip('"'), folded))
     return Completion(start, at, tuple(fitting))
-
-
-_WORD_AT_END: Final = re.compile(r"""(?:"[^"]*|[^\s()<>=~:!"']+)$""")
-_FIELD_AT_END: Final = re.compile(r"""("[^"]*"|'[^']*'|[^\s()<>=~:!"']+)\s*(?:!=|!~|<=|>=|[<>=~:])\s*$""")
 
 
 def _closeness(option: str, typed: str) -> int:

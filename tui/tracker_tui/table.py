@@ -78,12 +78,12 @@ class Table(NamedTuple):
     """The field whose mean, least and greatest values groups show; empty where runs have no numbers."""
 
     def best(self, name: str) -> float | None:
-        """The best value of a field among the runs, if it is known which way is better and there are two or more."""
+        """The best value of a field among the runs, if it is known which way is better and not all have the same."""
         goal = _goal(name, self.runs)
         if goal is None:
             return None
         numbers = [number for run in self.runs if (number := _number(value_of(run, name))) is not None]
-        if len(numbers) < 2:
+        if len(set(numbers)) < 2:
             return None
         return min(numbers) if goal == "minimize" else max(numbers)
 

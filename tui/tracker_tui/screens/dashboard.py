@@ -44,8 +44,9 @@ TICK = 2.0
 CALM = 1.0
 """Seconds between two updates of the overview while rows come in; the charts' titles follow at once."""
 FIRST_LOOK = 0.05
-LOOK = 0.25
-"""Seconds that a look may take: the first one, before anything is painted; each later one, in a thread."""
+LOOK = 0.08
+"""Seconds that a look may take: the first one, before anything is painted; each later one, in a thread. What it brought
+is folded between two keys."""
 NARROW = 120
 """Columns below which one pane is shown at a time."""
 
@@ -103,6 +104,7 @@ class Dashboard(Editing):
         self._wake = asyncio.Event()
         self._is_chosen = False
         self._was_read = False
+        self._is_place_due = False
         self._overview_at = 0.0
         self._overview_timer: Timer | None = None
         self._before_query: Widget | None = None
@@ -202,6 +204,16 @@ class Dashboard(Editing):
         else:
             self._show_overview_soon()
         self._show_status()
+
+    def _show_place_soon(self) -> None:
+        """Once what the key itself changed is on the screen; several keys in a row cost it once."""
+        if not self._is_place_due:
+            self._is_place_due = True
+            self.call_after_refresh(self._show_due_place)
+
+    def _show_due_place(self) -> None:
+        self._is_place_due = False
+        self._show_place(history=False)
 
     @on(Centre.Changed)
     def _centre_changed(self) -> None:
@@ -349,8 +361,8 @@ class Dashboard(Editing):
 
     @on(Lines.Moved, "#tree")
     def _tree_moved(self) -> None:
-        self._show_place()
         self._show_overview()
+        self._show_place_soon()
 
     @on(Lines.Moved, "#table")
     def _table_moved(self) -> None:
@@ -382,7 +394,7 @@ class Dashboard(Editing):
     @on(QueryBar.Searched)
     def _searched(self) -> None:
         self.tree_pane.update_tree()
-        self._show_place(history=False)
+        self._show_place_soon()
 
     @on(QueryBar.Left)
     def _query_left(self) -> None:

@@ -59,6 +59,8 @@ class QueryBar(Vertical):
         self._completion = Completion(0, 0, ())
         self._chosen: int | None = None
         self._typed = ""
+        self._is_due = False
+        self._searched: str | None = None
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -79,11 +81,12 @@ class QueryBar(Vertical):
     def open(self) -> None:
         """Begin to type, where the last query ended."""
         self._names = fields.to_type(self._model.runs.values())
+        self._searched = None
         self.display = True
         self.field.value = self._model.query.text
         self.field.action_end()
         self.field.focus()
-        self._search(self.field.value)
+        self._search()
 
     def action_leave(self) -> None:
         """Show all runs again."""
@@ -94,6 +97,7 @@ class QueryBar(Vertical):
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
+        self._search()  # what was typed last, too
         self.display = False
         self.post_message(self.Left())
 
@@ -105,7 +109,9 @@ class QueryBar(Vertical):
         if self._chosen is None or event.value != self._typed:
             self._chosen = None
             self._complete()
-        self._search(event.value)
+        if not self._is_due:
+            self._is_due = True
+            self.call_after_refresh(self._search)  # first the character, then what it finds
 
     def _complete(self) -> None:
         runs = self._model.runs.values()
@@ -116,7 +122,12 @@ class QueryBar(Vertical):
         found = complete(self.field.value, self.field.cursor_position, self._names, values)
         self._completion = found._replace(options=found.options[:MAX_OPTIONS])
 
-    def _search(self, text: str) -> None:
+    def _search(self) -> None:
+        self._is_due = False
+        text = self.field.value
+        if not self.is_open or text == self._searched:
+            return
+        self._searched = text
         try:
             self._model.search(text)
         except QueryError as error:
