@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 import tracker
-from support import StartScript, lines_of, wait_for, wait_line
+from support import StartScript, journals, lines_of, wait_for, wait_line
 from terminal import Terminal
 
 DASHBOARD = ["-m", "tracker_tui"]
@@ -138,3 +140,354 @@ def test_best_of_200_is_found_compared_renamed_tagged_and_the_worst_archived(roo
         assert wait_for(lambda: by_name(root)["live-one"].state == "killed")
         terminal.step("escape")
         terminal.wait_for("■ 1 killed")
+
+
+SIZES = [(160, 45), (80, 24)]
+
+
+def open_pane(terminal: Terminal, columns: int, key: str) -> None:
+    """Give a pane the keys, whatever the size of the terminal."""
+    if columns < 120:
+        terminal.step(key)
+    else:
+        terminal.step(*{"1": ["escape"], "2": ["escape", "tab"], "3": ["escape", "tab", "tab"]}[key])
+
+
+def copied(terminal: Terminal) -> list[str]:
+    """What the terminal was told to put into the clipboard (OSC 52)."""
+    found = re.findall(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07", terminal.raw)
+    return [base64.b64decode(text).decode() for text in found]
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_a_query_counts_completes_and_points_at_errors(root: Path, columns: int, rows: int) -> None:
+    """While somebody types; enter keeps what was found, esc shows all runs again."""
+    for number in range(5):
+        make_run(root, f"run-{number}", number / 10, config={"model": "vit" if number % 2 else "mlp"}, tags=["x y"])
+    with Terminal([*DASHBOARD, str(root)], columns, rows) as terminal:
+        terminal.wait_for("5 runs")
+        terminal.step("/")
+        terminal.wait_for("5 of 5 runs")
+        terminal.press("val/l")
+        terminal.wait_for("tab: val/loss")
+        terminal.step("tab")
+        terminal.wait_for("/ val/loss")
+        terminal.press("<0.25 and and")
+        terminal.wait_for("something is missing before and")
+        at = terminal.place_of("^^^")
+        assert terminal.lines[at[1] - 1][at[0] : at[0] + 3] == "and"
+        terminal.press(*["backspace"] * 7)
+        terminal.wait_for("3 of 5 runs")
+        terminal.press(" tag:")
+        terminal.wait_for('tab: "x y"')
+        terminal.step("tab")
+        terminal.wait_for('tag:"x y"')
+        terminal.press(" model=v")
+        terminal.wait_for("tab: vit")
+        terminal.step("tab", "enter")
+        terminal.wait_for(lambda t: "1 of 5 runs  /val/loss<0.25" in t.lines[-2])
+        terminal.wait_for("run-1")
+        assert "run-2" not in terminal.text
+        terminal.step("escape", "escape")
+        terminal.wait_for(lambda t: " 5 runs" in t.lines[-2])
+
+
+def test_what_fits_no_run_says_so_and_no_key_breaks_it(root: Path) -> None:
+    make_run(root, "one")
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("1 run ")
+        terminal.step("/")
+        terminal.press("nonsense")
+        terminal.wait_for("words are looked for in name, id, project, group and tags")
+        terminal.press("enter")
+        terminal.wait_for("No run fits  nonsense")
+        terminal.step(*"srtnadugSCcKyp6f e", " ", "enter", "left", "right", "end", "tab", "tab")
+        terminal.step("escape", "escape", "escape")
+        terminal.wait_for("▾ sweep")
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_the_table_groups_and_shows_chosen_columns(root: Path, columns: int, rows: int) -> None:
+    for number in range(6):
+        config = {"lr": [0.1, 0.2][number % 2], "model": {"depth": number // 2}}
+        make_run(root, f"run-{number}", number / 10, config=config)
+    with Terminal([*DASHBOARD, str(root)], columns, rows) as terminal:
+        terminal.wait_for("6 runs")
+        terminal.step("g")
+        terminal.wait_for("Group by")
+        terminal.press("lr")
+        terminal.settle()
+        terminal.step("tab", "enter")
+        terminal.wait_for(shows(r"▸ lr 0\.2 +3 runs .*mean 0\.3 +min 0\.1 +max 0\.5"))
+        assert terminal.place_of("▸ lr 0.2")[1] + 1 == terminal.place_of("▸ lr 0.1")[1]
+        terminal.step("down", "enter")
+        terminal.wait_for("▾ lr 0.1")
+        terminal.step("C")
+        terminal.wait_for("Columns")
+        terminal.press("depth")
+        terminal.settle()
+        terminal.step("tab", *["backspace"] * 5)
+        terminal.press("val/acc")
+        terminal.settle()
+        terminal.step("tab", "enter")
+        terminal.wait_for(shows(r"name +model\.depth +val/acc"))
+        terminal.wait_for(shows(r"run-4 +2 +0\.96"))
+        terminal.step("S")
+        terminal.wait_for(shows(r"age▼ +model\.depth"))
+        terminal.step("q")
+    with Terminal([*DASHBOARD, str(root)], columns, rows) as terminal:
+        terminal.wait_for("6 runs")
+        terminal.step("6")
+        terminal.wait_for(shows(r"age▼ +model\.depth"))
+
+
+def shows(pattern: str) -> Callable[[Terminal], bool]:
+    return lambda terminal: re.search(pattern, terminal.text) is not None
+
+
+def test_wide_names_align(root: Path) -> None:
+    """Columns begin in the same cell behind Chinese names, emoji and combining marks; long names are cut."""
+    for name in ("plain", "日本語の実験", "🚀🚀 rocket", "é́e", "x" * 90, "混" * 60):
+        make_run(root, name, tags=["好", "tag"])
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("6 runs")
+        terminal.step("6")
+        terminal.wait_for("finished")
+        before = [line.partition(" finished")[0] for line in terminal.lines[2:8]]
+        assert len({cell_len(text) for text in before}) == 1
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_the_overview_folds_filters_and_copies(root: Path, columns: int, rows: int) -> None:
+    """Values go to the clipboard through the terminal, so also over ssh."""
+    config = {"lr": 0.1, "model": {"name": "vit", "depth": 12}}
+    run = tracker.init(project="sweep", name="one", dir=root, config=config, tags=["a", "b"], notes="two\nlines")
+    run.log({"train/loss": 0.5, "exact": 0.1234567890123})
+    run.alert("loss exploded", "9e9 at step 3", level="ERROR")
+    with pytest.raises(ValueError, match="broken"), run:
+        raise ValueError("broken")
+    with Terminal([*DASHBOARD, str(root)], columns, rows) as terminal:
+        terminal.wait_for("1 run ")
+        open_pane(terminal, columns, "3")
+        for text in ("✗ failed", "ValueError: broken", "tags      a, b", "notes     two", "          lines"):
+            terminal.wait_for(text)
+        terminal.press("end")
+        terminal.wait_for("▾ Summary 2")
+        terminal.wait_for("▾ train 1")
+        terminal.step("up", "up", "y")
+        assert copied(terminal) == ["0.1234567890123"]
+        terminal.press("f")
+        terminal.wait_for("words in keys")
+        terminal.press("model na")
+        terminal.wait_for("▾ Config 1")
+        terminal.press("enter")
+        terminal.wait_for("name vit")
+        assert "depth" not in terminal.text
+        terminal.step("escape", "end")
+        terminal.wait_for("▾ model 2")
+        terminal.step("end", "k", "k", "k", "k", "k", "h")
+        terminal.wait_for("▸ model 2")
+        terminal.step("y", "l")
+        terminal.wait_for("depth 12")
+        assert copied(terminal)[-1] == '{"name": "vit", "depth": 12}'
+        terminal.step("home", *["down"] * 22)
+        terminal.wait_for("loss exploded: 9e9 at step 3")
+
+
+def test_y_copies_what_is_chosen_of_a_run(root: Path) -> None:
+    run = make_run(root, "one")
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("1 run ")
+        terminal.step("y", "enter")
+        terminal.step("y")
+        terminal.press("path")
+        terminal.settle()
+        terminal.step("enter")
+        assert copied(terminal) == [run.id, str(journals(root)[0])]
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_compare_folds_what_is_the_same(root: Path, columns: int, rows: int) -> None:
+    for number in range(7):
+        make_run(root, f"run-{number}", number / 10, config={"lr": number, "batch": 64})
+    with Terminal([*DASHBOARD, str(root)], columns, rows) as terminal:
+        terminal.wait_for("7 runs")
+        terminal.step("c")
+        terminal.wait_for("Mark two or more runs")
+        open_pane(terminal, columns, "1")
+        terminal.step("home", "c")
+        terminal.wait_for("7 runs compared")
+        terminal.wait_for(shows(r"lr +6 +5"))
+        if columns < 120:
+            assert re.search(r"‹› \d more", terminal.text)
+            terminal.step("l", "l", "l", "l", "l")
+            terminal.wait_for(shows(r"lr +6 .* 0"))
+        terminal.press("end")
+        terminal.wait_for("▸ the same in all")
+        terminal.press("enter")
+        terminal.wait_for("▾ the same in all")
+        terminal.press("end")
+        terminal.wait_for("batch")
+        terminal.step("escape")
+        terminal.wait_for("1 Runs")
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_notes_have_lines_and_are_not_lost_by_one_key(root: Path, columns: int, rows: int) -> None:
+    make_run(root, "one", notes="before")
+    with Terminal([*DASHBOARD, str(root)], columns, rows) as terminal:
+        terminal.wait_for("1 run ")
+        terminal.press("n")
+        terminal.wait_for("Notes of one")
+        terminal.press(", after\rsecond line")
+        terminal.wait_for("second line")
+        terminal.step("escape")
+        terminal.wait_for("not saved")
+        terminal.press(" of notes")
+        terminal.wait_for("second line of notes")
+        terminal.press("\x13")  # ctrl+s
+        terminal.wait_for("Noted one · u undoes")
+        assert by_name(root)["one"].notes == "before, after\nsecond line of notes"
+        terminal.step("u")
+        terminal.wait_for("Taken back: noted one")
+        assert by_name(root)["one"].notes == "before"
+        terminal.step("n")
+        terminal.wait_for("Notes of one")
+        terminal.press("x")
+        terminal.settle()
+        terminal.step("escape", "escape")
+        terminal.wait_for(lambda t: "Notes of" not in t.text)
+        assert by_name(root)["one"].notes == "before"
+
+
+def test_tags_are_offered(root: Path) -> None:
+    make_run(root, "one", tags=["baseline", "best"])
+    make_run(root, "two", tags=["baseline"])
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("2 runs")
+        terminal.press("t")
+        terminal.wait_for("Tags of two")
+        terminal.wait_for("baseline,")
+        terminal.press("be")
+        terminal.wait_for("tab: best")
+        terminal.step("tab", "enter")
+        terminal.wait_for("Tagged two")
+        assert by_name(root)["two"].tags == ["baseline", "best"]
+
+
+def test_deleted_and_archived_runs_can_be_found_and_brought_back(root: Path) -> None:
+    """`d` and `a` hide without a question; a query that names them shows them, the same keys bring them back."""
+    for name in ("one", "two", "three"):
+        make_run(root, name)
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("3 runs")
+        terminal.press("d")
+        terminal.wait_for("Deleted three · u undoes")
+        terminal.wait_for(lambda t: " 2 runs" in t.lines[-2])
+        terminal.press("a")
+        terminal.wait_for("Archived two · u undoes")
+        terminal.wait_for("1 archived")
+        assert len(journals(root)) == 3
+        terminal.step("/")
+        terminal.press("archived:yes OR deleted:yes")
+        terminal.wait_for("2 of 1 runs")
+        terminal.press("enter")
+        terminal.settle()
+        terminal.step("home", "down")
+        terminal.wait_for("hidden    deleted")
+        terminal.step("d", "down", "a")
+        terminal.wait_for("Unarchived")
+        terminal.step("escape", "escape")
+        terminal.wait_for(lambda t: " 3 runs" in t.lines[-2])
+    assert len(edits(root)) == 4
+
+
+def test_a_folder_that_cannot_be_changed_says_so_before_anybody_types(root: Path) -> None:
+    make_run(root, "one")
+    from tracker.host import edits_file_name
+
+    (root / "sweep" / edits_file_name()).mkdir()
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("1 run ")
+        for key in "rtnad":
+            terminal.press(key)
+            terminal.wait_for("Nothing can be changed here")
+            assert "esc leaves" not in terminal.text
+
+
+def test_other_dashboards_and_the_job_see_an_edit(root: Path, start: StartScript) -> None:
+    """A job prints the name it was given meanwhile; a second dashboard shows it by itself."""
+    job = start(JOB, env={"TRACKER_SILENT": ""})
+    wait_line(job, "ready")
+    with Terminal([*DASHBOARD, str(root)]) as here, Terminal([*DASHBOARD, str(root)]) as there:
+        for terminal in (here, there):
+            terminal.wait_for("live-one")
+        here.press("r")
+        here.wait_for("Rename run")
+        here.press(" renamed")
+        here.settle()
+        here.press("enter")
+        there.wait_for("live-one renamed")
+        there.step("t")
+        there.press("seen")
+        there.settle()
+        there.press("enter")
+        here.wait_for("tags      seen")
+    output = job.communicate("\n", timeout=20)[1]
+    assert "Run live-one renamed finished" in output
+
+
+def test_new_runs_move_nothing_under_the_cursor(root: Path) -> None:
+    """In the tree and in a sorted table, while other runs appear."""
+    for number in range(30):
+        make_run(root, f"run-{number:02}", 1 + number)
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("30 runs")
+        terminal.step(*["down"] * 12)
+        row = terminal.place_of("run-17")[1]
+        terminal.wait_for("2 run-17")
+        for number in range(3):
+            make_run(root, f"new-{number}", 0.5)
+        terminal.wait_for("33 runs")
+        terminal.wait_for("2 run-17")
+        assert terminal.place_of("run-17")[1] == row
+        terminal.step("s")
+        terminal.press("val/loss")
+        terminal.settle()
+        terminal.step("enter", *["down"] * 8)
+        terminal.wait_for(lambda t: "run-05" in t.lines[1])
+        at = next(y for y, line in enumerate(terminal.lines) if "run-05" in line[40:110])
+        make_run(root, "newer", 0.4)
+        terminal.wait_for("34 runs")
+        terminal.settle()
+        assert next(y for y, line in enumerate(terminal.lines) if "run-05" in line[40:110]) == at
+
+
+def test_foreign_text_in_every_field_commands_no_terminal(root: Path) -> None:
+    """Names, tags, notes, config, alerts, host, command: wherever the dashboard shows them."""
+    evil = "\x1b]52;c;ZXZpbA==\x07\x1b[31m\x9b5n\u202eevil"
+    run = make_run(
+        root, evil, config={evil: evil, "m": {evil: [evil]}}, tags=[evil[:60]], notes=f"{evil}\n{evil}", group=evil
+    )
+    other = tracker.init(project="sweep", name="other", dir=root, config={evil: 1}, group=evil)
+    other.log({evil: 1.0, f"{evil}/x": 2.0})
+    other.alert(evil, evil)
+    other.finish()
+    assert run.id
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("2 runs")
+        terminal.step(
+            "home", "s", "down", "down", "enter", "g", "down", "tab", "enter", "enter", "C", "down", "tab", "enter"
+        )
+        terminal.step(
+            "c", "end", "enter", "escape", "escape", "end", "t", "escape", "n", "escape", "y", "escape", "tab", "tab"
+        )
+        terminal.step("end", "f")
+        terminal.press("evil")
+        terminal.step("escape", "/")
+        terminal.press("e")
+        terminal.step("tab", "tab", "enter", "a", "u")
+    assert b"\x1b]52;c;ZXZpbA==" not in terminal.raw
+    assert b"\xc2\x9b" not in terminal.raw
+    assert "\u202e".encode() not in terminal.raw
+    assert b"\x1b[5n" not in terminal.raw

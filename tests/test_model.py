@@ -166,7 +166,7 @@ def test_closed_branches_are_remembered_and_open_for_a_query(root: Path, tmp_pat
 
 
 def test_orders(root: Path) -> None:
-    """The best first where the name or `define_metric` says which that is, else the least; no value last, either way."""
+    """The best first where the name or `define_metric` says which that is, else the least; no value last."""
     for name, row in {
         "a": {"loss": 2.0, "acc": 0.1, "temp": 5, "text": "x"},
         "b": {"loss": 1.0, "acc": 0.9, "temp": 7, "text": "B"},

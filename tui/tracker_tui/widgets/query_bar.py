@@ -140,7 +140,7 @@ class QueryBar(Vertical):
         """How many runs there are, and what could be typed."""
         hint = self._model.hint()
         parts: list[tuple[str, str]] = [(f"{hint.found} of {hint.total} runs", "bold $foreground")]
-        if hint.why_none:
+        if hint.why_none and not self._completion.options:
             parts.append((f"  {hint.why_none}", "$text-error"))
         self._show_hint(parts)
 

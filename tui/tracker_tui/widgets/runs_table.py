@@ -18,7 +18,7 @@ from tracker_tui.fields import HISTORY, SUMMARY
 from tracker_tui.kinds import main_metric
 from tracker_tui.look import BEST, GLYPHS, fit, last_value, right
 from tracker_tui.model import Model
-from tracker_tui.table import Row, Table, TableView, descends, is_course
+from tracker_tui.table import NEWEST, Row, Table, TableView, descends, is_course
 from tracker_tui.widgets.lines import Cell, Line, Lines
 
 NAME_WIDTH = 12
@@ -132,7 +132,8 @@ class RunsTable(Lines):
         sort = self._view.sort
         if self._view.columns:
             names = list(self._view.columns)
-            return names if sort in names or sort in ("age", "name") else [sort, *names]
+            is_usual = sort == NEWEST and not self._view.is_reversed
+            return names if sort in names or sort == "name" or is_usual else [sort, *names]
         room = width - 5 - NAME_WIDTH - METRIC_WIDTH * min(1, len(self._metrics))
         kept: set[str] = set()
         for name in IMPORTANCE:
