@@ -79,10 +79,18 @@ def test_a_query_hides_runs_everywhere(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("lsos<1", "no run has 'lsos': is it 'loss'?"), ("word", "words are looked for in name"), ("loss>9", "")],
+    [
+        ("lsos<1", "no run has 'lsos': is it 'loss'?"),
+        ("LR>9", "no run has 'LR': is it 'lr'?"),
+        ("model=vit", "model has parts: config.model.depth, config.model.name"),
+        ("state:fialed", "state is none but finished"),
+        ("word", "no run has 'word' in its name, id, project, group or tags"),
+        ("loss", "loss is a field: compare it, as in loss<1"),
+        ("loss>9", ""),
+    ],
 )
 def test_a_query_without_runs_is_explained(root: Path, text: str, says: str) -> None:
-    make(root, "one", {"loss": 1})
+    make(root, "one", {"loss": 1}, config={"lr": 0.1, "model": {"name": "vit", "depth": 2}})
     model = loaded(root)
     model.search(text)
     assert model.hint().why_none.startswith(says)
@@ -296,9 +304,9 @@ def test_edits_are_records_and_can_be_taken_back(root: Path) -> None:
     assert model.shown() == []
     assert names(loaded(root).shown()) == []
     before = [path.read_bytes() for path in root.glob("p/*")]
-    assert model.edits.undo() == ("noted one", 1, "")
+    assert model.edits.undo() == ("noted one", 1, "", (runs[0].key,))
     assert runs[0].notes == "old"
-    assert model.edits.undo() == ("archived 2 runs", 2, "")
+    assert model.edits.undo() == ("archived 2 runs", 2, "", (runs[0].key, runs[1].key))
     assert model.edits.undo() is None
     assert len(loaded(root).shown()) == 2
     after = [path.read_bytes() for path in root.glob("p/*")]

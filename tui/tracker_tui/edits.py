@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from tracker.catalog import Catalog, Key, StoredRun
@@ -21,6 +21,8 @@ class Outcome(NamedTuple):
     """Runs that were changed."""
     trouble: str = ""
     """Why others were not."""
+    keys: tuple[Key, ...] = ()
+    """Those that were."""
 
 
 class _Step(NamedTuple):
@@ -63,7 +65,8 @@ class Edits:
                 trouble = failed
             else:
                 made.append((run.key, before, {name: getattr(run, name) for name in new}))
-        outcome = Outcome(f"{what} {_named(self._catalog, [key for key, _, _ in made])}", len(made), trouble)
+        keys = tuple(key for key, _, _ in made)
+        outcome = Outcome(f"{what} {_named(self._catalog, keys)}", len(made), trouble, keys)
         if made:
             self._steps = [*self._steps, _Step(outcome.what, tuple(made))][-MAX_UNDO:]
         return outcome
@@ -73,7 +76,8 @@ class Edits:
         if not self._steps:
             return None
         step = self._steps.pop()
-        done, trouble = 0, ""
+        done: list[Key] = []
+        trouble = ""
         for key, before, after in step.changes:
             run = self._catalog.runs.get(key)
             if run is None:
@@ -84,8 +88,9 @@ class Edits:
                 trouble = f"{run.label} was changed again since"
             failed = self._catalog.edit(run, **fields) if fields else ""
             trouble = failed or trouble
-            done += bool(fields and not failed)
-        return Outcome(step.what, done, trouble)
+            if fields and not failed:
+                done.append(key)
+        return Outcome(step.what, len(done), trouble, tuple(done))
 
 
 def tag_changes(runs: Iterable[StoredRun], tags: Iterable[str]) -> Iterable[tuple[StoredRun, dict[str, Any]]]:
@@ -117,7 +122,7 @@ def parse_tags(text: str) -> list[str]:
     return list(dict.fromkeys(tags))
 
 
-def _named(catalog: Catalog, keys: list[Key]) -> str:
+def _named(catalog: Catalog, keys: Sequence[Key]) -> str:
     if len(keys) == 1:
         return catalog.runs[keys[0]].label
     return f"{len(keys)} runs"

@@ -52,6 +52,8 @@ SPOKEN: Final = ("name", "id", "project", "group", "tag", "state", "host", "note
 """Properties that a query best names with `:`."""
 GROUPABLE: Final = ("group", "state", "tags", "job_type", "host", "user", "git", "project", "entity")
 """Properties that tell kinds of runs apart, beside the config."""
+MAX_VALUE: Final = 64
+"""Characters of a value that is offered when somebody types."""
 SAMPLE: Final = 2000
 """Runs whose values are offered when somebody types."""
 
@@ -118,24 +120,54 @@ def all_names(runs: Iterable[StoredRun]) -> list[str]:
     return [*PROPERTIES, *config_names(runs), *(SUMMARY + name for name in metric_names(runs))]
 
 
+def is_known(runs: Iterable[StoredRun], name: str) -> bool:
+    """Whether a field is a property, or any run has a value of it."""
+    if name in PROPERTIES or name in ALIASES:
+        return True
+    values = (value_of(run, name) for run in runs)
+    return any(value is not None and not isinstance(value, dict) for value in values)
+
+
+def summary_names(runs: Iterable[StoredRun]) -> list[str]:
+    """`summary.KEY` of every metric, with `.min`, `.max` ... where `define_metric` asked for several values."""
+    runs = list(runs)
+    several = {
+        name: [how for how in value if how != "_type"]
+        for run in runs
+        if run.metrics
+        for name, value in run.summary.items()
+        if isinstance(value, dict) and "_type" not in value
+    }
+    return [
+        SUMMARY + part
+        for name in metric_names(runs)
+        for part in (name, *(f"{name}.{how}" for how in several.get(name, ())))
+    ]
+
+
 def to_type(runs: Iterable[StoredRun]) -> list[str]:
     """Fields as a query would name them, the usual ones with `:`."""
     runs = list(runs)
     spoken = [f"{name}:" for name in SPOKEN]
     rest = [name for name in PROPERTIES if name not in SPOKEN and f"{name.rstrip('s')}:" not in spoken]
+    rest = [f"{name}:yes" if name in ("archived", "deleted") else name for name in rest]
     return [*spoken, *metric_names(runs), *config_names(runs), *rest]
 
 
 def known_values(runs: Iterable[StoredRun], name: str) -> list[str]:
-    """The values that runs have in a field, the most frequent first."""
+    """The short values that runs have in a field: numbers in their order, else the most frequent first."""
     counts: dict[str, int] = {}
+    numbers: dict[str, float] = {}
     for _, run in zip(range(SAMPLE), runs, strict=False):
         value = value_of(run, name)
         for one in value if isinstance(value, list) else [value]:
             if one not in (None, "") and not isinstance(one, (dict, list)):
                 text = text_of(name, one) if isinstance(one, bool) else str(one)
                 counts[text] = counts.get(text, 0) + 1
-    return sorted(counts, key=lambda text: (-counts[text], text))
+                if isinstance(one, (int, float)) and not isinstance(one, bool):
+                    numbers[text] = one
+    short = [text for text in counts if len(text) <= MAX_VALUE and text.isprintable()]
+    return sorted(short, key=lambda text: (numbers.get(text, 0.0), -counts[text], text))
 
 
 def shown(run: StoredRun, name: str, now: float, width: int = 60) -> str:
@@ -154,7 +186,7 @@ def text_of(name: str, value: Any, width: int = 60) -> str:
     if name in ("age", "duration") and isinstance(value, (int, float)):
         return look.long_span(value) if name == "duration" else look.span(value)
     if name == "created" and isinstance(value, (int, float)):
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(value))
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
     if name == "git":
         return str(value)[:12]
     if isinstance(value, bool):

@@ -58,7 +58,7 @@ class Hint(NamedTuple):
     found: int
     """Runs that it means."""
     total: int
-    """Runs that there are without it."""
+    """Runs of which it chooses."""
     why_none: str = ""
     """What may be wrong with it if it means no run."""
 
@@ -154,11 +154,9 @@ class Model:
     def hint(self) -> Hint:
         """How many runs the query means, and what may be wrong with it if they are none."""
         shown = self.shown()
-        total = sum(1 for run in self.runs.values() if not run.deleted and not run.archived)
-        why_none = ""
-        if not shown and self.query.text:
-            why_none = table.why_none(self.query, self.runs.values())
-        return Hint(len(shown), total, why_none)
+        choice = table.choice(self.catalog, self.query)
+        why_none = table.why_none(self.query, choice) if not shown else ""
+        return Hint(len(shown), len(choice), why_none)
 
     def runs_of(self, branch: Branch) -> list[StoredRun]:
         """The runs of a branch that are shown, the newest first."""

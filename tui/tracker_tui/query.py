@@ -10,7 +10,8 @@
     archived:yes  deleted:yes       what is hidden else
     a b   a AND b   a OR b   NOT a  (a OR b) c   "with spaces"
 
-Case does not matter. AND binds closer than OR, and is meant where nothing stands between.
+Case matters in names of config keys and metrics only. AND binds closer than OR, and is meant where nothing stands
+between.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ import warnings
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+
+HOW_TO_ASK: Final = "\n".join(line.removeprefix("    ") for line in str(__doc__).splitlines()[2:])
+"""The language in examples, for whoever asks for help."""
 
 Lookup = Callable[[str], Any]
 """A run's value by the name of a field: a number, a text, a bool, a list; None where there is none."""
@@ -80,12 +84,24 @@ def _scan(text: str, at: int) -> _Token:
     return _Token("text", text[end:close], start, close + 1)
 
 
+class Term(NamedTuple):
+    """A comparison or a bare word of a query."""
+
+    name: str
+    """The field; empty for a word."""
+    op: str
+    text: str
+    test: Test
+
+
 class Query:
     """Which runs are meant. Make one with `parse`."""
 
-    def __init__(self, text: str, test: Test, names: frozenset[str]) -> None:
+    def __init__(self, text: str, test: Test, terms: tuple[Term, ...]) -> None:
         self.text = text
-        self.names = names
+        self.terms = terms
+        """What it is made of."""
+        self.names = frozenset(term.name for term in terms if term.name)
         """The fields that it names."""
         self._test = test
 
@@ -102,7 +118,7 @@ def parse(text: str) -> Query:
     """
     parser = _Parser(text)
     test = parser.whole()
-    return Query(text, test, frozenset(parser.names))
+    return Query(text, test, tuple(parser.terms))
 
 
 def _every(_lookup: Lookup) -> bool:
@@ -115,7 +131,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
-        self.names: set[str] = set()
+        self.terms: list[Term] = []
         self._depth = 0
         self._token = self._next()
 
@@ -173,18 +189,21 @@ class _Parser:
         if self._token.kind == "op":
             return self._comparison(token)
         word = token.text.casefold()
-        return lambda lookup: any(_contains(lookup(name), word) for name in SEARCHED)
+        return self._term("", "", token.text, lambda lookup: any(_contains(lookup(name), word) for name in SEARCHED))
 
     def _comparison(self, field: _Token) -> Test:
         name, op = field.text, self._token
-        self.names.add(name)
         operand = self._regex(op) if op.text in ("~", "!~") else self._next()
         if operand.kind not in ("word", "text"):
             raise QueryError(f"a value is missing after {op.text}", op.end, op.end)
         self._token = operand
         compare = _comparison(op.text, operand)
         self._advance()
-        return lambda lookup: compare(lookup(name))
+        return self._term(name, op.text, operand.text, lambda lookup: compare(lookup(name)))
+
+    def _term(self, name: str, op: str, text: str, test: Test) -> Test:
+        self.terms.append(Term(name, op, text, test))
+        return test
 
     def _regex(self, op: _Token) -> _Token:
         """What stands behind `~`: in quotes, or up to a space or a parenthesis that was not opened in it."""

@@ -18,6 +18,8 @@ from tracker_tui.query import SEARCHED, Query
 
 NEWEST: Final = "age"
 """The usual order."""
+MAX_NAMED: Final = 6
+"""Values or keys that a hint lists."""
 NO_VALUE: Final = "none"
 """What a group is called whose runs do not have the key."""
 
@@ -90,29 +92,51 @@ class Table(NamedTuple):
 
 def chosen(catalog: Catalog, wanted: Query) -> list[StoredRun]:
     """The runs that a query means, the newest first; what is archived or deleted only if the query names that."""
-    hiding = [name for name in HIDING if name not in wanted.names]
+    runs = choice(catalog, wanted)
+    if not wanted.text.strip():
+        return runs
     now = time.time()
-    return [
-        run
-        for run in catalog.newest_first(with_deleted=True)
-        if not any(getattr(run, name) for name in hiding)
-        and (not wanted.text or wanted.matches(functools.partial(fields.value_of, run, now=now)))
-    ]
+    return [run for run in runs if wanted.matches(functools.partial(fields.value_of, run, now=now))]
+
+
+def choice(catalog: Catalog, wanted: Query) -> list[StoredRun]:
+    """The runs of which a query chooses: all that are not hidden, or only in a way that it names."""
+    hiding = [name for name in HIDING if name not in wanted.names]
+    runs = catalog.newest_first(with_deleted=True)
+    return [run for run in runs if not any(getattr(run, name) for name in hiding)]
 
 
 def why_none(wanted: Query, runs: Iterable[StoredRun]) -> str:
     """What may be wrong with a query that means no run; empty where nothing can be said."""
     runs = list(runs)
-    for name in sorted(wanted.names):
-        if name in fields.PROPERTIES or name in fields.ALIASES:
+    for term in wanted.terms:
+        if any(term.test(functools.partial(fields.value_of, run)) for run in runs):
             continue
-        if all(fields.value_of(run, name) is None for run in runs):
-            known = [*fields.to_type(runs), *(key.partition(".")[2] for key in fields.config_names(runs))]
-            near = difflib.get_close_matches(name, [key.rstrip(":") for key in known], 1)
-            return f"no run has {clean(name, 40)!r}" + (f": is it {near[0]!r}?" if near else "")
-    if not wanted.names:
-        return f"words are looked for in {', '.join(SEARCHED[:-1])} and {SEARCHED[-1]}"
+        if not term.name:
+            if fields.is_known(runs, term.text):
+                return f"{term.text} is a field: compare it, as in {term.text}<1"
+            return f"no run has {clean(term.text, 40)!r} in its {', '.join(SEARCHED[:-1])} or {SEARCHED[-1]}"
+        if trouble := unknown(term.name, runs):
+            return trouble
+        values = fields.known_values(runs, term.name)
+        if term.op in ("=", ":") and 0 < len(values) <= MAX_NAMED:
+            return f"{clean(term.name, 40)} is none but {', '.join(clean(value, 20) for value in values)}"
     return ""
+
+
+def unknown(name: str, runs: Sequence[StoredRun]) -> str:
+    """What to say of a field that no run has a value of; empty if any has."""
+    if not runs or fields.is_known(runs, name):
+        return ""
+    parts = [key for key in fields.config_names(runs) if key.startswith((f"{name}.", f"{fields.CONFIG}{name}."))]
+    if parts:
+        return f"{clean(name, 40)} has parts: {', '.join(clean(part, 40) for part in parts[:MAX_NAMED])}"
+    known = {key.rstrip(":").lower(): key.rstrip(":") for key in fields.to_type(runs)}
+    known |= {
+        key.removeprefix(fields.CONFIG).lower(): key.removeprefix(fields.CONFIG) for key in fields.config_names(runs)
+    }
+    near = difflib.get_close_matches(name.lower(), known, 1)
+    return f"no run has {clean(name, 40)!r}" + (f": is it {known[near[0]]!r}?" if near else "")
 
 
 def build(

@@ -38,7 +38,7 @@ MAX_CELL = 60
 def ls(words: list[str]) -> int:
     """List runs."""
     parser = Parser(
-        prog="tracker-tui ls", description="List runs, the newest first.", epilog=f"queries:\n{_how_to_ask()}"
+        prog="tracker-tui ls", description="List runs, the newest first.", epilog=f"queries:\n{query.HOW_TO_ASK}"
     )
     parser.add_argument("path", metavar="PATH", nargs="?", help=FOLDER_HELP)
     parser.add_argument(
@@ -56,14 +56,18 @@ def ls(words: list[str]) -> int:
         fail(f"there is no folder {given.path!r}")
     catalog = Catalog(given.path)
     catalog.refresh()
-    runs = table.in_order(_asked_for(catalog, given.query), given.sort, given.reverse)
+    runs = _asked_for(catalog, given.query)
+    for name in [given.sort, *(given.columns or ())]:
+        if name != MAIN and (trouble := table.unknown(name, runs)):
+            fail(trouble)
+    runs = table.in_order(runs, given.sort, given.reverse)
     if given.json and given.columns:
         now = time.time()
         print_json([{name: _plain(run, name, now) for name in given.columns} for run in runs])
     elif given.json:
         print_json([describe(run) for run in runs])
     elif runs:
-        _print_runs(runs, given.columns or _usual(given.sort))
+        _print_runs(runs, given.columns or _usual(runs, given.sort))
     elif not given.query:
         warn(f"no runs in {short_path(catalog.root)} yet")
     return 0
@@ -78,13 +82,9 @@ def _asked_for(catalog: Catalog, text: str) -> list[StoredRun]:
         raise SystemExit(2) from None
     runs = table.chosen(catalog, wanted)
     if not runs and text:
-        warn(table.why_none(wanted, catalog.runs.values()) or f"none of {len(catalog.runs)} runs fits")
+        choice = table.choice(catalog, wanted)
+        warn(table.why_none(wanted, choice) or f"none of {len(choice)} runs fits")
     return runs
-
-
-def _how_to_ask() -> str:
-    """The part of the language's own description that shows it."""
-    return (query.__doc__ or "").partition("\n\n")[2].rstrip()
 
 
 def _columns(text: str) -> list[str]:
@@ -94,9 +94,10 @@ def _columns(text: str) -> list[str]:
     return names
 
 
-def _usual(sort: str) -> list[str]:
+def _usual(runs: list[StoredRun], sort: str) -> list[str]:
     """What `ls` shows by itself: the main metric of each run behind the rest, and what runs are ordered by."""
-    return [*LS_COLUMNS, *([sort] if sort not in fields.PROPERTIES else []), MAIN]
+    is_there = sort in LS_COLUMNS or fields.metric_of(sort) == main_metric(runs[0])
+    return [*LS_COLUMNS, *([] if is_there else [sort]), MAIN]
 
 
 def _plain(run: StoredRun, name: str, now: float) -> object:

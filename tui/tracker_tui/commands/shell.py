@@ -75,8 +75,10 @@ def find(wanted: Sequence[str], root: str | None, with_deleted: bool = False) ->
         fail("these runs lie in different folders: name those of one folder at a time")
     catalog = Catalog(paths[0] if len(wanted) == len(paths) == 1 else folders.pop() if folders else root)
     catalog.refresh()
-    runs = catalog.newest_first(with_deleted)
-    found = {run.key: run for run in (_find(each, catalog, runs) for each in wanted)}
+    found = {run.key: run for run in (_find(each, catalog) for each in wanted)}
+    for run in found.values():
+        if run.deleted and not with_deleted:
+            fail(f"{run.label} is deleted: `tracker-tui undelete` shows it again")
     return catalog, list(found.values())
 
 
@@ -84,7 +86,8 @@ def _is_journal(wanted: str) -> bool:
     return layout.parse_segment_name(os.path.basename(wanted)) is not None and os.path.isfile(wanted)
 
 
-def _find(wanted: str, catalog: Catalog, runs: list[StoredRun]) -> StoredRun:
+def _find(wanted: str, catalog: Catalog) -> StoredRun:
+    runs = catalog.newest_first(with_deleted=True)
     project, _, last = wanted.rpartition("/")
     if _is_journal(wanted):
         folder, name = os.path.split(os.path.abspath(wanted))
@@ -95,6 +98,7 @@ def _find(wanted: str, catalog: Catalog, runs: list[StoredRun]) -> StoredRun:
         found = [
             run for run in runs if run.id == last and project in ("", run.project, f"{run.entity}/{run.project}")
         ] or [run for run in runs if run.label == wanted]
+        found = [run for run in found if not run.deleted] or found
     if not found:
         fail(f"there is no run {wanted!r} in {short_path(catalog.root)}")
     if len(found) > 1:

@@ -91,12 +91,16 @@ class Finder(ModalScreen[Chosen | None]):
         raise NotImplementedError
 
     def _fill(self, text: str) -> None:
+        """Show the lines that contain all words; the cursor stays on its line if it can."""
+        before = self.highlighted
         words = text.lower().split()
         self._shown = [name for name, label in self._choices.items() if all(word in label.lower() for word in words)]
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options([Option(Content(self.label_of(name))) for name in self._shown])
-        options.highlighted = 0 if self._shown else None
+        if not self._shown:
+            options.add_option(Option(Content("nothing fits"), disabled=True))
+        options.highlighted = self._shown.index(before) if before in self._shown else 0 if self._shown else None
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -106,10 +110,14 @@ class Finder(ModalScreen[Chosen | None]):
     def highlighted(self) -> str | None:
         """The name under the cursor."""
         at = self.query_one(OptionList).highlighted
-        return self._shown[at] if at is not None else None
+        return self._shown[at] if at is not None and at < len(self._shown) else None
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
+        self.submit()
+
+    def submit(self) -> None:
+        """Enter was pressed in the field."""
         if self.highlighted is not None:
             self.choose(self.highlighted)
 
@@ -149,6 +157,7 @@ class PickScreen(Finder[tuple[str, ...]]):
 
     def __init__(self, title: str, choices: Mapping[str, str], picked: Sequence[str]) -> None:
         self._picked = [name for name in picked if name in choices]
+        self._is_picking = False
         super().__init__(title, choices, self._picked[0] if self._picked else "")
 
     def label_of(self, name: str) -> str:
@@ -156,22 +165,28 @@ class PickScreen(Finder[tuple[str, ...]]):
         return f"{place:<4}{super().label_of(name)}"
 
     def action_pick(self) -> None:
+        """Pick the line or no longer, and be ready to find the next."""
         name = self.highlighted
         if name is None:
             return
+        self._is_picking = True
         if not name:
             self._picked.clear()
         elif name in self._picked:
             self._picked.remove(name)
         else:
             self._picked.append(name)
-        options = self.query_one(OptionList)
-        for place, shown in enumerate(self._shown):
-            options.replace_option_prompt_at_index(place, Content(self.label_of(shown)))
-        self.action_move(1)
+        for field in self.query(Input):
+            field.value = ""
+        self._fill("")
+
+    def submit(self) -> None:
+        self.choose(self.highlighted or "")
 
     def choose(self, name: str) -> None:
-        """Enter: what was picked; without any, the line under the cursor."""
-        if not name:
+        """Enter: what was picked; who only found a line means that too, and the empty one none."""
+        if not self._is_picking and not name:
             self._picked.clear()
-        self.dismiss(tuple(self._picked or ([name] if name else [])))
+        elif not self._is_picking and name not in self._picked:
+            self._picked.append(name)
+        self.dismiss(tuple(self._picked))

@@ -37,7 +37,6 @@ class CompareScreen(ModalScreen[None]):
         Binding(
             "escape,c,q", "dismiss", "Back", id="compare.close", tooltip="Back to the dashboard", key_display="esc"
         ),
-        Binding("enter", "pass", "Fold", id="compare.fold", tooltip="Show what is the same, or hide it"),
         Binding("y", "copy", "Copy", id="compare.copy", tooltip="Copy the line under the cursor"),
     ]
 

@@ -58,21 +58,26 @@ class Dashboard(Editing):
     """Follows the files and keeps every pane true to them."""
 
     BINDINGS = [
-        Binding("slash", "query", "Find", id="view.query", tooltip="Show only runs that fit a query", key_display="/"),
+        Binding("question_mark", "help", "Help", id="app.help", tooltip="All keys", key_display="?"),
+        Binding(
+            "slash",
+            "query",
+            "Find",
+            id="view.query",
+            tooltip="Show only runs that fit a query; esc: all again",
+            key_display="/",
+        ),
         Binding("space", "mark", "Mark", id="run.mark", tooltip="Keep the run in the charts, or no longer"),
         Binding("s", "sort", "Sort", id="table.sort", tooltip="Order the table by any field"),
-        Binding("c", "compare", "Compare", id="run.compare", tooltip="The marked runs, else those drawn, side by side"),
+        Binding("c", "compare", "Compare", id="run.compare", tooltip="Compare the marked runs, else those drawn"),
         *Editing.FOOTER,
-        Binding("question_mark", "help", "Help", id="app.help", tooltip="All keys", key_display="?"),
         Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the jobs go on"),
         *Editing.MORE,
         Binding("p", "pin", "Pin", id="run.pin", tooltip="Draw the run over all others, or no longer", show=False),
         Binding("S", "reverse", "Reverse", id="table.reverse", tooltip="The table the other way round", show=False),
         Binding("g", "group", "Group", id="table.group", tooltip="Group the table by config keys", show=False),
         Binding("C", "columns", "Columns", id="table.columns", tooltip="Choose the table's columns", show=False),
-        Binding(
-            "6", "table", "Table", id="table.whole", tooltip="The table over all of the middle, or not", show=False
-        ),
+        Binding("6", "table", "Table", id="table.whole", tooltip="The table alone, or with the charts", show=False),
         Binding("f", "filter", "Filter", id="charts.filter", tooltip="Only metrics, or keys, that contain words"),
         Binding(
             "e", "export", "Export", id="charts.export", tooltip="Write the chart or its data to a file", show=False
@@ -93,7 +98,9 @@ class Dashboard(Editing):
         Binding(
             "shift+tab", "next_pane(-1)", "Last pane", id="pane.previous", tooltip="To the pane before", show=False
         ),
-        Binding("escape", "back", "Back", id="pane.back", tooltip="One step back, at last all runs", show=False),
+        Binding(
+            "escape", "back", "Back", id="pane.back", tooltip="One step back; at last all runs, no marks", show=False
+        ),
         Binding("ctrl+p", "app.command_palette", "Palette", id="app.palette", tooltip="Commands, themes", show=False),
     ]
 
@@ -105,14 +112,15 @@ class Dashboard(Editing):
         self._is_chosen = False
         self._was_read = False
         self._is_place_due = False
+        self._was_narrow = True
         self._overview_at = 0.0
         self._overview_timer: Timer | None = None
-        self._before_query: Widget | None = None
+        self._before_query: tuple[Widget | None, Place | None] = None, None
         self.tree_pane = RunTree(model, id="tree")
         self.tree_pane.border_title = "1 Runs"
         self.centre = Centre(model, id="centre")
         self.table, self.charts = self.centre.table, self.centre.charts
-        self.words_field = Input(placeholder="words in keys", id="words")
+        self.words_field = Input(placeholder="words in keys · enter keeps · esc all", id="words")
         self.words_field.cursor_blink = False
         self.overview = Overview(id="facts")
         self.query_bar = QueryBar(model, id="query")
@@ -256,7 +264,7 @@ class Dashboard(Editing):
             parts.append(f"{len(self.model.marked_runs())} marked")
         archived = sum(run.archived and not run.deleted for run in self.model.runs.values())
         if archived:
-            parts.append(f"{archived} archived")
+            parts.append(f"{archived} archived (/archived:yes)")
         bad = sum(run.bad_lines for run in self.model.runs.values())
         if bad:
             parts.append(f"{bad} bad line{'s' * (bad != 1)} skipped")
@@ -280,12 +288,16 @@ class Dashboard(Editing):
     def _focus_pane(self, pane: Pane) -> None:
         """Show the pane, if it is not, and give it the keys."""
         if self._is_narrow:
-            self.set_classes([*(c for c in self.classes if not c.startswith("show-")), f"show-{pane}"])
-            self._show_bar()
+            self._show_only(pane)
         else:
             self.remove_class(f"hide-{pane}")
         {"tree": self.tree_pane, "centre": self.centre.main_widget(), "overview": self.overview}[pane].focus()
         self.call_after_refresh(self._show_place)
+
+    def _show_only(self, pane: Pane) -> None:
+        """On a narrow terminal, show this pane instead of the one that is shown."""
+        self.set_classes([*(c for c in self.classes if not c.startswith("show-")), f"show-{pane}"])
+        self._show_bar()
 
     def _focused_pane(self) -> Pane | None:
         for pane in PANES:
@@ -302,6 +314,9 @@ class Dashboard(Editing):
         self.query_one("#bar", Static).update(Content.assemble(*parts))
 
     def on_resize(self) -> None:
+        if self._is_narrow and not self._was_narrow and (pane := self._focused_pane()) is not None:
+            self._show_only(pane)
+        self._was_narrow = self._is_narrow
         self._show_bar()
         self.call_after_refresh(self._after_resize)
 
@@ -338,7 +353,7 @@ class Dashboard(Editing):
         self._focus_pane(order[(order.index(current) + by) % len(order)] if current in order else order[0])
 
     def action_back(self) -> None:
-        """One step back: from a text, the crosshair, a chart alone, a filter; then to the tree; then from a query."""
+        """One step back: from a text, the crosshair, a chart alone, a filter; to the tree; from a query, from marks."""
         if self.words_field.display:
             self._leave_words()
         elif self.centre.leave():
@@ -347,6 +362,9 @@ class Dashboard(Editing):
             self._focus_pane("tree")
         elif self.model.query.text:
             self.query_bar.action_leave()
+        elif self.model.marked:
+            self.model.marked.clear()
+            self._redraw()
 
     def action_help(self) -> None:
         from tracker_tui.screens.help import HelpScreen
@@ -388,7 +406,7 @@ class Dashboard(Editing):
     def action_query(self) -> None:
         if self._is_narrow and not self.table.display:
             self._focus_pane("tree")
-        self._before_query = self.focused
+        self._before_query = self.focused, self.tree_pane.place
         self.query_bar.open()
 
     @on(QueryBar.Searched)
@@ -397,9 +415,11 @@ class Dashboard(Editing):
         self._show_place_soon()
 
     @on(QueryBar.Left)
-    def _query_left(self) -> None:
-        before = self._before_query
-        (before if before is not None and before.display else self.tree_pane).focus()
+    def _query_left(self, event: QueryBar.Left) -> None:
+        focused, place = self._before_query
+        (focused if focused is not None and focused.display else self.tree_pane).focus()
+        if not event.is_found and place is not None:
+            self.tree_pane.go_to(place)
 
     def _to_table(self) -> bool:
         """Show the table of the project around the cursor, on the same run; False where there is none."""
@@ -517,6 +537,12 @@ class Dashboard(Editing):
     def text_under_cursor(self) -> str | None:
         entry = self.overview.entry if self.overview.has_focus else None
         return entry.text if entry is not None else None
+
+    def go_to(self, key: Key) -> None:
+        if self.table.has_focus:
+            self.table.go_to(key)
+        else:
+            self.tree_pane.go_to(key)
 
     def show_edited(self) -> None:
         self.tree_pane.update_tree()

@@ -11,10 +11,11 @@ from textual.binding import Binding
 from textual.geometry import Offset
 from textual.screen import Screen
 
-from tracker.catalog import StoredRun
+from tracker.catalog import Key, StoredRun
 from tracker.records import clean
 from tracker_tui import fields
 from tracker_tui.edits import Outcome, common_tags, tag_changes
+from tracker_tui.look import GLYPHS
 from tracker_tui.model import Model
 
 COPIES = {
@@ -40,16 +41,14 @@ class Editing(Screen[object]):
 
     FOOTER = [
         Binding("r", "rename", "Rename", id="edit.rename", tooltip="Rename the run under the cursor"),
-        Binding("t", "tags", "Tags", id="edit.tags", tooltip="Tags of the marked runs, else of this one"),
+        Binding("t", "tags", "Tags", id="edit.tags", tooltip="Tag the marked runs, else this one"),
     ]
     MORE = [
-        Binding(
-            "a", "archive", "Archive", id="edit.archive", tooltip="Archive the marked runs, else this one; or back"
-        ),
+        Binding("a", "archive", "Archive", id="edit.archive", tooltip="Archive the marked runs, else this one"),
         Binding("u", "undo", "Undo", id="edit.undo", tooltip="Take back the last change"),
         Binding("n", "notes", "Notes", id="edit.notes", tooltip="Write notes of this run", show=False),
         Binding("d", "delete", "Delete", id="edit.delete", tooltip="Hide the marked runs, else this one", show=False),
-        Binding("K", "stop", "Stop", id="edit.stop", tooltip="End the jobs of the marked runs, else this one's"),
+        Binding("K", "stop", "Stop", id="edit.stop", tooltip="Stop the jobs of marked runs, else this one"),
         Binding("y", "copy", "Copy", id="edit.copy", tooltip="Copy id, path or value to the clipboard", show=False),
     ]
     """Bindings, first those that a small footer has room for; the dashboard says where they stand."""
@@ -66,6 +65,10 @@ class Editing(Screen[object]):
 
     def text_under_cursor(self) -> str | None:
         """What `y` copies at once; None where it is to be chosen."""
+        raise NotImplementedError
+
+    def go_to(self, key: Key) -> None:
+        """Put the cursor on a run."""
         raise NotImplementedError
 
     def show_edited(self) -> None:
@@ -162,21 +165,36 @@ class Editing(Screen[object]):
         if not runs or not self._can_edit(runs):
             return
         is_on = not all(getattr(run, field) for run in runs)
-        self.model.marked -= {run.key for run in runs}
-        self._change(field if is_on else f"un{field}", [(run, {field: is_on}) for run in runs])
+
+        def hide(is_meant: bool | None) -> None:
+            if is_meant:
+                self.model.marked -= {run.key for run in runs}
+                self._change(field if is_on else f"un{field}", [(run, {field: is_on}) for run in runs])
+
+        if runs == [self.run_under_cursor()]:
+            hide(True)
+            return
+        from tracker_tui.screens.ask import AskScreen
+
+        title = f"{verb if is_on else f'un{verb}'} {len(runs)} marked run{'s' * (len(runs) != 1)}?"
+        self.app.push_screen(AskScreen(title.capitalize(), "\n".join(_names(runs))), hide)
 
     def action_undo(self) -> None:
         outcome = self.model.edits.undo()
         if outcome is None:
             self.notify("There is nothing to take back.")
-        else:
-            self._tell(outcome._replace(what=f"taken back: {outcome.what}"))
+            return
+        self._tell(outcome._replace(what=f"taken back: {outcome.what}"))
+        if outcome.keys:
+            self.go_to(outcome.keys[0])
 
     def action_stop(self) -> None:
-        runs = [run for run in self._targets("stop") if run.state == "running"]
+        targets = self._targets("stop")
+        runs = [run for run in targets if run.state == "running"]
         if not runs:
-            if self.run_under_cursor() is not None or self.model.marked:
-                self.notify("Only a running job can be stopped.")
+            if targets:
+                which = f"none of the {len(targets)} marked runs is" if self.model.marked_runs() else "this one is not"
+                self.notify(f"Only running jobs can be stopped; {which} running.")
             return
         from tracker_tui.screens.ask import AskScreen
 
@@ -188,9 +206,7 @@ class Editing(Screen[object]):
                 else:
                     self.notify(clean(f"SIGTERM sent to {run.label}"), markup=False)
 
-        lines = [f"{run.label}   pid {clean(run.start.get('pid'))}" for run in runs[:NAMED]]
-        lines += [f"and {len(runs) - NAMED} more"] if len(runs) > NAMED else []
-        text = "\n".join([*lines, "", "SIGTERM goes to the process. What it logged stays."])
+        text = "\n".join([*_names(runs), "", "SIGTERM goes to the process. What it logged stays."])
         self.app.push_screen(AskScreen(f"Stop {_called(runs)}?", text), stop)
 
     # ---- copying ----
@@ -211,6 +227,12 @@ class Editing(Screen[object]):
         if text:
             self.app.copy_to_clipboard(text)
             self.notify(f"Copied: {clean(text, 60)}", markup=False)
+
+
+def _names(runs: Sequence[StoredRun]) -> list[str]:
+    """A line for each of the first runs, and one for the rest."""
+    lines = [f"{GLYPHS[run.state]} {run.label}" for run in runs[:NAMED]]
+    return lines + ([f"and {len(runs) - NAMED} more"] if len(runs) > NAMED else [])
 
 
 def _called(runs: Sequence[StoredRun]) -> str:

@@ -11,6 +11,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tracker_tui import query
+
 GROUPS = {
     "lines": "Move",
     "tree": "Tree",
@@ -35,7 +37,7 @@ KEY_NAMES = {
     "left_square_bracket": "[",
     "right_square_bracket": "]",
 }
-KEY_WIDTH = 16
+KEY_WIDTH = 13
 
 
 class HelpScreen(ModalScreen[None]):
@@ -88,6 +90,7 @@ class HelpScreen(ModalScreen[None]):
             with Container(id="keys"):
                 for column in columns:
                     yield Static(Content("\n").join(column))
+            yield Static(Content.assemble(("\nQueries\n", "bold $accent"), query.HOW_TO_ASK))
 
     def _of(self, group: str) -> list[Binding]:
         return [binding for binding in self._shown if (binding.id or "").partition(".")[0] == group]

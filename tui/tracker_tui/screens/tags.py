@@ -56,7 +56,9 @@ class TagsScreen(ModalScreen[list[str] | None]):
         with Vertical() as box:
             box.border_title = Content(self._title)
             box.border_subtitle = "commas between tags · enter saves · esc leaves"
-            field = Input("".join(f"{tag}, " for tag in self._tags), select_on_focus=False, placeholder="best, paper")
+            field = Input(
+                "".join(f"{tag}, " for tag in self._tags), select_on_focus=False, placeholder="e.g. best, paper"
+            )
             field.cursor_blink = False
             yield field
             yield Static()

@@ -19,7 +19,7 @@ from tracker.records import clean
 from tracker_tui import fields
 from tracker_tui.look import with_tilde
 from tracker_tui.model import Model
-from tracker_tui.table import TableView
+from tracker_tui.table import NEWEST, TableView
 from tracker_tui.tree import Branch, Place
 from tracker_tui.views import X_NAMES
 from tracker_tui.widgets.charts import Charts
@@ -27,9 +27,11 @@ from tracker_tui.widgets.runs_table import RunsTable
 
 TABLE_SHARE = 3
 """The table of a branch gets at most one of so many parts of the centre, the charts the rest."""
+LOW = 30
+"""Lines of the centre below which the table gets half of them."""
 MIN_TABLE = 4
 """Lines of the table at least, its header among them."""
-FITS_BEST = "(what fits best)"
+AUTOMATIC = "(automatic)"
 NO_GROUPS = "(no groups)"
 
 
@@ -55,7 +57,7 @@ class Centre(Vertical):
         self._is_table_whole = False
         self._was_loading = False
         self.table = RunsTable(model, id="table")
-        self.filter_field = Input(placeholder="words in names of metrics", id="filter")
+        self.filter_field = Input(placeholder="words in names of metrics · enter keeps · esc all", id="filter")
         self.filter_field.cursor_blink = False
         self.charts = Charts(model.views, id="charts")
         self.empty = Empty(id="empty")
@@ -110,7 +112,8 @@ class Centre(Vertical):
     def fit_table(self) -> None:
         """The table is as high as its runs, up to a share of the room."""
         room = self.size.height
-        height = max(MIN_TABLE, room // TABLE_SHARE) if self.charts.display else room
+        share = TABLE_SHARE if room >= LOW else 2
+        height = max(MIN_TABLE, room // share) if self.charts.display else room
         self.table.styles.height = min(self.table.line_count() + 1, max(1, height))
 
     def main_widget(self) -> Widget:
@@ -165,6 +168,8 @@ class Centre(Vertical):
         if isinstance(place, Branch):
             total = len(self._model.table(place).runs)
             parts += [f"{drawn} of {total} drawn"] if drawn < total else []
+            view = self._model.views.table_of(place.project)
+            parts += [f"by {_label(view.sort)}"] if view.sort != NEWEST else []
         if self._model.is_behind:
             parts.append("loading…")
         if self.charts.caption:
@@ -231,9 +236,13 @@ class Centre(Vertical):
 
         runs = self._model.runs_of(self._place)
         view = self._model.views.table_of(self._place.project)
-        metrics = [fields.SUMMARY + name for name in fields.metric_names(runs)]
-        names = ["age", *metrics, *fields.config_names(runs), *(n for n in fields.PROPERTIES if n != "age")]
-        labels = {name: name.removeprefix(fields.SUMMARY) for name in names}
+        names = [
+            "age",
+            *fields.summary_names(runs),
+            *fields.config_names(runs),
+            *(n for n in fields.PROPERTIES if n != "age"),
+        ]
+        labels = {name: _label(name) for name in names}
 
         def sort(chosen: str | None) -> None:
             if chosen is not None:
@@ -266,16 +275,16 @@ class Centre(Vertical):
 
         runs = self._model.runs_of(self._place)
         view = self._model.views.table_of(self._place.project)
-        metrics = fields.metric_names(runs)
-        names = [part + name for name in metrics for part in (fields.SUMMARY, fields.HISTORY)]
+        names = fields.summary_names(runs)
+        names += [fields.HISTORY + name for name in fields.metric_names(runs)]
         names += [*fields.config_names(runs), *(name for name in fields.PROPERTIES if name != "name")]
-        labels = {name: name.removeprefix(fields.SUMMARY) for name in names}
+        labels = {name: _label(name) for name in names}
 
         def show(picked: tuple[str, ...] | None) -> None:
             if picked is not None:
                 self._arrange(lambda view: view._replace(columns=picked), to_top=False)
 
-        self.app.push_screen(PickScreen("Columns", {"": FITS_BEST, **labels}, view.columns), show)
+        self.app.push_screen(PickScreen("Columns", {"": AUTOMATIC, **labels}, view.columns), show)
 
     # ---- charts ----
 
@@ -330,3 +339,10 @@ class Centre(Vertical):
                 self.notify(f"Written: {with_tilde(path)}", markup=False)
 
         self.app.push_screen(ChooseScreen(f"Export {plot.order.metric}", export.FORMATS, ""), write)
+
+
+def _label(name: str) -> str:
+    """What a field is called in a list to choose from."""
+    if name.startswith(fields.HISTORY):
+        return f"{name.removeprefix(fields.HISTORY)}, its course"
+    return name.removeprefix(fields.SUMMARY)

@@ -59,7 +59,7 @@ class Charts(ChartGrid):
             "link",
             "Link",
             id="charts.link",
-            tooltip="Keys act on all charts, or on one (on a heading, on its section)",
+            tooltip="Keys act on all charts, or on one again",
             show=False,
         ),
     ]

@@ -18,7 +18,7 @@ NAME_SHARE = 4
 """The names of what is compared get at most one of so many parts of the width."""
 MAX_WIDTH = 40
 MIN_WIDTH = 16
-SAME = "the same in all"
+SAME = "more are the same in all"
 
 
 class _Row(NamedTuple):
@@ -36,8 +36,9 @@ class ComparisonLines(Lines):
     """
 
     BINDINGS = [
-        Binding("left,h", "side(-1)", "Left", id="compare.left", tooltip="To the runs on the left", show=False),
-        Binding("right,l", "side(1)", "Right", id="compare.right", tooltip="To the runs on the right", show=False),
+        Binding("left,h", "side(-1)", "Left", id="compare.left", tooltip="To the runs on the left"),
+        Binding("right,l", "side(1)", "Right", id="compare.right", tooltip="To the runs on the right"),
+        Binding("enter", "choose", "Fold", id="compare.fold", tooltip="Show what is the same, or hide it"),
     ]
 
     def __init__(self, comparison: Comparison, sign_of: Callable[[Key], tuple[str, str]]) -> None:
@@ -92,7 +93,7 @@ class ComparisonLines(Lines):
         rows = [row.item for row in self._rows if row.item is not None]
         widest = max((cell_len(text) for item in rows for text in cells_of(item)), default=0)
         widest = max(widest, *(cell_len(run.label) + 4 for run in runs)) + 2
-        column = max(MIN_WIDTH, min(MAX_WIDTH, widest, room // min(len(runs), max(2, room // MIN_WIDTH))))
+        column = max(MIN_WIDTH, min(widest, max(MAX_WIDTH, room // len(runs)), room // 2))
         return column, max(1, min(len(runs), room // column) - 1)
 
     def _places(self, width: int) -> list[int]:
@@ -118,7 +119,7 @@ class ComparisonLines(Lines):
             return ((row.section.title, "heading"), (f" {len(row.section.items)}", "dim"))
         if row.is_same:
             count = sum(len(section.items) for section in self._comparison.same)
-            return (("▾ " if self._is_same_shown else "▸ ", "dim"), (SAME, "heading"), (f" {count}", "dim"))
+            return (("▾ " if self._is_same_shown else "▸ ", "dim"), (f"{count} {SAME}", "heading"))
         if row.item is None:
             return ()
         column, _ = self._shown(width)

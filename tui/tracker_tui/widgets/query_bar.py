@@ -52,6 +52,9 @@ class QueryBar(Vertical):
     class Left(Message):
         """Typing is over."""
 
+        is_found: bool = True
+        """Whether the query stays."""
+
     def __init__(self, model: Model, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._model = model
@@ -61,6 +64,7 @@ class QueryBar(Vertical):
         self._typed = ""
         self._is_due = False
         self._searched: str | None = None
+        self._error: QueryError | None = None
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -93,11 +97,13 @@ class QueryBar(Vertical):
         self._model.search("")
         self.display = False
         self.post_message(self.Searched())
-        self.post_message(self.Left())
+        self.post_message(self.Left(is_found=False))
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
         self._search()  # what was typed last, too
+        if self._error is not None:
+            return
         self.display = False
         self.post_message(self.Left())
 
@@ -127,17 +133,19 @@ class QueryBar(Vertical):
         text = self.field.value
         if not self.is_open or text == self._searched:
             return
-        self._searched = text
+        self._searched, self._error = text, None
         try:
             self._model.search(text)
+            self.post_message(self.Searched())
         except QueryError as error:
-            self._show_error(error, text)
-            return
-        self.post_message(self.Searched())
+            self._error = error
         self.show_hint()
 
     def show_hint(self) -> None:
-        """How many runs there are, and what could be typed."""
+        """How many runs there are, or what is wrong, and what could be typed."""
+        if self._error is not None:
+            self._show_error(self._error, self.field.value)
+            return
         hint = self._model.hint()
         parts: list[tuple[str, str]] = [(f"{hint.found} of {hint.total} runs", "bold $foreground")]
         if hint.why_none and not self._completion.options:

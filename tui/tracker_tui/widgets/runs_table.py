@@ -32,6 +32,8 @@ SPARK_WIDTH = 7
 COURSE_WIDTH = 14
 """Cells of a sparkline that somebody asked for."""
 METRIC_WIDTH = VALUE_WIDTH + SPARK_WIDTH + 4
+MIN_TITLE = 8
+"""Cells of a group's name at least."""
 STAT_WIDTH = 7
 """Cells of each number of a group."""
 TEXT_WIDTH = 20
@@ -287,7 +289,11 @@ class RunsTable(Lines):
         tail: list[Cell] = []
         for word, value in numbers:
             tail += [(f"  {word} ", "dim"), (last_value(value, STAT_WIDTH).ljust(STAT_WIDTH), "strong")]
-        room = width - sum(cell_len(text) for text, _ in (*cells, *tail)) - 1
+        taken = sum(cell_len(text) for text, _ in (*cells, *tail)) + 1
+        if taken > width:
+            cells[1] = (fit(title, max(MIN_TITLE, cell_len(title) - taken + width)), "heading")
+            taken = sum(cell_len(text) for text, _ in (*cells, *tail)) + 1
+        room = width - taken
         measure = _title(self._table.measure)
         return (*cells, (right(measure if cell_len(measure) < room else "", room), "dim"), *tail)
 
