@@ -192,6 +192,69 @@ def test_purge_follows_no_link(root: Path, tmp_path: Path) -> None:
     assert not os.path.lexists(path.with_suffix(""))
 
 
+def test_purge_by_file_takes_every_segment(root: Path) -> None:
+    """A resumed run has several journals, of which any names it."""
+    for resume in (None, "must"):
+        run = tracker.init(project="moons", id="abcd1234", resume=resume, dir=root)
+        run.log({"loss": 1})
+        run.finish()
+    command("delete", "abcd1234", "--dir", str(root))
+    segments = sorted(root.glob("moons/run-*-abcd1234*.jsonl"))
+    assert len(segments) == 2
+    assert command("purge", str(segments[0]), "--yes").stdout.splitlines()[-1] == "removed 1 of 1 run"
+    assert not list(root.glob("moons/*abcd1234*"))
+
+
+def test_a_deleted_run_is_named_as_such(root: Path) -> None:
+    command("delete", "one", "--dir", str(root))
+    assert "undelete" in command("show", "one", "--dir", str(root), code=2).stderr
+
+
+def test_unknown_fields_are_refused(root: Path) -> None:
+    assert (
+        command("ls", str(root), "--sort", "lsos", code=2).stderr == "tracker-tui: no run has 'lsos': is it 'loss'?\n"
+    )
+    assert "no run has 'nope'" in command("ls", str(root), "--columns", "name,nope", "--json", code=2).stderr
+
+
+def test_foreign_text_commands_no_terminal(root: Path) -> None:
+    """Whatever lies in a journal, no command prints control characters."""
+    evil = "\x1b]0;PWN\x07\x1b[31m\u202e\x9b5n"
+    for number in range(2):
+        start = {
+            "_type": "start",
+            "_timestamp": time.time() - 1,
+            "id": f"evil{number}",
+            "name": "e",
+            "pid": evil,
+            "host": evil,
+        }
+        config = {evil: evil, "list": [evil, str(number)], "n": number}
+        record = {
+            **start,
+            "config": config,
+            "tags": [evil],
+            "notes": evil,
+            "user": evil,
+            "command": evil,
+            "group": evil,
+        }
+        alert = {"_type": "alert", "_timestamp": 5, "title": f"{evil}\n", "text": evil, "level": f"x\n{evil}"}
+        write_journal(root, [record, {"_step": 0, evil: 1.0, "loss": number}, alert], run_id=f"evil{number}")
+    words: list[list[str]]
+    words = [
+        ["ls", str(root), "-c", "name,tags,notes,list,host,user,command,group"],
+        ["ls", str(root), "-q", "list:x", "-s", "list"],
+    ]
+    words += [[command, "evil0", "--dir", str(root)] for command in ("show", "stop", "tag", "note", "archive")]
+    words += [["compare", "evil0", "evil1", "--all", "--dir", str(root)]]
+    for each in words:
+        done = subprocess.run(
+            [sys.executable, "-m", "tracker_tui", *each], env=environment(), capture_output=True, text=True, input=""
+        )
+        assert all(sign.isprintable() or sign == "\n" for sign in done.stdout + done.stderr), each
+
+
 def test_stop_ends_a_running_job_only(root: Path, start: StartScript) -> None:
     """After asking; it reads killed, and by whom."""
     job = start(

@@ -439,6 +439,68 @@ def test_other_dashboards_and_the_job_see_an_edit(root: Path, start: StartScript
     assert "Run live-one renamed finished" in output
 
 
+@pytest.mark.parametrize(("key", "keys"), [("r", ["new", "enter"]), ("t", ["new", "enter"]), ("n", ["new", "\x13"])])
+def test_a_run_may_vanish_while_somebody_types(root: Path, key: str, keys: list[str]) -> None:
+    make_run(root, "one")
+    run = make_run(root, "two")
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("2 runs")
+        terminal.wait_for("2 two")
+        terminal.step(key)
+        terminal.press(keys[0])
+        terminal.settle()
+        next(root.glob(f"*/*-{run.id}.jsonl")).unlink()
+        terminal.wait_for(lambda t: " 1 run " in t.lines[-2])
+        terminal.press(keys[1])
+        terminal.wait_for("two is gone")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+
+
+def test_keys_of_the_table_show_it_first(root: Path) -> None:
+    """Nobody deletes a run that is not on the screen."""
+    make_run(root, "one")
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("1 run ")
+        terminal.step("2")
+        terminal.wait_for(lambda t: "Charts" not in t.text and "2 one" not in t.text)
+        terminal.step("s", "escape")
+        terminal.wait_for("2 sweep")
+
+
+def test_a_shrunken_window_shows_the_pane_that_had_the_keys(root: Path) -> None:
+    make_run(root, "one")
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("1 run ")
+        terminal.step("tab", "tab")
+        terminal.resize(80, 24)
+        terminal.wait_for("─ 3 Overview ─")
+
+
+def test_errors_of_a_query_stay_while_rows_come_in(root: Path, start: StartScript) -> None:
+    """And enter does not leave it."""
+    job = start(
+        'import time, tracker\nrun = tracker.init(project="sweep", name="live")\n'
+        'while True:\n    run.log({"loss": 1})\n    time.sleep(0.05)'
+    )
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("loss  1")
+        terminal.step("/")
+        terminal.press("loss<abc")
+        terminal.wait_for("'abc' is no number")
+        before = journals(root)[0].stat().st_size
+        assert wait_for(lambda: journals(root)[0].stat().st_size > before + 2000)
+        terminal.settle()
+        assert "'abc' is no number" in terminal.text
+        terminal.step("enter")
+        assert "'abc' is no number" in terminal.text
+        terminal.press(*["backspace"] * 3)
+        terminal.settle()
+        terminal.press("2", "enter")
+        terminal.wait_for("/loss<2")
+    job.kill()
+
+
 def test_new_runs_move_nothing_under_the_cursor(root: Path) -> None:
     """In the tree and in a sorted table, while other runs appear."""
     for number in range(30):

@@ -245,6 +245,18 @@ def test_groups_have_counts_and_numbers(root: Path) -> None:
     assert len(model.table(branch).runs) == 5
 
 
+def test_groups_hold_the_same_value_only(root: Path) -> None:
+    """However alike two values look; and texts come after numbers, the best first or not."""
+    for number, value in enumerate([0.1234567, 0.1234568, "none", None, True, "yes", 1, 1.0, "1"]):
+        make(root, f"run{number}", {"acc": value if isinstance(value, (int, float)) else "n/a"}, config={"x": value})
+    model = loaded(root)
+    model.arrange(Branch("p"), TableView(group_by=("config.x",)))
+    assert sorted(len(row.runs) for row in model.table(Branch("p")).rows) == [1] * 7 + [2]
+    assert len({row.path for row in model.table(Branch("p")).rows}) == 8
+    for is_reversed in (False, True):
+        assert names(in_order(model.shown(), "acc", is_reversed)[-4:]) == ["run8", "run5", "run3", "run2"]
+
+
 def test_the_table_of_a_project_is_remembered(root: Path, tmp_path: Path) -> None:
     make(root, "one")
     view = TableView(("summary.loss", "config.lr"), "config.lr", True, ("group",))
@@ -348,13 +360,50 @@ def test_the_last_of_several_editors_wins_and_nothing_is_lost(root: Path) -> Non
 
 
 def test_tags_of_several_runs_keep_what_is_not_common(root: Path) -> None:
-    make(root, "one", tags=["both", "mine"])
-    make(root, "two", tags=["other", "both"])
-    model = loaded(root)
+    """Nor is lost what somebody else added meanwhile, or what cannot be typed."""
+    make(root, "one", tags=["both", "mine", "a,b"])
+    make(root, "two", tags=["other", "both", "a,b"])
+    model, elsewhere = loaded(root), loaded(root)
     runs = [named(model, "one"), named(model, "two")]
-    assert edits.common_tags(runs) == ["both"]
-    model.edits.change("tagged", edits.tag_changes(runs, ["new"]))
-    assert [run.tags for run in runs] == [["mine", "new"], ["other", "new"]]
+    shown = edits.common_tags(runs)
+    assert shown == ["both"]
+    for run in elsewhere.shown():
+        elsewhere.edits.change("tagged", [(run, {"tags": [*run.tags, "late"]})])
+    refresh(model)
+    model.edits.change("tagged", edits.tag_changes(runs, shown, ["new"]))
+    assert [run.tags for run in runs] == [["mine", "a,b", "late", "new"], ["other", "a,b", "late", "new"]]
+
+
+def test_a_run_that_is_gone_is_left_alone(root: Path) -> None:
+    """Its files were removed while somebody typed, or before the change was taken back."""
+    make(root, "one")
+    make(root, "two")
+    model = loaded(root)
+    one, two = named(model, "one"), named(model, "two")
+    model.edits.change("archived", [(one, {"archived": True}), (two, {"archived": True})])
+    Path(one.path).unlink()
+    refresh(model)
+    outcome = model.edits.change("renamed", [(one, {"name": "new"}), (two, {"name": "newer"})])
+    assert (outcome.what, outcome.trouble) == ("renamed two", "one is gone")
+    model.edits.undo()
+    assert model.edits.undo() == ("archived 2 runs", 1, "one is gone", (two.key,))
+
+
+def test_undo_brings_back_that_there_was_no_name_and_waits_for_the_disk(root: Path) -> None:
+    write_journal(root, [{"_type": "start", "_timestamp": 1.7e9, "id": "abcd1234"}])
+    model = loaded(root)
+    (run,) = model.shown()
+    model.edits.change("renamed", [(run, {"name": "new"})])
+    file = root / "p" / _edits_name()
+    file.rename(root / "aside")
+    file.mkdir()
+    outcome = model.edits.undo()
+    assert outcome is not None
+    assert "Is a directory" in outcome.trouble
+    file.rmdir()
+    (root / "aside").rename(file)
+    assert model.edits.undo() == ("renamed abcd1234", 1, "", (run.key,))
+    assert loaded(root).shown()[0].label == "abcd1234"
 
 
 def test_a_folder_that_cannot_be_written_says_so_before_and_after(root: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tracker_tui.query import QueryError, complete, parse, quoted
 
 NOW = 1_800_000_000.0
+DAY = datetime.fromtimestamp(NOW).astimezone().date().isoformat()
 RUN: dict[str, Any] = {
     "name": "ResNet-50 base",
     "id": "abc123",
@@ -77,6 +79,14 @@ def fits(text: str, **more: Any) -> bool:
         "age>1h age<1d",
         "created>2026-11-01",
         "created<2100-01-01",
+        "created>2026-11-01T12:30",
+        "created>2026-11-01 12:30:00 resnet",
+        f"created:{DAY}",
+        f"created={DAY}",
+        "step:12k",
+        "step>10K",
+        "! " * 1000 + "resnet",
+        "not " * 999 + "vgg",
         "config.model=vit",
         "config.model!=resnet",
         "missing!=anything",
@@ -130,6 +140,8 @@ def test_fits(text: str) -> None:
         "missing:x",
         "missing~.",
         "age<1h",
+        "created:2026-11-01",
+        "step:12M",
         "created<2026-11-01",
         "config.model!=vit",
         "config.amp=false",
@@ -163,6 +175,7 @@ def test_does_not_fit(text: str) -> None:
         ("age<2h<3h", 6, 7, "'<' is too much"),
         ("name~(", 5, 6, "no regular expression"),
         ("name~*", 5, 6, "no regular expression"),
+        (r"name~(\w+\s?)+$", 5, 15, "a repeat of a repeat could take forever"),
         ('tag:"best', 4, 9, "this quote is not closed"),
         ("a:(b)", 2, 2, "a value is missing after :"),
         ("(" * 60, 50, 51, "too many parentheses"),

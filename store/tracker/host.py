@@ -19,6 +19,8 @@ SIGNAL_FILES = {"SIGTERM": "stack-SIGTERM.txt", "SIGHUP": "stack-SIGHUP.txt"}
 """In a run's folder: the stack at the moment a deadly signal arrived; empty while none has."""
 
 
+MAX_PID = 2**31
+"""Process ids are less, on every system."""
 NETWORK_NAMES = frozenset(
     (
         "9p",
@@ -229,7 +231,7 @@ def is_alive(process: Dict[str, Any]) -> Optional[bool]:
     It can be told on the same boot of the same machine and in the same pid namespace.
     """
     pid = process.get("pid")
-    if type(pid) is not int or pid <= 0 or not process.get("boot_id"):
+    if type(pid) is not int or not 0 < pid < MAX_PID or not process.get("boot_id"):
         return None
     if process["boot_id"] != boot_id() or process.get("pid_namespace") != pid_namespace():
         return None
@@ -252,7 +254,9 @@ def stop(process: Dict[str, Any]) -> str:
         "" or why nothing was sent.
     """
     if process.get("host") != os.uname().nodename or is_alive(process) is None:
-        return "its process cannot be seen from here: it runs on %s" % (process.get("host") or "an unknown machine")
+        where = process.get("host")
+        other = "in another container or before a restart" if where == os.uname().nodename else "on %s" % where
+        return "its process cannot be seen from here: it ran %s" % other
     pid = process["pid"]
     handle = None
     try:

@@ -34,7 +34,7 @@ ALERT: Final = ("title", "text", "level")
 """What an alert says."""
 MAX_ALERTS: Final = 20
 """Alerts that are kept of a run, the newest ones."""
-STOP_GRACE: Final = 600.0
+STOP_GRACE: Final = 120.0
 """Seconds that a job which was stopped from outside may take to save its work; if it ends later, it was not by that."""
 
 
@@ -214,7 +214,7 @@ class RunState:
             self.metrics.define(metric)
 
     def _alert(self, record: Record) -> None:
-        texts = {field: "\n".join(clean(line) for line in _string(record.get(field)).split("\n")) for field in ALERT}
+        texts = {field: _text(record.get(field)) for field in ALERT}
         if texts["title"] or texts["text"]:
             alert = {"_timestamp": _time(record.get("_timestamp")) or self.updated, **texts}
             self.alerts = [*self.alerts, alert][-MAX_ALERTS:]

@@ -39,5 +39,9 @@ class TrackerApp(App[None]):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """Also what is no UTF-8, as a file's path may be."""
+        super().copy_to_clipboard(text.encode("utf-8", "replace").decode())
+
     def get_default_screen(self) -> Screen[object]:
         return Dashboard(self.model)

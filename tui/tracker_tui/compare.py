@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
@@ -13,6 +12,7 @@ from tracker_tui.facts import flat, reason_of
 from tracker_tui.fields import metric_names, text_of, value_of
 from tracker_tui.kinds import goal_of
 from tracker_tui.look import BEST, last_value, long_span
+from tracker_tui.table import exact
 
 ABOUT: Final = ("state", "duration", "step", "created", "git", "host", "user", "command", "group", "job_type", "tags")
 """Properties that are compared besides config and summary."""
@@ -33,7 +33,7 @@ class Item(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        return len({json.dumps(value, sort_keys=True, default=str) for value in self.values}) > 1
+        return len({exact(value) for value in self.values}) > 1
 
 
 class Section(NamedTuple):
@@ -99,7 +99,10 @@ def _about(runs: Sequence[StoredRun], now: float) -> Iterable[Item]:
 
 
 def _item(name: str, values: Sequence[Any]) -> Item:
-    return Item(name, tuple(MISSING if value is None else text_of("", value, WIDTH) for value in values), tuple(values))
+    texts = [MISSING if value is None else text_of("", value, WIDTH) for value in values]
+    if len(set(texts)) == 1 and len({exact(value) for value in values}) > 1:  # the difference is to be seen
+        texts = [clean(exact(value), WIDTH) for value in values]
+    return Item(name, tuple(texts), tuple(values))
 
 
 def _is_number(value: Any) -> bool:

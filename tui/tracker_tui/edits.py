@@ -25,10 +25,16 @@ class Outcome(NamedTuple):
     """Those that were."""
 
 
+class _Change(NamedTuple):
+    key: Key
+    label: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
 class _Step(NamedTuple):
     what: str
-    changes: tuple[tuple[Key, Mapping[str, Any], Mapping[str, Any]], ...]
-    """Runs with the values before and after."""
+    changes: tuple[_Change, ...]
 
 
 class Edits:
@@ -51,62 +57,86 @@ class Edits:
 
         Args:
             what: what is done, for who takes it back: `archived`.
-            changes: runs and their new values.
+            changes: runs and their new values; a run may be gone by now.
         """
-        made: list[tuple[Key, Mapping[str, Any], Mapping[str, Any]]] = []
+        made: list[_Change] = []
         trouble = ""
-        for run, fields in changes:
-            new = {name: value for name, value in fields.items() if getattr(run, name) != value}
-            if not new:
+        for known, fields in changes:
+            run = self._catalog.runs.get(known.key)
+            if run is None:
+                trouble = f"{known.label} is gone"
                 continue
-            before = {name: getattr(run, name) for name in new}
-            failed = self._catalog.edit(run, **new)
+            before = _values(run, [name for name, value in fields.items() if getattr(run, name) != value])
+            if not before:
+                continue
+            label = run.label
+            failed = self._catalog.edit(run, **{name: fields[name] for name in before})
             if failed:
                 trouble = failed
             else:
-                made.append((run.key, before, {name: getattr(run, name) for name in new}))
-        keys = tuple(key for key, _, _ in made)
-        outcome = Outcome(f"{what} {_named(self._catalog, keys)}", len(made), trouble, keys)
+                made.append(_Change(run.key, label, before, _values(run, before)))
+        return self._remember(what, made, trouble)
+
+    def _remember(self, what: str, made: list[_Change], trouble: str) -> Outcome:
+        whom = made[0].label if len(made) == 1 else f"{len(made)} runs"
+        step = _Step(f"{what} {whom}", tuple(made))
         if made:
-            self._steps = [*self._steps, _Step(outcome.what, tuple(made))][-MAX_UNDO:]
-        return outcome
+            self._steps = [*self._steps, step][-MAX_UNDO:]
+        return Outcome(step.what, len(made), trouble, tuple(change.key for change in made))
 
     def undo(self) -> Outcome | None:
-        """Take back the newest edit made here, where nobody has changed the same again; None if there is none."""
+        """Take back the newest edit made here, where nobody has changed the same again; None if there is none.
+
+        What cannot be written stays to be taken back.
+        """
         if not self._steps:
             return None
         step = self._steps.pop()
         done: list[Key] = []
+        left: list[_Change] = []
         trouble = ""
-        for key, before, after in step.changes:
-            run = self._catalog.runs.get(key)
+        for change in step.changes:
+            run = self._catalog.runs.get(change.key)
             if run is None:
-                trouble = "the run is gone"
+                trouble = f"{change.label} is gone"
                 continue
-            fields = {name: value for name, value in before.items() if getattr(run, name) == after[name]}
-            if len(fields) < len(before):
+            fields = {name: value for name, value in change.before.items() if getattr(run, name) == change.after[name]}
+            if len(fields) < len(change.before):
                 trouble = f"{run.label} was changed again since"
-            failed = self._catalog.edit(run, **fields) if fields else ""
-            trouble = failed or trouble
-            if fields and not failed:
-                done.append(key)
+            if fields and (failed := self._catalog.edit(run, **fields)):
+                trouble = failed
+                left.append(change)
+            elif fields:
+                done.append(change.key)
+        if left:
+            self._steps.append(_Step(step.what, tuple(left)))
         return Outcome(step.what, len(done), trouble, tuple(done))
 
 
-def tag_changes(runs: Iterable[StoredRun], tags: Iterable[str]) -> Iterable[tuple[StoredRun, dict[str, Any]]]:
-    """What `Edits.change` needs to give runs these tags instead of those that they have in common."""
-    runs = list(runs)
-    common = common_tags(runs)
-    wanted = list(dict.fromkeys(tags))
+def _values(run: StoredRun, names: Iterable[str]) -> dict[str, Any]:
+    """Values as an edit would write them; a run without a name is called by its id."""
+    return {name: run.label if name == "name" else getattr(run, name) for name in names}
+
+
+def tag_changes(
+    runs: Iterable[StoredRun], before: Sequence[str], after: Sequence[str]
+) -> Iterable[tuple[StoredRun, dict[str, Any]]]:
+    """What `Edits.change` needs so that runs lose and get the tags that somebody took away and added.
+
+    Args:
+        runs: whose tags.
+        before: the tags that were shown.
+        after: the tags that they were changed to.
+    """
     for run in runs:
-        kept = [tag for tag in run.tags if tag not in common or tag in wanted]
-        yield run, {"tags": kept + [tag for tag in wanted if tag not in kept]}
+        kept = [tag for tag in run.tags if tag not in before or tag in after]
+        yield run, {"tags": kept + [tag for tag in after if tag not in kept]}
 
 
 def common_tags(runs: Iterable[StoredRun]) -> list[str]:
-    """The tags that all of the runs have."""
+    """The tags that all of the runs have and that can be typed."""
     first, *others = list(runs)
-    return [tag for tag in first.tags if all(tag in run.tags for run in others)]
+    return [tag for tag in first.tags if "," not in tag and all(tag in run.tags for run in others)]
 
 
 def parse_tags(text: str) -> list[str]:
@@ -120,9 +150,3 @@ def parse_tags(text: str) -> list[str]:
         if len(tag) > MAX_TAG:
             raise ValueError(f"a tag has at most {MAX_TAG} characters: {tag[:20]}…")
     return list(dict.fromkeys(tags))
-
-
-def _named(catalog: Catalog, keys: Sequence[Key]) -> str:
-    if len(keys) == 1:
-        return catalog.runs[keys[0]].label
-    return f"{len(keys)} runs"

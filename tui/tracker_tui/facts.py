@@ -19,7 +19,7 @@ def reason_of(run: StoredRun) -> str:
     if run.state == "killed":
         by = run.signal or run.deadly_signal
         who = f"stopped by {run.stopped_by or 'somebody'}" if run.stopped is not None else ""
-        return ", ".join(part for part in (f"by {by}" if by else "", who) if part)
+        return ", ".join(part for part in (f"by {by}" if by else "", who, run.exception) if part)
     if run.state == "crashed":
         return "its process is gone and left no end"
     return ""

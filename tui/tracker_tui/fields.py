@@ -17,6 +17,7 @@ from tracker.report import format_value
 from tracker_tui import look
 from tracker_tui.facts import flat
 from tracker_tui.kinds import by_interest, metrics
+from tracker_tui.query import quoted
 
 CONFIG: Final = "config."
 SUMMARY: Final = "summary."
@@ -52,6 +53,10 @@ SPOKEN: Final = ("name", "id", "project", "group", "tag", "state", "host", "note
 """Properties that a query best names with `:`."""
 GROUPABLE: Final = ("group", "state", "tags", "job_type", "host", "user", "git", "project", "entity")
 """Properties that tell kinds of runs apart, beside the config."""
+LENGTHS: Final = {"age": ("10m", "2h", "1d", "7d"), "duration": ("1m", "10m", "1h", "1d"), "created": ()}
+"""What is offered for times, of which every run has another."""
+NUMERIC: Final = ("step", "age", "duration", "created", "alerts", "bad_lines", "exit_code")
+"""Properties that stand at the right of their column."""
 MAX_VALUE: Final = 64
 """Characters of a value that is offered when somebody types."""
 SAMPLE: Final = 2000
@@ -60,13 +65,14 @@ SAMPLE: Final = 2000
 
 def value_of(run: StoredRun, name: str, now: float | None = None) -> Any:
     """A run's value; None where it has none."""
-    name = ALIASES.get(name, name)
-    get = _OF.get(name)
+    low = name.lower()
+    low = ALIASES.get(low, low)
+    get = _OF.get(low)
     if get is not None:
         return get(run)
-    if name in ("age", "duration"):
+    if low in ("age", "duration"):
         moment = time.time() if now is None else now
-        return run.duration(moment) if name == "duration" else moment - run.created
+        return run.duration(moment) if low == "duration" else moment - run.created
     if name.startswith(CONFIG):
         return _in(run.config, name[len(CONFIG) :])
     if name.startswith(SUMMARY):
@@ -102,11 +108,13 @@ def metric_of(name: str) -> str | None:
 
 def config_names(runs: Iterable[StoredRun]) -> list[str]:
     """`config.KEY` of every key that any run has, nested ones with dots."""
-    found: dict[str, None] = {}
+    found: set[str] = set()
     for run in runs:
-        for key, _ in flat(run.config):
-            found[CONFIG + key] = None
-    return sorted(found)
+        found.update(run.config)
+        nested_keys = [key for key, value in run.config.items() if type(value) is dict and value]
+        found.difference_update(nested_keys)
+        found.update(key for key, _ in flat({key: run.config[key] for key in nested_keys}))
+    return sorted(CONFIG + key for key in found if not key.startswith("_"))
 
 
 def metric_names(runs: Iterable[StoredRun]) -> list[str]:
@@ -114,15 +122,9 @@ def metric_names(runs: Iterable[StoredRun]) -> list[str]:
     return by_interest({name for run in runs for name in metrics(run)})
 
 
-def all_names(runs: Iterable[StoredRun]) -> list[str]:
-    """Every field there is: properties, the config, the summary."""
-    runs = list(runs)
-    return [*PROPERTIES, *config_names(runs), *(SUMMARY + name for name in metric_names(runs))]
-
-
 def is_known(runs: Iterable[StoredRun], name: str) -> bool:
     """Whether a field is a property, or any run has a value of it."""
-    if name in PROPERTIES or name in ALIASES:
+    if name.lower() in PROPERTIES or name.lower() in ALIASES:
         return True
     values = (value_of(run, name) for run in runs)
     return any(value is not None and not isinstance(value, dict) for value in values)
@@ -151,11 +153,13 @@ def to_type(runs: Iterable[StoredRun]) -> list[str]:
     spoken = [f"{name}:" for name in SPOKEN]
     rest = [name for name in PROPERTIES if name not in SPOKEN and f"{name.rstrip('s')}:" not in spoken]
     rest = [f"{name}:yes" if name in ("archived", "deleted") else name for name in rest]
-    return [*spoken, *metric_names(runs), *config_names(runs), *rest]
+    return [*spoken, *map(quoted, metric_names(runs)), *map(quoted, config_names(runs)), *rest]
 
 
 def known_values(runs: Iterable[StoredRun], name: str) -> list[str]:
     """The short values that runs have in a field: numbers in their order, else the most frequent first."""
+    if name in LENGTHS:
+        return list(LENGTHS[name])
     counts: dict[str, int] = {}
     numbers: dict[str, float] = {}
     for _, run in zip(range(SAMPLE), runs, strict=False):
@@ -192,7 +196,7 @@ def text_of(name: str, value: Any, width: int = 60) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return ", ".join(value)
+        return clean(", ".join(value), width)
     if isinstance(value, float):
         return look.last_value(value, width)
     return format_value(value, width)

@@ -87,6 +87,8 @@ class Model:
         self._feeds: dict[Key, HistoryFeed] = {}
         self._numbers: dict[Key, int] = {}
         self._shown: list[StoredRun] | None = None
+        self.choice_count = 0
+        """Runs of which the query chose those that are shown."""
         self._tables: dict[Branch, Table] = {}
 
     @property
@@ -134,7 +136,8 @@ class Model:
     def shown(self) -> Sequence[StoredRun]:
         """The runs that the query means, the newest first; what is archived or deleted only if it says so."""
         if self._shown is None:
-            self._shown = table.chosen(self.catalog, self.query)
+            choice = table.choice(self.catalog, self.query)
+            self._shown, self.choice_count = table.chosen(choice, self.query), len(choice)
         return self._shown
 
     def is_shown(self, key: Key | None) -> bool:
@@ -154,9 +157,8 @@ class Model:
     def hint(self) -> Hint:
         """How many runs the query means, and what may be wrong with it if they are none."""
         shown = self.shown()
-        choice = table.choice(self.catalog, self.query)
-        why_none = table.why_none(self.query, choice) if not shown else ""
-        return Hint(len(shown), len(choice), why_none)
+        why_none = table.why_none(self.query, table.choice(self.catalog, self.query)) if not shown else ""
+        return Hint(len(shown), self.choice_count, why_none)
 
     def runs_of(self, branch: Branch) -> list[StoredRun]:
         """The runs of a branch that are shown, the newest first."""

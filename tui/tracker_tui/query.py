@@ -32,7 +32,7 @@ Test = Callable[[Lookup], bool]
 
 SEARCHED: Final = ("name", "id", "project", "group", "tags")
 """Fields in which a bare word is looked for."""
-UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "k": 1e3, "M": 1e6}
+UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "k": 1e3, "K": 1e3, "M": 1e6}
 WORDS: Final = ("AND", "OR", "NOT")
 MAX_TEXT: Final = 2000
 """Characters of a value that are searched."""
@@ -40,7 +40,10 @@ MAX_TEXT: Final = 2000
 _TOKEN: Final = re.compile(
     r"""\s*(?:(?P<paren>[()])|(?P<op>!=|!~|<=|>=|[<>=~:])|(?P<quote>["'])|(?P<word>[^\s()<>=~:!"']+|!))"""
 )
-_NUMBER: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([smhdwkM]?)")
+_DATE: Final = re.compile(r"\s*(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?)(?=[\s)]|$)")
+_NESTED: Final = re.compile(r"\([^()]*(?:[+*]|\{\d*,\d*\})[^()]*\)(?:[+*]|\{)")
+"""A repeat of what repeats itself: such an expression may search for years."""
+_NUMBER: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([smhdwkKM]?)")
 
 
 class QueryError(ValueError):
@@ -161,11 +164,12 @@ class _Parser:
         return tests[0] if len(tests) == 1 else lambda lookup: all(test(lookup) for test in tests)
 
     def _not(self) -> Test:
-        if self._token.says("NOT") or self._token == (self._token._replace(kind="word", text="!")):
+        is_negated = False
+        while self._token.says("NOT") or self._token.says("!"):
+            is_negated = not is_negated
             self._advance()
-            test = self._not()
-            return lambda lookup: not test(lookup)
-        return self._one()
+        test = self._one()
+        return (lambda lookup: not test(lookup)) if is_negated else test
 
     def _one(self) -> Test:
         token = self._token
@@ -193,7 +197,7 @@ class _Parser:
 
     def _comparison(self, field: _Token) -> Test:
         name, op = field.text, self._token
-        operand = self._regex(op) if op.text in ("~", "!~") else self._next()
+        operand = self._regex(op) if op.text in ("~", "!~") else self._date() or self._next()
         if operand.kind not in ("word", "text"):
             raise QueryError(f"a value is missing after {op.text}", op.end, op.end)
         self._token = operand
@@ -204,6 +208,14 @@ class _Parser:
     def _term(self, name: str, op: str, text: str, test: Test) -> Test:
         self.terms.append(Term(name, op, text, test))
         return test
+
+    def _date(self) -> _Token | None:
+        """A date with a time, whose colons are no operators."""
+        match = _DATE.match(self._text, self._at)
+        if match is None:
+            return None
+        self._at = match.end()
+        return _Token("text", match[1], match.start(1), self._at)
 
     def _regex(self, op: _Token) -> _Token:
         """What stands behind `~`: in quotes, or up to a space or a parenthesis that was not opened in it."""
@@ -242,6 +254,8 @@ class _Parser:
 def _comparison(op: str, operand: _Token) -> Callable[[Any], bool]:
     text = operand.text
     if op in ("~", "!~"):
+        if _NESTED.search(text):
+            raise QueryError("a repeat of a repeat could take forever", operand.start, operand.end)
         try:
             with warnings.catch_warnings():  # a warning would be written into the screen
                 warnings.simplefilter("ignore")
@@ -249,11 +263,13 @@ def _comparison(op: str, operand: _Token) -> Callable[[Any], bool]:
         except (re.error, RecursionError, OverflowError) as error:
             raise QueryError(f"no regular expression: {error}", operand.start, operand.end) from None
         return lambda value: _any(value, lambda one: bool(pattern.search(_text(one)))) == (op == "~")
-    if op == ":":
-        return lambda value: _contains(value, text.casefold())
     number = number_of(text)
+    if op == ":":
+        return lambda value: _any(value, lambda one: _holds(one, text.casefold(), number) or _is_on(one, text, number))
     if op in ("=", "!="):
-        return lambda value: _any(value, lambda one: _equals(one, text.casefold(), number)) == (op == "=")
+        return lambda value: (
+            _any(value, lambda one: _equals(one, text.casefold(), number) or _is_on(one, text, number)) == (op == "=")
+        )
     if number is None:
         raise QueryError(f"{text!r} is no number, length of time or date", operand.start, operand.end)
     order = _ORDERS[op]
@@ -290,12 +306,23 @@ def _any(value: Any, test: Callable[[Any], bool]) -> bool:
 
 
 def _contains(value: Any, folded: str) -> bool:
-    return _any(value, lambda one: _holds(one, folded))
+    return _any(value, lambda one: _holds(one, folded, None))
 
 
-def _holds(value: Any, folded: str) -> bool:
+def _is_on(value: Any, text: str, number: float | None) -> bool:
+    """Whether a moment lies on a day that was named without a time."""
+    return (
+        number is not None
+        and len(text) == len("2026-11-01")
+        and "-" in text[1:]
+        and _is_number(value)
+        and (number <= value < number + UNITS["d"])
+    )
+
+
+def _holds(value: Any, folded: str, number: float | None) -> bool:
     if value is None or isinstance(value, bool) or _is_number(value):
-        return _equals(value, folded, number_of(folded))
+        return _equals(value, folded, number)
     return folded in _text(value).casefold()
 
 
@@ -331,7 +358,7 @@ def complete(text: str, at: int, names: Iterable[str], values: Callable[[str], I
     Args:
         text: the query as far as it is typed.
         at: the place of the cursor.
-        names: fields, those that are best followed by a text with `:` at their ends.
+        names: fields as they are typed, those that are best followed by a text with `:` at their ends.
         values: the values that a field has.
     """
     tokens = [_scan(text[:at], 0)]
@@ -342,9 +369,9 @@ def complete(text: str, at: int, names: Iterable[str], values: Callable[[str], I
     typed, start = (last.text, last.start) if last is not None else ("", at)
     folded = typed.casefold()
     if len(tokens) > 1 and tokens[-1].kind == "op" and tokens[-2].kind in ("word", "text"):
-        found = [quoted(value) for value in values(tokens[-2].text)]
+        found = [quoted(value) for value in values(tokens[-2].text) if not {'"', "'"} <= set(value)]
     else:
-        found = [quoted(name) for name in names] if folded else []
+        found = list(names) if folded else []
     fitting = [option for option in found if folded in option.casefold() and option.casefold() != typed.casefold()]
     fitting.sort(key=lambda option: _closeness(option.casefold().strip('"'), folded))
     return Completion(start, at, tuple(fitting))
@@ -358,9 +385,8 @@ def _closeness(option: str, typed: str) -> int:
 
 
 def quoted(text: str) -> str:
-    """A text as a query takes it for one word; a `:` at its end stays an operator."""
-    body, colon = (text[:-1], ":") if text.endswith(":") else (text, "")
-    if re.fullmatch(r"""[^\s()<>=~:!"']+""", body) and body.upper() not in WORDS:
+    """A text as a query takes it for one word."""
+    if re.fullmatch(r"""[^\s()<>=~:!"']+""", text) and text.upper() not in WORDS:
         return text
-    quote = "'" if '"' in body else '"'
-    return f"{quote}{body}{quote}{colon}"
+    quote = "'" if '"' in text else '"'
+    return f"{quote}{text}{quote}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import json
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -90,9 +91,8 @@ class Table(NamedTuple):
         return min(numbers) if goal == "minimize" else max(numbers)
 
 
-def chosen(catalog: Catalog, wanted: Query) -> list[StoredRun]:
-    """The runs that a query means, the newest first; what is archived or deleted only if the query names that."""
-    runs = choice(catalog, wanted)
+def chosen(runs: list[StoredRun], wanted: Query) -> list[StoredRun]:
+    """Those of its choice that a query means."""
     if not wanted.text.strip():
         return runs
     now = time.time()
@@ -100,7 +100,7 @@ def chosen(catalog: Catalog, wanted: Query) -> list[StoredRun]:
 
 
 def choice(catalog: Catalog, wanted: Query) -> list[StoredRun]:
-    """The runs of which a query chooses: all that are not hidden, or only in a way that it names."""
+    """The runs of which a query chooses, the newest first: what is archived or deleted only if it names that."""
     hiding = [name for name in HIDING if name not in wanted.names]
     runs = catalog.newest_first(with_deleted=True)
     return [run for run in runs if not any(getattr(run, name) for name in hiding)]
@@ -167,11 +167,13 @@ def in_order(
     """
     moment = time.time() if now is None else now
     runs = list(runs)
-    keys = {run.key: _place(value_of(run, sort, moment)) for run in runs}
-    placed = [run for run in runs if keys[run.key] is not None]
-    descends = (_goal(sort, runs) == "maximize") != is_reversed
-    placed.sort(key=lambda run: keys[run.key] or (9, 0), reverse=descends)
-    return placed + [run for run in runs if keys[run.key] is None]
+    places = {run.key: _place(value_of(run, sort, moment)) for run in runs}
+    is_descending = descends(sort, is_reversed, runs)
+    numbers = [run for run in runs if isinstance(places[run.key], float)]
+    texts = [run for run in runs if isinstance(places[run.key], str)]
+    for part in (numbers, texts):
+        part.sort(key=lambda run: places[run.key], reverse=is_descending)  # type: ignore[arg-type, return-value]
+    return numbers + texts + [run for run in runs if places[run.key] is None]
 
 
 def descends(sort: str, is_reversed: bool, runs: Iterable[StoredRun]) -> bool:
@@ -184,14 +186,14 @@ def _goal(name: str, runs: Iterable[StoredRun]) -> str | None:
     return goal_of(metric, runs) if metric is not None else None
 
 
-def _place(value: Any) -> tuple[int, Any] | None:
-    """What a value is ordered by: numbers before texts."""
+def _place(value: Any) -> float | str | None:
+    """What a value is ordered by; None where there is nothing to order by."""
     number = _number(value)
     if number is not None:
-        return 1, number
+        return float(number)
     if value is None or isinstance(value, float) or value in ("", [], {}):
         return None
-    return 2, text_of("", value, 200).casefold()
+    return text_of("", value, 200).casefold()
 
 
 def _number(value: Any) -> float | None:
@@ -217,9 +219,7 @@ def _grouped(
 ) -> Iterable[Row]:
     depth = len(above) // 2
     name = view.group_by[depth]
-    members: dict[str, list[StoredRun]] = {}
-    for run in runs:
-        members.setdefault(text_of(name, value_of(run, name, now), 200) or NO_VALUE, []).append(run)
+    members = _members(runs, name, now)
     stats = {label: _stats(inside, measure) for label, inside in members.items()}
     labels = list(members)
     if measure == view.sort:  # else in the order of their first runs
@@ -239,6 +239,30 @@ def _grouped(
         yield Row(depth, ordered, path, is_open, stats[label])
         if is_open:
             yield from inner
+
+
+def _members(runs: Iterable[StoredRun], name: str, now: float) -> dict[str, list[StoredRun]]:
+    """Runs by their value, each value by a name of its own."""
+    found: dict[str, tuple[Any, list[StoredRun]]] = {}
+    for run in runs:
+        value = value_of(run, name, now)
+        found.setdefault(exact(value), (value, []))[1].append(run)
+    members: dict[str, list[StoredRun]] = {}
+    for code, (value, inside) in found.items():
+        looks = (
+            text_of(name, value, 200) or NO_VALUE,
+            clean(code, 200),
+            f"{clean(code, 200)} ({type(value).__name__})",
+        )
+        members[next((label for label in looks if label not in members), code)] = inside
+    return members
+
+
+def exact(value: Any) -> str:
+    """The same for the same value only; 1 and 1.0 are the same."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _mean(stats: dict[str, Stats | None]) -> Callable[[str], float]:

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tracker.catalog import Catalog, StoredRun
+from tracker import layout
+from tracker.catalog import Catalog, Key, StoredRun
 from tracker.records import clean
 from tracker.report import short_path
 from tracker_tui.commands.shell import Parser, fail, find, find_one, print_lines, warn
@@ -143,7 +144,7 @@ def purge(words: list[str]) -> int:
     for run in runs:
         print_lines(f"{run.project}/{run.id}  {run.label}  {short_path(run.path)}")
         print_lines(
-            *(f"  its fork {fork.label} will lose the beginning of its history" for fork in forks.get(run.id, []))
+            *(f"  its fork {fork.label} will lose the beginning of its history" for fork in forks.get(run.key, []))
         )
     if not given.yes and not _agrees(f"Remove the files of {_count(runs)} for good?"):
         print_lines("nothing removed")
@@ -155,14 +156,14 @@ def purge(words: list[str]) -> int:
     return 1 if troubles else 0
 
 
-def _forks(catalog: Catalog, runs: list[StoredRun]) -> dict[str, list[StoredRun]]:
+def _forks(catalog: Catalog, runs: list[StoredRun]) -> dict[Key, list[StoredRun]]:
     """Runs that go on from one of these and stay."""
     going = {run.key for run in runs}
-    found: dict[str, list[StoredRun]] = {}
+    found: dict[Key, list[StoredRun]] = {}
     for run in catalog.newest_first():
         parent = run.start.get("fork_of")
         if isinstance(parent, str) and run.key not in going:
-            found.setdefault(parent, []).append(run)
+            found.setdefault(Key(run.key.project, layout.file_name(parent)), []).append(run)
     return found
 
 
@@ -180,7 +181,7 @@ def stop(words: list[str]) -> int:
     for run in runs:
         if run.state != "running":
             fail(f"{run.label} is {run.state}, not running", code=1)
-        print_lines(f"{run.label}  pid {run.start.get('pid')}  {clean(run.start.get('command') or '', 200)}")
+        print_lines(f"{run.label}  pid {clean(run.start.get('pid'))}  {clean(run.start.get('command') or '', 200)}")
     if not given.yes and not _agrees(f"Stop {_count(runs)}?"):
         print_lines("nothing stopped")
         return 1

@@ -28,8 +28,6 @@ from tracker_tui.commands.shell import (
 from tracker_tui.kinds import main_metric
 
 LS_COLUMNS = ("state", "name", "id", "step", "age", "duration")
-NUMBERS = ("step", "age", "duration", "alerts", "bad_lines", "exit_code")
-"""Properties that are aligned at the right."""
 MAIN = "metric"
 """The column that tells a run's main metric and its value."""
 MAX_CELL = 60
@@ -69,7 +67,9 @@ def ls(words: list[str]) -> int:
     elif runs:
         _print_runs(runs, given.columns or _usual(runs, given.sort))
     elif not given.query:
-        warn(f"no runs in {short_path(catalog.root)} yet")
+        hidden = len(catalog.runs)
+        what = f"all {hidden} runs are archived or deleted" if hidden else "no runs"
+        warn(f"{what} in {short_path(catalog.root)}{'' if hidden else ' yet'}")
     return 0
 
 
@@ -80,9 +80,9 @@ def _asked_for(catalog: Catalog, text: str) -> list[StoredRun]:
     except query.QueryError as error:
         sys.stderr.write(f"tracker-tui: {clean(error)}\n  {clean(text)}\n  {' ' * cells(text[: error.start])}^\n")
         raise SystemExit(2) from None
-    runs = table.chosen(catalog, wanted)
+    choice = table.choice(catalog, wanted)
+    runs = table.chosen(choice, wanted)
     if not runs and text:
-        choice = table.choice(catalog, wanted)
         warn(table.why_none(wanted, choice) or f"none of {len(choice)} runs fits")
     return runs
 
@@ -114,7 +114,7 @@ def _print_runs(runs: list[StoredRun], names: list[str]) -> None:
     numbers = [
         place
         for place, name in enumerate(names)
-        if name in NUMBERS or any(isinstance(fields.value_of(run, name, now), float) for run in runs[:20])
+        if name in fields.NUMERIC or any(isinstance(fields.value_of(run, name, now), float) for run in runs[:20])
     ]
     print_columns(rows, [place for place in numbers if not table.is_course(names[place])])
 

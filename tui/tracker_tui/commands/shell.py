@@ -69,11 +69,10 @@ def find_one(wanted: str, root: str | None) -> tuple[Catalog, StoredRun]:
 
 def find(wanted: Sequence[str], root: str | None, with_deleted: bool = False) -> tuple[Catalog, list[StoredRun]]:
     """The runs a user means, each once, or the end of the command."""
-    paths = [each for each in wanted if _is_journal(each)]
-    folders = {os.path.dirname(os.path.dirname(os.path.abspath(path))) for path in paths}
-    if len(folders) > 1 or (folders and len(paths) < len(wanted) and folders != {layout.resolve_root(root)}):
-        fail("these runs lie in different folders: name those of one folder at a time")
-    catalog = Catalog(paths[0] if len(wanted) == len(paths) == 1 else folders.pop() if folders else root)
+    folders = {os.path.dirname(os.path.abspath(each)) for each in wanted if _is_journal(each)}
+    if len(folders) > 1 or (folders and not all(map(_is_journal, wanted))):
+        fail("runs that are named by their files must lie in one folder, and all be named so")
+    catalog = Catalog(folders.pop(), is_project=True) if folders else Catalog(root)
     catalog.refresh()
     found = {run.key: run for run in (_find(each, catalog) for each in wanted)}
     for run in found.values():

@@ -258,7 +258,7 @@ class Dashboard(Editing):
         total = sum(counts.values())
         parts = [f"{total} run{'s' * (total != 1)}"]
         if self.model.query.text:
-            parts[0] = f"{total} of {self.model.hint().total} runs  /{clean(self.model.query.text, 60)}"
+            parts[0] = f"{total} of {self.model.choice_count} runs  /{clean(self.model.query.text, 60)}"
         parts += [f"{GLYPHS[state]} {counts[state]} {state}" for state in GLYPHS if state in counts]
         if self.model.marked:
             parts.append(f"{len(self.model.marked_runs())} marked")
@@ -354,7 +354,7 @@ class Dashboard(Editing):
 
     def action_back(self) -> None:
         """One step back: from a text, the crosshair, a chart alone, a filter; to the tree; from a query, from marks."""
-        if self.words_field.display:
+        if self.words_field.has_focus or (self.overview.has_focus and self.overview.words):
             self._leave_words()
         elif self.centre.leave():
             pass
@@ -369,7 +369,8 @@ class Dashboard(Editing):
     def action_help(self) -> None:
         from tracker_tui.screens.help import HelpScreen
 
-        bindings = [*Lines.BINDINGS, *RunTree.BINDINGS, *Charts.BINDINGS, *RunsTable.BINDINGS, *self.BINDINGS]
+        panes = (Lines, RunTree, Charts, RunsTable, Overview)
+        bindings = [binding for pane in panes for binding in pane.BINDINGS] + list(self.BINDINGS)
         self.app.push_screen(HelpScreen(bindings, "charts" if self.charts.has_focus else "lines"))
 
     def on_descendant_focus(self) -> None:
@@ -433,7 +434,7 @@ class Dashboard(Editing):
             self.tree_pane.go_to(branch)
             self._show_place()
             self.table.go_to(place)
-        if self._is_narrow:
+        if not self._pane_shown("centre"):
             self._focus_pane("centre")
         return self.table.line_count() > 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -118,8 +117,7 @@ class Editing(Screen[object]):
 
         def rename(name: str | None) -> None:
             if name is not None:
-                outcome = self.model.edits.change("renamed", [(run, {"name": name})])
-                self._tell(outcome._replace(what=f"now called {run.label}"), "u undoes")
+                self._change("renamed", [(run, {"name": name})])
 
         self.app.push_screen(RenameScreen(run.label, self.rename_offset()), rename)
 
@@ -131,11 +129,12 @@ class Editing(Screen[object]):
 
         def tag(tags: list[str] | None) -> None:
             if tags is not None:
-                self._change("tagged", tag_changes(runs, tags))
+                self._change("tagged", tag_changes(runs, common, tags))
 
+        common = common_tags(runs)
         known = fields.known_values(self.model.runs.values(), "tags")
         title = f"Tags of {_called(runs)}" if len(runs) == 1 else f"Tags that {_called(runs)} have in common"
-        self.app.push_screen(TagsScreen(title, common_tags(runs), known), tag)
+        self.app.push_screen(TagsScreen(title, common, known), tag)
 
     def action_notes(self) -> None:
         run = self.run_under_cursor()
@@ -198,9 +197,9 @@ class Editing(Screen[object]):
             return
         from tracker_tui.screens.ask import AskScreen
 
-        async def stop(is_meant: bool | None) -> None:
+        def stop(is_meant: bool | None) -> None:
             for run in runs if is_meant else ():
-                trouble = await asyncio.to_thread(self.model.catalog.stop, run)
+                trouble = self.model.catalog.stop(run)
                 if trouble:
                     self.notify(clean(f"{run.label} not stopped: {trouble}"), severity="error", markup=False)
                 else:

@@ -20,6 +20,7 @@ GROUPS = {
     "run": "Runs",
     "edit": "Change",
     "table": "Table",
+    "overview": "Overview",
     "pane": "Panes",
     "app": "Program",
     "charts": "Charts",

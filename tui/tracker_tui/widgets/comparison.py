@@ -25,6 +25,8 @@ class _Row(NamedTuple):
     item: Item | None = None
     section: Section | None = None
     is_same: bool = False
+    cells: tuple[str, ...] = ()
+    """Of an item, what stands under each run."""
 
 
 class ComparisonLines(Lines):
@@ -49,16 +51,18 @@ class ComparisonLines(Lines):
         self._first = 0
         self._is_same_shown = not comparison.different
         self._rows: list[_Row] = []
+        self._measured: dict[int, tuple[int, int, int]] = {}
         self._fill()
 
     def _fill(self) -> None:
         self._rows = []
         for section in self._comparison.different:
-            self._rows += [_Row(section=section), *(_Row(item) for item in section.items), _Row()]
+            self._rows += [*_rows(section), _Row()]
         if self._comparison.same:
             self._rows.append(_Row(is_same=True))
             for section in self._comparison.same if self._is_same_shown else ():
-                self._rows += [_Row(section=section), *(_Row(item) for item in section.items)]
+                self._rows += _rows(section)
+        self._measured.clear()
 
     def line_count(self) -> int:
         return len(self._rows)
@@ -78,35 +82,36 @@ class ComparisonLines(Lines):
 
     def action_side(self, by: int) -> None:
         """Scroll by a run; the first always stays, deltas are from it."""
-        last = len(self._comparison.runs) - 1 - self._shown(self._width)[1]
+        last = len(self._comparison.runs) - 1 - self._measure(self._width)[2]
         self._first = max(0, min(self._first + by, last))
         self.update_lines()
 
-    def _name_width(self, width: int) -> int:
-        names = [row.item.name for row in self._rows if row.item is not None]
-        return min(max((cell_len(clean(name)) for name in names), default=0) + 4, max(14, width // NAME_SHARE))
-
-    def _shown(self, width: int) -> tuple[int, int]:
-        """Cells of a run's column, and how many runs are beside the first."""
-        room = width - self._name_width(width)
-        runs = self._comparison.runs
-        rows = [row.item for row in self._rows if row.item is not None]
-        widest = max((cell_len(text) for item in rows for text in cells_of(item)), default=0)
-        widest = max(widest, *(cell_len(run.label) + 4 for run in runs)) + 2
-        column = max(MIN_WIDTH, min(widest, max(MAX_WIDTH, room // len(runs)), room // 2))
-        return column, max(1, min(len(runs), room // column) - 1)
+    def _measure(self, width: int) -> tuple[int, int, int]:
+        """Cells of the names and of a run's column, and how many runs are beside the first."""
+        if width not in self._measured:
+            items = [row.item for row in self._rows if row.item is not None]
+            names = max((cell_len(clean(item.name)) for item in items), default=0) + 4
+            names = min(names, max(14, width // NAME_SHARE))
+            room = width - names
+            runs = self._comparison.runs
+            widest = max((cell_len(text) for row in self._rows for text in row.cells), default=0)
+            widest = max(widest, *(cell_len(run.label) + 4 for run in runs)) + 2
+            column = max(MIN_WIDTH, min(widest, max(MAX_WIDTH, room // len(runs))))
+            column = max(1, min(column, room // 2))
+            self._measured = {width: (names, column, max(1, min(len(runs), room // column) - 1))}
+        return self._measured[width]
 
     def _places(self, width: int) -> list[int]:
         """The runs that are in sight."""
-        others = self._shown(width)[1]
+        others = self._measure(width)[2]
         return [0, *range(1 + self._first, min(len(self._comparison.runs), 1 + self._first + others))]
 
     def header(self, width: int) -> Line:
-        column, _ = self._shown(width)
+        names, column, _ = self._measure(width)
         places = self._places(width)
         hidden = len(self._comparison.runs) - len(places)
         more = f"‹› {hidden} more" if hidden else ""
-        cells: list[Cell] = [(fit(more, self._name_width(width)), "dim")]
+        cells: list[Cell] = [(fit(more, names), "dim")]
         for place in places:
             run = self._comparison.runs[place]
             sign, style = self._sign_of(run.key)
@@ -122,10 +127,14 @@ class ComparisonLines(Lines):
             return (("▾ " if self._is_same_shown else "▸ ", "dim"), (f"{count} {SAME}", "heading"))
         if row.item is None:
             return ()
-        column, _ = self._shown(width)
-        cells: list[Cell] = [(fit("  " + clean(row.item.name), self._name_width(width) - 1) + " ", "dim")]
-        texts = cells_of(row.item)
+        names, column, _ = self._measure(width)
+        cells: list[Cell] = [(fit("  " + clean(row.item.name), names - 1) + " ", "dim")]
         for place in self._places(width):
             style = "best" if place in row.item.best else "value"
-            cells.append((fit(clean(texts[place]), column - 1) + " ", style))
+            cells.append((fit(row.cells[place], column - 1) + " ", style))
         return tuple(cells)
+
+
+def _rows(section: Section) -> list[_Row]:
+    items = [_Row(item, cells=tuple(clean(text) for text in cells_of(item))) for item in section.items]
+    return [_Row(section=section), *items]

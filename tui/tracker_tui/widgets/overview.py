@@ -113,7 +113,7 @@ class Overview(Lines):
         """Show a project or group."""
         width = max(20, self.size.width - 1)
         entries = [
-            Entry(((fit(name, width), "strong"),), ("name",), name),
+            Entry(((fit(clean(name), width), "strong"),), ("name",), name),
             Entry(((f"{len(runs)} run{'s' * (len(runs) != 1)}", "dim"),)),
             Entry(()),
         ]
@@ -260,7 +260,7 @@ def _wrap(text: str, width: int, limit: int = 12) -> list[str]:
                 lines.append(line)
                 line = ""
             line = f"{line} {word}" if line else word
-            while cell_len(line) > width:
+            while cell_len(line) > width and len(lines) <= limit:
                 pieces = chop_cells(line, width)
                 lines.append(pieces[0])
                 line = "".join(pieces[1:])

@@ -40,8 +40,6 @@ TEXT_WIDTH = 20
 """Cells of any other column at most."""
 MEASURED = 200
 """Runs whose values tell how wide a column has to be."""
-NUMBERS = ("step", "age", "duration", "alerts", "bad_lines", "exit_code", "created")
-"""Properties that stand at the right of their column."""
 
 
 class Column(NamedTuple):
@@ -188,10 +186,10 @@ class RunsTable(Lines):
         now = time.time()
         runs = self._table.runs[:MEASURED]
         values = [fields.value_of(run, name, now) for run in runs]
-        is_number = name in NUMBERS or all(
+        is_number = name in fields.NUMERIC or all(
             value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values
         )
-        limit = VALUE_WIDTH if is_number and name not in NUMBERS else TEXT_WIDTH
+        limit = VALUE_WIDTH if is_number and name not in fields.NUMERIC else TEXT_WIDTH
         widest = max((cell_len(self._text(run, name, now, limit)) for run in runs), default=0)
         title = min(cell_len(_title(name)) + (name == self._view.sort), TEXT_WIDTH)
         return Column(name, max(3, title, min(limit, widest)), is_number, best, has_mark=best is not None)
