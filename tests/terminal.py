@@ -59,6 +59,8 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
         """Every byte that the terminal got."""
+        self.read_at = 0.0
+        """When the last of them came; what a screen makes of them takes its own time here."""
         self.child = pexpect.spawn(
             sys.executable, list(words), dimensions=(rows, columns), cwd=cwd, env=environment(**env), timeout=10
         )
@@ -101,6 +103,7 @@ class Terminal:
             return True
         except pexpect.EOF:
             return False
+        self.read_at = time.perf_counter()
         self.raw += data
         self._stream.feed(data)
         return True

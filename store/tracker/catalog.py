@@ -260,12 +260,14 @@ class Catalog:
 
     # ---- looking ----
 
-    def collect(self, seconds: float | None = None) -> list[Reading]:
+    def collect(self, seconds: float | None = None, pause: float = 0.0) -> list[Reading]:
         """What is new in the files since the last call. May run in a thread of its own, one call at a time.
 
         Args:
             seconds: look at no further file after this time; `is_behind` tells whether some were left for the next
                 call. Default: look at all.
+            pause: seconds to sleep after each file that is opened, so that other threads need not wait for the
+                interpreter.
         """
         start = time.monotonic()
         readings = self._list()
@@ -274,8 +276,13 @@ class Catalog:
             if seconds is not None and time.monotonic() - start > seconds:
                 self.is_behind = not file.is_opened()
                 break
-            if not file.ended and (reading := file.look()):
+            if file.ended:
+                continue
+            is_new = not file.is_opened()
+            if reading := file.look():
                 readings.append(reading)
+            if is_new and pause:
+                time.sleep(pause)
         return readings
 
     def _holds_journals(self) -> bool:

@@ -161,7 +161,7 @@ def answer(terminal: Terminal, key: str) -> float:
     terminal.press(key)
     while first_line(terminal) == before and time.perf_counter() - start < 5:
         terminal.read(0.005)
-    return (time.perf_counter() - start) * 1000
+    return (terminal.read_at - start) * 1000
 
 
 def bench_keys(runs: int) -> None:
@@ -186,7 +186,7 @@ def bench_keys(runs: int) -> None:
                 start = time.perf_counter()
                 terminal.press(sign)
                 terminal.wait_for(f"/ {query[:count]}".rstrip())
-                typed.append((time.perf_counter() - start) * 1000)
+                typed.append((terminal.read_at - start) * 1000)
     for what, times in (("while they load", while_loading), ("tree", tree), ("table", table), ("query", typed)):
         times.sort()
         late = times[int(len(times) * 0.95)]

@@ -102,10 +102,10 @@ class Model:
 
     # ---- what is new ----
 
-    def collect(self, seconds: float | None = None) -> Batch:
-        """Read what is new, for about so long at most; the only method for another thread."""
+    def collect(self, seconds: float | None = None, pause: float = 0.0) -> Batch:
+        """Read what is new, as `Catalog.collect` does; the only method for another thread."""
         feeds = list(self._feeds.values())  # what is looked at from now on has been read a first time already
-        batch = Batch(self.catalog.collect(seconds))
+        batch = Batch(self.catalog.collect(seconds, pause))
         for feed in feeds:
             rows = feed.read(max(LEAST_CHUNK, HISTORY_CHUNK // len(feeds)))
             if rows or feed.is_replaced:

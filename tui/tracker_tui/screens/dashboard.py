@@ -44,9 +44,11 @@ TICK = 2.0
 CALM = 1.0
 """Seconds between two updates of the overview while rows come in; the charts' titles follow at once."""
 FIRST_LOOK = 0.05
-LOOK = 0.08
+LOOK = 0.05
 """Seconds that a look may take: the first one, before anything is painted; each later one, in a thread. What it brought
 is folded between two keys."""
+PAUSE = 0.0005
+"""Seconds that the thread leaves the interpreter alone after each file that it opens, so that keys need not wait."""
 NARROW = 120
 """Columns below which one pane is shown at a time."""
 
@@ -153,7 +155,7 @@ class Dashboard(Editing):
         while True:
             self._wake.clear()
             was_behind = self.model.is_behind
-            changed = self._take(await asyncio.to_thread(self.model.collect, LOOK))
+            changed = self._take(await asyncio.to_thread(self.model.collect, LOOK, PAUSE))
             if self.model.is_behind:
                 continue
             if was_behind and not changed:  # nothing more had to be loaded
