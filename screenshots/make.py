@@ -21,9 +21,10 @@ ROWS = 300
 PICTURES = {
     "charts-160x45": (160, 45, []),
     "charts-80x24": (80, 24, []),
-    "runs-160x45": (160, 45, ["up", "up"]),
+    "runs-160x45": (160, 45, ["home", "s", *"val", "enter"]),
+    "compare-160x45": (160, 45, ["home", "s", *"val", "enter", "c"]),
     "runs-80x24": (80, 24, ["1"]),
-    "alone-160x45": (160, 45, ["up", "up", "tab", "tab", "enter", "m", "m", "l", "i", *["shift+left"] * 3]),
+    "alone-160x45": (160, 45, ["home", "tab", "tab", "enter", "m", "m", "l", "i", *["shift+left"] * 3]),
 }
 """Name of the picture -> columns, rows and the keys pressed before."""
 
@@ -48,7 +49,7 @@ async def take(root: Path) -> None:
 async def until_worth_seeing(root: Path) -> None:
     app = TrackerApp(root)
     while True:
-        app.model.catalog.refresh()
+        app.model.apply(app.model.collect())
         states = app.model.counts()
         steps = [run.step or 0 for run in app.model.runs.values() if run.state == "running"]
         if states.get("failed") and states.get("finished") and steps and min(steps) > ROWS:
