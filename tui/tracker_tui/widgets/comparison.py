@@ -16,7 +16,8 @@ from tracker_tui.widgets.lines import Cell, Line, Lines
 
 NAME_SHARE = 4
 """The names of what is compared get at most one of so many parts of the width."""
-MAX_WIDTH = 40
+MAX_WIDTH = 28
+"""Cells of a text for which a run's column is made wide, be there room for all runs or not."""
 MIN_WIDTH = 16
 SAME = "more are the same in all"
 
@@ -94,9 +95,10 @@ class ComparisonLines(Lines):
             names = min(names, max(14, width // NAME_SHARE))
             room = width - names
             runs = self._comparison.runs
-            widest = max((cell_len(text) for row in self._rows for text in row.cells), default=0)
-            widest = max(widest, *(cell_len(run.label) + 4 for run in runs)) + 2
-            column = max(MIN_WIDTH, min(widest, max(MAX_WIDTH, room // len(runs))))
+            lengths = [cell_len(text) for row in self._rows for text in row.cells]
+            lengths += [cell_len(run.label) + 4 for run in runs]
+            short = max((length for length in lengths if length <= MAX_WIDTH), default=0) + 2
+            column = max(MIN_WIDTH, short, min(max(lengths) + 2, room // len(runs)))
             column = max(1, min(column, room // 2))
             self._measured = {width: (names, column, max(1, min(len(runs), room // column) - 1))}
         return self._measured[width]
