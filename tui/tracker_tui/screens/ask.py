@@ -6,11 +6,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tracker_tui.screens.dialog import Dialog, titled
 
-class AskScreen(ModalScreen[bool]):
+
+class AskScreen(Dialog[bool]):
     """Gives whether the answer was yes.
 
     Args:
@@ -19,18 +20,7 @@ class AskScreen(ModalScreen[bool]):
     """
 
     DEFAULT_CSS = """
-    AskScreen { align: center middle; }
-    AskScreen Vertical {
-        width: 64;
-        max-width: 100%;
-        height: auto;
-        max-height: 100%;
-        border: round $warning;
-        border-title-color: $warning;
-        border-subtitle-color: $text-muted;
-        background: $panel;
-        padding: 1 2;
-    }
+    AskScreen .box { border: round $warning; border-title-color: $warning; padding: 1 2; }
     """
     BINDINGS = [
         Binding("y", "dismiss(True)", "Yes", id="ask.yes", tooltip="Do it"),
@@ -43,7 +33,5 @@ class AskScreen(ModalScreen[bool]):
         self._text = text
 
     def compose(self) -> ComposeResult:
-        with Vertical() as box:
-            box.border_title = Content(self._title)
-            box.border_subtitle = "y yes · n no"
+        with titled(Vertical(), self._title, "y yes · n no"):
             yield Static(Content(self._text))

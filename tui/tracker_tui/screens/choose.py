@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
+
+from tracker_tui.screens.dialog import Answer, Dialog, titled
 
 FEW = 4
 """Choices up to which there is nothing to search."""
 
 
-Chosen = TypeVar("Chosen")
-
-
-class Finder(ModalScreen[Chosen | None]):
+class Finder(Dialog[Answer]):
     """A list that typing narrows.
 
     Args:
@@ -31,18 +28,7 @@ class Finder(ModalScreen[Chosen | None]):
     """
 
     DEFAULT_CSS = """
-    Finder { align: center middle; }
-    Finder Vertical {
-        width: 48;
-        max-width: 100%;
-        height: auto;
-        max-height: 80%;
-        border: round $accent;
-        border-title-color: $accent;
-        border-subtitle-color: $text-muted;
-        background: $panel;
-    }
-    Finder Input, Finder Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
+    Finder .box { width: 48; max-height: 80%; }
     Finder OptionList, Finder OptionList:focus {
         border: none;
         height: auto;
@@ -67,9 +53,7 @@ class Finder(ModalScreen[Chosen | None]):
         self._shown: list[str] = []
 
     def compose(self) -> ComposeResult:
-        with Vertical() as box:
-            box.border_title = Content(self._title)
-            box.border_subtitle = self.KEYS_HINT
+        with titled(Vertical(), self._title, self.KEYS_HINT):
             if len(self._choices) > FEW:
                 field = Input(placeholder="type to find")
                 field.cursor_blink = False
@@ -131,9 +115,6 @@ class Finder(ModalScreen[Chosen | None]):
             options.action_cursor_down()
         else:
             options.action_cursor_up()
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
 
 
 class ChooseScreen(Finder[str]):

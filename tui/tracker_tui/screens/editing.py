@@ -84,6 +84,14 @@ class Editing(Screen[object]):
             self.notify(f"Put the cursor on a run to {what} it, or mark some with space.")
         return runs
 
+    def _run_to(self, what: str) -> StoredRun | None:
+        """The run under the cursor if it can be edited; says so where it cannot."""
+        run = self.run_under_cursor()
+        if run is None:
+            self.notify(f"Put the cursor on a run to {what}.")
+            return None
+        return run if self._can_edit([run]) else None
+
     def _can_edit(self, runs: Iterable[StoredRun]) -> bool:
         """Whether edits of these runs can be written; says why not, before anybody types."""
         trouble = self.model.edits.why_not(runs)
@@ -107,11 +115,8 @@ class Editing(Screen[object]):
     # ---- changes ----
 
     def action_rename(self) -> None:
-        run = self.run_under_cursor()
+        run = self._run_to("rename it")
         if run is None:
-            self.notify("Put the cursor on a run to rename it.")
-            return
-        if not self._can_edit([run]):
             return
         from tracker_tui.screens.rename import RenameScreen
 
@@ -137,11 +142,8 @@ class Editing(Screen[object]):
         self.app.push_screen(TagsScreen(title, common, known), tag)
 
     def action_notes(self) -> None:
-        run = self.run_under_cursor()
+        run = self._run_to("write notes")
         if run is None:
-            self.notify("Put the cursor on a run to write notes.")
-            return
-        if not self._can_edit([run]):
             return
         from tracker_tui.screens.notes import NotesScreen
 

@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tracker_tui import query
+from tracker_tui.screens.dialog import Dialog, titled
 
 GROUPS = {
     "lines": "Move",
@@ -41,7 +41,7 @@ KEY_NAMES = {
 KEY_WIDTH = 13
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """A list of keys over the dashboard; any of the keys that open or close it closes it.
 
     Args:
@@ -50,18 +50,7 @@ class HelpScreen(ModalScreen[None]):
     """
 
     DEFAULT_CSS = """
-    HelpScreen { align: center middle; }
-    HelpScreen VerticalScroll {
-        width: 132;
-        max-width: 100%;
-        height: auto;
-        max-height: 100%;
-        border: round $accent;
-        border-title-color: $accent;
-        border-subtitle-color: $text-muted;
-        background: $panel;
-        padding: 0 2;
-    }
+    HelpScreen .box { width: 132; padding: 0 2; }
     HelpScreen #keys { layout: grid; grid-size: 2; grid-columns: 1fr 1fr; grid-gutter: 0 2; height: auto; }
     HelpScreen.-narrow #keys { grid-size: 1; }
     HelpScreen Static { width: 1fr; height: auto; }
@@ -85,9 +74,7 @@ class HelpScreen(ModalScreen[None]):
         for title, found in groups:
             columns[rows + len(found) / 2 > half].append(_text(title, found))
             rows += len(found) + 2
-        with VerticalScroll() as box:
-            box.border_title = "Keys"
-            box.border_subtitle = "esc closes"
+        with titled(VerticalScroll(), "Keys", "esc closes"):
             with Container(id="keys"):
                 for column in columns:
                     yield Static(Content("\n").join(column))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
+from tracker_tui.screens.dialog import Dialog, titled
 
-class NotesScreen(ModalScreen[str | None]):
+
+class NotesScreen(Dialog[str]):
     """Gives the notes, or None when it was left.
 
     Args:
@@ -18,17 +18,7 @@ class NotesScreen(ModalScreen[str | None]):
     """
 
     DEFAULT_CSS = """
-    NotesScreen { align: center middle; }
-    NotesScreen TextArea, NotesScreen TextArea:focus {
-        width: 80;
-        max-width: 100%;
-        height: 16;
-        max-height: 90%;
-        border: round $accent;
-        border-title-color: $accent;
-        border-subtitle-color: $text-muted;
-        background: $panel;
-    }
+    NotesScreen .box, NotesScreen .box:focus { width: 80; height: 16; border: round $accent; }
     """
     BINDINGS = [
         Binding("ctrl+s", "save", "Save", id="notes.save", tooltip="Keep what is typed"),
@@ -45,9 +35,7 @@ class NotesScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         area = TextArea(self._notes, soft_wrap=True, show_line_numbers=False, tab_behavior="focus")
         area.cursor_blink = False
-        area.border_title = Content(self._title)
-        area.border_subtitle = self.HINT
-        yield area
+        yield titled(area, self._title, self.HINT)
 
     def on_mount(self) -> None:
         area = self.query_one(TextArea)

@@ -9,15 +9,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tracker_tui.edits import parse_tags
+from tracker_tui.screens.dialog import Dialog, titled
 
 OFFERED = 8
 
 
-class TagsScreen(ModalScreen[list[str] | None]):
+class TagsScreen(Dialog[list[str]]):
     """Gives the tags, or None when it was left.
 
     Args:
@@ -27,17 +27,6 @@ class TagsScreen(ModalScreen[list[str] | None]):
     """
 
     DEFAULT_CSS = """
-    TagsScreen { align: center middle; }
-    TagsScreen Vertical {
-        width: 64;
-        max-width: 100%;
-        height: auto;
-        border: round $accent;
-        border-title-color: $accent;
-        border-subtitle-color: $text-muted;
-        background: $panel;
-    }
-    TagsScreen Input, TagsScreen Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
     TagsScreen Static { padding: 0 1; height: 1; color: $text-muted; }
     """
     BINDINGS = [
@@ -53,9 +42,7 @@ class TagsScreen(ModalScreen[list[str] | None]):
         self._offered: list[str] = []
 
     def compose(self) -> ComposeResult:
-        with Vertical() as box:
-            box.border_title = Content(self._title)
-            box.border_subtitle = "commas between tags · enter saves · esc leaves"
+        with titled(Vertical(), self._title, "commas between tags · enter saves · esc leaves"):
             field = Input(
                 "".join(f"{tag}, " for tag in self._tags), select_on_focus=False, placeholder="e.g. best, paper"
             )
@@ -93,6 +80,3 @@ class TagsScreen(ModalScreen[list[str] | None]):
             self.dismiss(parse_tags(self.query_one(Input).value))
         except ValueError as error:
             self.query_one(Static).update(Content(str(error)))
-
-    def action_leave(self) -> None:
-        self.dismiss(None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,6 +16,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from tracker.catalog import StoredRun
 from tracker.records import clean
 from tracker_tui import fields
 from tracker_tui.look import with_tilde
@@ -252,39 +254,40 @@ class Centre(Vertical):
 
     def choose_groups(self) -> None:
         """Group the table by config keys or properties."""
-        if not isinstance(self._place, Branch):
-            return
-        from tracker_tui.screens.choose import PickScreen
-
-        runs = self._model.runs_of(self._place)
-        view = self._model.views.table_of(self._place.project)
-        names = [*fields.config_names(runs), *fields.GROUPABLE]
-
-        def group(picked: tuple[str, ...] | None) -> None:
-            if picked is not None:
-                self._arrange(lambda view: view._replace(group_by=picked))
-
-        choices = {"": NO_GROUPS, **{name: name for name in names}}
-        self.app.push_screen(PickScreen("Group by", choices, view.group_by), group)
+        self._pick("Group by", "group_by", NO_GROUPS, [*fields.config_names(self._runs()), *fields.GROUPABLE])
 
     def choose_columns(self) -> None:
         """Choose what the table shows of its runs."""
+        runs = self._runs()
+        names = [*fields.summary_names(runs), *(fields.HISTORY + name for name in fields.metric_names(runs))]
+        names += [*fields.config_names(runs), *(name for name in fields.PROPERTIES if name != "name")]
+        self._pick("Columns", "columns", AUTOMATIC, names)
+
+    def _runs(self) -> list[StoredRun]:
+        """The runs of the branch that is shown."""
+        return self._model.runs_of(self._place) if isinstance(self._place, Branch) else []
+
+    def _pick(self, title: str, field: Literal["columns", "group_by"], none: str, names: Iterable[str]) -> None:
+        """Let several fields be picked for a part of the table's view.
+
+        Args:
+            title: what is picked.
+            field: the part.
+            none: what it is called when nothing is.
+            names: the fields there are.
+        """
         if not isinstance(self._place, Branch):
             return
         from tracker_tui.screens.choose import PickScreen
 
-        runs = self._model.runs_of(self._place)
-        view = self._model.views.table_of(self._place.project)
-        names = fields.summary_names(runs)
-        names += [fields.HISTORY + name for name in fields.metric_names(runs)]
-        names += [*fields.config_names(runs), *(name for name in fields.PROPERTIES if name != "name")]
-        labels = {name: _label(name) for name in names}
-
         def show(picked: tuple[str, ...] | None) -> None:
             if picked is not None:
-                self._arrange(lambda view: view._replace(columns=picked), to_top=False)
+                changes: dict[str, Any] = {field: picked}
+                self._arrange(lambda view: view._replace(**changes), to_top=field == "group_by")
 
-        self.app.push_screen(PickScreen("Columns", {"": AUTOMATIC, **labels}, view.columns), show)
+        picked = getattr(self._model.views.table_of(self._place.project), field)
+        labels = {"": none, **{name: _label(name) for name in names}}
+        self.app.push_screen(PickScreen(title, labels, picked), show)
 
     # ---- charts ----
 

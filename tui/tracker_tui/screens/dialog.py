@@ -1,0 +1,47 @@
+"""What the small screens in front of the dashboard have in common."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+Answer = TypeVar("Answer")
+
+
+class Dialog(ModalScreen[Answer | None]):
+    """A box in the middle of the screen; gives an answer, or None when it was left."""
+
+    DEFAULT_CSS = """
+    Dialog { align: center middle; }
+    Dialog .box {
+        width: 64;
+        max-width: 100%;
+        height: auto;
+        max-height: 100%;
+        border: round $accent;
+        border-title-color: $accent;
+        border-subtitle-color: $text-muted;
+        background: $panel;
+    }
+    Dialog Input, Dialog Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
+    """
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+def titled(box: Widget, title: str, keys: str) -> Widget:
+    """Make a widget the box of its dialog.
+
+    Args:
+        box: the widget.
+        title: what the dialog is about.
+        keys: which keys end it, in a few words.
+    """
+    box.add_class("box")
+    box.border_title = Content(title)
+    box.border_subtitle = Content(keys)
+    return box
