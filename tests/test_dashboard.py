@@ -236,7 +236,8 @@ def test_foreign_text_never_commands_the_terminal(root: Path, columns: int, rows
     run.finish()
     with Terminal([*DASHBOARD, str(root)], columns, rows) as terminal:
         terminal.wait_for("loss  2")
-        terminal.press("3")
+        if columns < 120:
+            terminal.step("3", "end")  # the command line may be long
         terminal.wait_for("Config")
         terminal.press("1", "up", "up")
         terminal.wait_for("evil")

@@ -58,6 +58,27 @@ def by_name(root: Path) -> dict[str, tracker.ApiRun]:  # type: ignore[name-defin
     return {run.name: run for run in tracker.Api(root).runs()}
 
 
+def choose(terminal: Terminal, key: str, title: str, text: str = "") -> None:
+    """Open a list with a key, find a line by typing and take it."""
+    terminal.press(key)
+    terminal.wait_for(f"─ {title} ─")
+    if text:
+        terminal.press(text)
+        terminal.wait_for(lambda t: any(line[20:].find(f" {text} ") >= 0 for line in t.lines[5:]))
+        terminal.settle()
+    terminal.press("enter")
+    terminal.wait_for(lambda t: f"─ {title} ─" not in t.text)
+
+
+def search(terminal: Terminal, text: str, found: str) -> None:
+    """Open the query, type it and wait for what is said of it."""
+    terminal.press("/")
+    terminal.wait_for("⏎ Keep")
+    terminal.press(text)
+    terminal.wait_for(found)
+    terminal.settle()
+
+
 def line_of(name: str) -> Callable[[Terminal], str]:
     def find(terminal: Terminal) -> str:
         return next((line for line in terminal.lines if name in line), "")
@@ -76,22 +97,23 @@ def test_best_of_200_is_found_compared_renamed_tagged_and_the_worst_archived(roo
         for key in ("/ Find", "s Sort", "c Compare", "r Rename", "t Tags", "a Archive", "u Undo", "K Stop", "? Help"):
             assert key in terminal.text
         # the best by validation loss stands first
-        terminal.press("s")
-        terminal.wait_for("Sort by")
-        terminal.press("val/loss")
-        terminal.settle()
-        terminal.press("enter")
+        choose(terminal, "s", "Sort by", "val/loss")
         terminal.wait_for("val/loss▲")
         terminal.wait_for(lambda t: "0.1★" in line_of("run-017")(t))
         assert terminal.place_of("run-017")[1] + 1 == terminal.place_of("run-042")[1]
         # what differs from the second best
-        terminal.step(" ", " ", "c")
+        terminal.press(" ")
+        terminal.wait_for("1 marked")
+        terminal.press(" ")
+        terminal.wait_for("2 marked")
+        terminal.press("c")
         text = terminal.wait_for("2 runs compared")
         assert re.search(r"lr +0\.01 +0\.1", text)
         assert re.search(r"val/loss +0\.1 ★ +0\.2 \(\+0\.1\)", text)
         assert re.search(r"▸ \d+ more are the same in all", text)
         assert "batch" not in text
         terminal.step("escape")
+        terminal.wait_for("2 sweep")
         # tag both, rename the best
         terminal.press("t")
         terminal.wait_for("Tags that 2 runs have in common")
@@ -100,7 +122,9 @@ def test_best_of_200_is_found_compared_renamed_tagged_and_the_worst_archived(roo
         terminal.press("enter")
         assert wait_for(lambda: by_name(root)["run-042"].tags == ["best", "paper"])
         assert by_name(root)["run-017"].tags == ["best", "paper"]
-        terminal.step("up", "up", "home", "r")
+        terminal.step("home")
+        terminal.wait_for(lambda t: "run-017" in t.lines[1][-40:])
+        terminal.press("r")
         terminal.wait_for("Rename run")
         terminal.press(*["backspace"] * 7)
         terminal.settle()
@@ -114,8 +138,10 @@ def test_best_of_200_is_found_compared_renamed_tagged_and_the_worst_archived(roo
         terminal.wait_for(lambda t: t.place_of("live-one")[1] < 10)
         terminal.step("end", " ", "up", " ")  # the two that were marked stand last by now
         terminal.wait_for(lambda t: "2 marked" not in t.text)
-        terminal.step("home", "down", *[" "] * 10)
-        terminal.wait_for("10 marked")
+        terminal.step("home", "down")
+        for number in range(1, 11):
+            terminal.press(" ")
+            terminal.wait_for(f"{number} marked")
         terminal.press("a")
         terminal.wait_for("Archive 10 marked runs?")
         terminal.press("y")
@@ -123,18 +149,17 @@ def test_best_of_200_is_found_compared_renamed_tagged_and_the_worst_archived(roo
         terminal.wait_for("191 runs")
         archived = sorted(name for name, run in by_name(root).items() if run.archived)
         assert archived == [f"run-{number}" for number in range(190, 200)]
-        terminal.step("u")
+        terminal.press("u")
         terminal.wait_for("Taken back: archived 10 runs")
         terminal.wait_for("201 runs")
         assert not any(run.archived for run in by_name(root).values())
         # stop the job that runs, after a question
-        terminal.press("/")
-        terminal.wait_for("201 of 201 runs")
-        terminal.press("state:running")
-        terminal.wait_for(" 1 of 201 runs")
+        search(terminal, "state:running", " 1 of 201 runs")
         terminal.press("enter")
-        terminal.settle()
-        terminal.step("escape", "end", "K")
+        terminal.wait_for("K Stop")
+        terminal.step("escape", "end")
+        terminal.wait_for("2 live-one")
+        terminal.press("K")
         terminal.wait_for("Stop live-one?")
         terminal.press("y")
         terminal.wait_for("SIGTERM sent to live-one")
@@ -168,7 +193,7 @@ def test_a_query_counts_completes_and_points_at_errors(root: Path, columns: int,
         make_run(root, f"run-{number}", number / 10, config={"model": "vit" if number % 2 else "mlp"}, tags=["x y"])
     with Terminal([*DASHBOARD, str(root)], columns, rows) as terminal:
         terminal.wait_for("5 runs")
-        terminal.step("/")
+        terminal.press("/")
         terminal.wait_for("5 of 5 runs")
         terminal.press("val/l")
         terminal.wait_for("tab: val/loss")
@@ -198,9 +223,7 @@ def test_what_fits_no_run_says_so_and_no_key_breaks_it(root: Path) -> None:
     make_run(root, "one")
     with Terminal([*DASHBOARD, str(root)]) as terminal:
         terminal.wait_for("1 run ")
-        terminal.step("/")
-        terminal.press("nonsense")
-        terminal.wait_for("no run has 'nonsense' in its name, id, project, group or tags")
+        search(terminal, "nonsense", "no run has 'nonsense' in its name, id, project, group or tags")
         terminal.press("enter")
         terminal.wait_for("No run fits  nonsense")
         terminal.step(*"srtnadugSCcKyp6f e", " ", "enter", "left", "right", "end", "tab", "tab")
@@ -215,11 +238,7 @@ def test_the_table_groups_and_shows_chosen_columns(root: Path, columns: int, row
         make_run(root, f"run-{number}", number / 10, config=config)
     with Terminal([*DASHBOARD, str(root)], columns, rows) as terminal:
         terminal.wait_for("6 runs")
-        terminal.step("g")
-        terminal.wait_for("Group by")
-        terminal.press("lr")
-        terminal.settle()
-        terminal.step("tab", "enter")
+        choose(terminal, "g", "Group by", "config.lr")
         terminal.wait_for(shows(r"▸ lr 0\.2 +3 runs .*mean 0\.3 +min 0\.1 +max 0\.5"))
         assert terminal.place_of("▸ lr 0.2")[1] + 1 == terminal.place_of("▸ lr 0.1")[1]
         terminal.step("down", "enter")
@@ -255,6 +274,7 @@ def test_wide_names_align(root: Path) -> None:
         terminal.wait_for("6 runs")
         terminal.step("6")
         terminal.wait_for("finished")
+        terminal.wait_for(lambda t: all(" finished" in line[40:118] for line in t.lines[2:8]))
         before = [line.partition(" finished")[0] for line in terminal.lines[2:8]]
         assert len({cell_len(text) for text in before}) == 1
 
@@ -277,7 +297,7 @@ def test_the_overview_folds_filters_and_copies(root: Path, columns: int, rows: i
         terminal.wait_for("▾ Summary 2")
         terminal.wait_for("▾ train 1")
         terminal.step("up", "up", "y")
-        assert copied(terminal) == ["0.1234567890123"]
+        terminal.wait_for(lambda t: copied(t) == ["0.1234567890123"])
         terminal.press("f")
         terminal.wait_for("words in keys")
         terminal.press("model na")
@@ -300,12 +320,9 @@ def test_y_copies_what_is_chosen_of_a_run(root: Path) -> None:
     run = make_run(root, "one")
     with Terminal([*DASHBOARD, str(root)]) as terminal:
         terminal.wait_for("1 run ")
-        terminal.step("y", "enter")
-        terminal.step("y")
-        terminal.press("path")
-        terminal.settle()
-        terminal.step("enter")
-        assert copied(terminal) == [run.id, str(journals(root)[0])]
+        choose(terminal, "y", "Copy")
+        choose(terminal, "y", "Copy", "path")
+        terminal.wait_for(lambda t: copied(t) == [run.id, str(journals(root)[0])])
 
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
@@ -390,9 +407,7 @@ def test_deleted_and_archived_runs_can_be_found_and_brought_back(root: Path) -> 
         terminal.wait_for("Archived two · u undoes")
         terminal.wait_for("1 archived")
         assert len(journals(root)) == 3
-        terminal.step("/")
-        terminal.press("archived:yes OR deleted:yes")
-        terminal.wait_for("2 of 3 runs")
+        search(terminal, "archived:yes OR deleted:yes", "2 of 3 runs")
         terminal.press("enter")
         terminal.settle()
         terminal.step("home", "down")
@@ -430,7 +445,8 @@ def test_other_dashboards_and_the_job_see_an_edit(root: Path, start: StartScript
         here.settle()
         here.press("enter")
         there.wait_for("live-one renamed")
-        there.step("t")
+        there.press("t")
+        there.wait_for("Tags of")
         there.press("seen")
         there.settle()
         there.press("enter")
@@ -446,8 +462,10 @@ def test_a_run_may_vanish_while_somebody_types(root: Path, key: str, keys: list[
     with Terminal([*DASHBOARD, str(root)]) as terminal:
         terminal.wait_for("2 runs")
         terminal.wait_for("2 two")
-        terminal.step(key)
+        terminal.press(key)
+        terminal.wait_for("esc leaves")
         terminal.press(keys[0])
+        terminal.wait_for(keys[0])
         terminal.settle()
         next(root.glob(f"*/*-{run.id}.jsonl")).unlink()
         terminal.wait_for(lambda t: " 1 run " in t.lines[-2])
@@ -485,9 +503,7 @@ def test_errors_of_a_query_stay_while_rows_come_in(root: Path, start: StartScrip
     )
     with Terminal([*DASHBOARD, str(root)]) as terminal:
         terminal.wait_for("loss  1")
-        terminal.step("/")
-        terminal.press("loss<abc")
-        terminal.wait_for("'abc' is no number")
+        search(terminal, "loss<abc", "'abc' is no number")
         before = journals(root)[0].stat().st_size
         assert wait_for(lambda: journals(root)[0].stat().st_size > before + 2000)
         terminal.settle()
@@ -515,10 +531,8 @@ def test_new_runs_move_nothing_under_the_cursor(root: Path) -> None:
         terminal.wait_for("33 runs")
         terminal.wait_for("2 run-17")
         assert terminal.place_of("run-17")[1] == row
-        terminal.step("s")
-        terminal.press("val/loss")
-        terminal.settle()
-        terminal.step("enter", *["down"] * 8)
+        choose(terminal, "s", "Sort by", "val/loss")
+        terminal.step(*["down"] * 8)
         terminal.wait_for(lambda t: "run-05" in t.lines[1])
         at = next(y for y, line in enumerate(terminal.lines) if "run-05" in line[40:110])
         make_run(root, "newer", 0.4)
