@@ -107,11 +107,11 @@ def test_best_of_200_is_found_compared_renamed_tagged_and_the_worst_archived(roo
         terminal.press(" ")
         terminal.wait_for("2 marked")
         terminal.press("c")
-        text = terminal.wait_for("2 runs compared")
-        assert re.search(r"lr +0\.01 +0\.1", text)
-        assert re.search(r"val/loss +0\.1 ★ +0\.2 \(\+0\.1\)", text)
-        assert re.search(r"▸ \d+ more are the same in all", text)
-        assert "batch" not in text
+        terminal.wait_for("2 runs compared")
+        terminal.wait_for(shows(r"lr +0\.01 +0\.1"))
+        terminal.wait_for(shows(r"val/loss +0\.1 ★ +0\.2 \(\+0\.1\)"))
+        terminal.wait_for(shows(r"▸ \d+ more are the same in all"))
+        assert "batch" not in terminal.text
         terminal.step("escape")
         terminal.wait_for("2 sweep")
         # tag both, rename the best
@@ -569,3 +569,25 @@ def test_foreign_text_in_every_field_commands_no_terminal(root: Path) -> None:
     assert b"\xc2\x9b" not in terminal.raw
     assert "\u202e".encode() not in terminal.raw
     assert b"\x1b[5n" not in terminal.raw
+
+
+@pytest.mark.parametrize("key", ["r", "t", "s", "\x10"])
+def test_a_box_is_left_once_however_fast_the_keys_come(root: Path, key: str) -> None:
+    """Enter and esc in one breath, pages in an empty list: the dashboard goes on."""
+    for name in ("one", "two", "three"):
+        make_run(root, name)
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("3 runs")
+        terminal.wait_for("K Stop")
+        terminal.step(" ", " ", "home")
+        for keys in (
+            ["enter", "escape", "enter"],
+            ["zzz", "\x1b[5~", "\x1b[6~", "enter", "escape"],
+            ["tab", "enter", "enter"],
+        ):
+            terminal.press(key)
+            terminal.settle(0.05)
+            terminal.press(*keys)
+            terminal.settle()
+            terminal.step("escape", "escape", "home")
+        terminal.wait_for("K Stop")

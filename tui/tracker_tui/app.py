@@ -39,6 +39,13 @@ class TrackerApp(App[None]):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
 
+    def action_command_palette(self) -> None:
+        """Commands and themes."""
+        from tracker_tui.screens.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def copy_to_clipboard(self, text: str) -> None:
         """Also what is no UTF-8, as a file's path may be."""
         super().copy_to_clipboard(text.encode("utf-8", "replace").decode())

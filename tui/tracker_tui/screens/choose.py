@@ -18,6 +18,19 @@ FEW = 4
 """Choices up to which there is nothing to search."""
 
 
+class Line(Option):
+    """A choice.
+
+    Args:
+        name: what is chosen.
+        label: what it is called on the screen.
+    """
+
+    def __init__(self, name: str, label: str) -> None:
+        super().__init__(Content(label))
+        self.name = name
+
+
 class Finder(Dialog[Answer]):
     """A list that typing narrows.
 
@@ -81,7 +94,7 @@ class Finder(Dialog[Answer]):
         self._shown = [name for name, label in self._choices.items() if all(word in label.lower() for word in words)]
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options([Option(Content(self.label_of(name))) for name in self._shown])
+        options.add_options([Line(name, self.label_of(name)) for name in self._shown])
         if not self._shown:
             options.add_option(Option(Content("nothing fits"), disabled=True))
         options.highlighted = self._shown.index(before) if before in self._shown else 0 if self._shown else None
@@ -107,7 +120,8 @@ class Finder(Dialog[Answer]):
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
-        self.choose(self._shown[event.option_index])
+        if isinstance(event.option, Line):  # the list may be another by now
+            self.choose(event.option.name)
 
     def action_move(self, by: int) -> None:
         options = self.query_one(OptionList)

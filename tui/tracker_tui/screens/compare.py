@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
 from textual.widgets import Footer
 
 from tracker.catalog import Key
 from tracker_tui.compare import Comparison
+from tracker_tui.screens.dialog import Dialog
 from tracker_tui.widgets.comparison import ComparisonLines
 
 
-class CompareScreen(ModalScreen[None]):
+class CompareScreen(Dialog[None]):
     """What differs between runs.
 
     Args:
@@ -23,7 +23,7 @@ class CompareScreen(ModalScreen[None]):
     """
 
     DEFAULT_CSS = """
-    CompareScreen { background: $background; }
+    CompareScreen { background: $background; align: left top; }
     CompareScreen ComparisonLines {
         height: 1fr;
         border: round $accent;

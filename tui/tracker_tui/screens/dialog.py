@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
@@ -28,6 +29,15 @@ class Dialog(ModalScreen[Answer | None]):
     }
     Dialog Input, Dialog Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
     """
+
+    _is_answered = False
+
+    def dismiss(self, result: Answer | None = None) -> AwaitComplete:
+        """Give the answer; a second one, of a key that was pressed before the box was gone, is not heard."""
+        if self._is_answered:
+            return AwaitComplete()
+        self._is_answered = True
+        return super().dismiss(result)
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.geometry import Offset
-from textual.screen import ModalScreen
 from textual.widgets import Input
+
+from tracker_tui.screens.dialog import Dialog
 
 WIDTH = 44
 
 
-class RenameScreen(ModalScreen[str | None]):
+class RenameScreen(Dialog[str]):
     """Holds the old name; gives the new one, or None when it was left or nothing was changed.
 
     Args:
@@ -20,7 +21,7 @@ class RenameScreen(ModalScreen[str | None]):
     """
 
     DEFAULT_CSS = """
-    RenameScreen { background: $background 0%; }
+    RenameScreen { background: $background 0%; align: left top; }
     RenameScreen Input, RenameScreen Input:focus {
         border: round $accent;
         border-title-color: $accent;
@@ -28,6 +29,7 @@ class RenameScreen(ModalScreen[str | None]):
         background: $panel;
         position: absolute;
         height: 3;
+        padding: 0 2;
     }
     """
     BINDINGS = [Binding("escape", "leave", "Leave", id="rename.leave", tooltip="Keep the old name")]
@@ -63,6 +65,3 @@ class RenameScreen(ModalScreen[str | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         name = event.value.strip()
         self.dismiss(name if name and name != self._old_name else None)
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
