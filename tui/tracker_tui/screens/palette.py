@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from textual.await_complete import AwaitComplete
-from textual.command import CommandList, CommandPalette
+from textual.command import CommandPalette
+from textual.css.query import NoMatches
 
 
 class Palette(CommandPalette):
-    """Is left once, and moves only where there is something to move in."""
+    """Is left once, and outlives a list that is not there yet or no more."""
 
     _is_left = False
 
@@ -18,5 +21,9 @@ class Palette(CommandPalette):
         return super().dismiss(result)
 
     def _action_command_list(self, action: str) -> None:
-        if self.query_one(CommandList).option_count:
+        with suppress(KeyError):  # the list is being filled
             super()._action_command_list(action)
+
+    def _watch__list_visible(self) -> None:
+        with suppress(NoMatches):  # commands are found after it was left
+            super()._watch__list_visible()
