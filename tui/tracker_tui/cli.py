@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        The exit code: 0, or 2 for what the command line got wrong.
+        The exit code: 0; 1 for what could not be done, 2 for what the command line got wrong.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = _COMMANDS.get(words[0]) if words else None

@@ -12,6 +12,7 @@ from tracker_tui.facts import flat, reason_of
 from tracker_tui.fields import metric_names, text_of, value_of
 from tracker_tui.kinds import goal_of
 from tracker_tui.look import BEST, last_value, long_span
+from tracker_tui.query import is_number
 from tracker_tui.table import exact
 
 ABOUT: Final = ("state", "duration", "step", "created", "git", "host", "user", "command", "group", "job_type", "tags")
@@ -80,7 +81,7 @@ def _summary(runs: Sequence[StoredRun]) -> Iterable[Item]:
     for name in [*names, *rest]:
         values = [value_of(run, f"summary.{name}") for run in runs]
         values = [seen.get(name) if value is None else value for value, seen in zip(values, known, strict=True)]
-        numbers = [value if _is_number(value) and value == value else None for value in values]
+        numbers = [value if is_number(value) and value == value else None for value in values]
         item = _item(name, values)
         yield item._replace(deltas=_deltas(numbers), best=_best(numbers, goal_of(name, runs)))
 
@@ -103,10 +104,6 @@ def _item(name: str, values: Sequence[Any]) -> Item:
     if len(set(texts)) == 1 and len({exact(value) for value in values}) > 1:  # the difference is to be seen
         texts = [clean(exact(value), WIDTH) for value in values]
     return Item(name, tuple(texts), tuple(values))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _best(numbers: Sequence[float | None], goal: str | None) -> frozenset[int]:

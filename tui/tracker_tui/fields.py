@@ -99,6 +99,11 @@ def _metric(run: StoredRun, name: str) -> Any:
     return None if isinstance(value, dict) else value
 
 
+def is_course(name: str) -> bool:
+    """Whether a field is shown as a sparkline."""
+    return name.startswith(HISTORY)
+
+
 def metric_of(name: str) -> str | None:
     """The metric that a field's name means if it is none of the config; None for a property."""
     if name in PROPERTIES or name in ALIASES or name.startswith(CONFIG):

@@ -19,6 +19,11 @@ BEST: Final = "★"
 """Stands beside the best value of several runs."""
 
 
+def some_runs(count: int) -> str:
+    """How many runs, in words."""
+    return f"{count} run{'s' * (count != 1)}"
+
+
 def last_value(value: Any, width: int = 12) -> str:
     """A metric's value to 6 significant digits, or as many as fit a width: 7099, 0.312346, 1.2e-07."""
     if isinstance(value, float) and value - value == 0.0:

@@ -254,9 +254,9 @@ class Model:
         return [run for run in self.shown() if run.key in self.marked] if self.marked else []
 
     def toggle_mark(self, runs: Iterable[StoredRun]) -> None:
-        """Mark some runs; take the marks away if they are there."""
+        """Mark some runs; take the marks away if all of them have one."""
         keys = {run.key for run in runs}
-        self.marked = self.marked - keys if keys & self.marked else self.marked | keys
+        self.marked = self.marked - keys if keys <= self.marked else self.marked | keys
 
     def toggle_pin(self, key: Key) -> None:
         """Draw a run over all others, or no longer."""

@@ -273,7 +273,7 @@ def _comparison(op: str, operand: _Token) -> Callable[[Any], bool]:
     if number is None:
         raise QueryError(f"{text!r} is no number, length of time or date", operand.start, operand.end)
     order = _ORDERS[op]
-    return lambda value: _any(value, lambda one: _is_number(one) and order(one, number))
+    return lambda value: _any(value, lambda one: is_number(one) and order(one, number))
 
 
 _ORDERS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -297,7 +297,8 @@ def number_of(text: str) -> float | None:
         return None
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is compared as a number; yes and no are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -315,13 +316,13 @@ def _is_on(value: Any, text: str, number: float | None) -> bool:
         number is not None
         and len(text) == len("2026-11-01")
         and "-" in text[1:]
-        and _is_number(value)
+        and is_number(value)
         and (number <= value < number + UNITS["d"])
     )
 
 
 def _holds(value: Any, folded: str, number: float | None) -> bool:
-    if value is None or isinstance(value, bool) or _is_number(value):
+    if value is None or isinstance(value, bool) or is_number(value):
         return _equals(value, folded, number)
     return folded in _text(value).casefold()
 
@@ -331,7 +332,7 @@ def _equals(value: Any, folded: str, number: float | None) -> bool:
         return folded in ("none", "null")
     if isinstance(value, bool):
         return folded in (("true", "yes", "1") if value else ("false", "no", "0"))
-    if _is_number(value):
+    if is_number(value):
         return number is not None and (value == number or (math.isnan(value) and math.isnan(number)))
     return _text(value).casefold() == folded
 

@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 from tracker.catalog import Catalog, StoredRun
 from tracker.records import clean
 from tracker_tui import fields
-from tracker_tui.fields import ALIASES, HISTORY, PROPERTIES, metric_of, text_of, value_of
+from tracker_tui.fields import ALIASES, PROPERTIES, metric_of, text_of, value_of
 from tracker_tui.kinds import goal_of, main_metric
-from tracker_tui.query import SEARCHED, Query
+from tracker_tui.query import SEARCHED, Query, is_number
 
 NEWEST: Final = "age"
 """The usual order."""
@@ -198,7 +198,7 @@ def _place(value: Any) -> float | str | None:
 
 def _number(value: Any) -> float | None:
     """A value that can be ordered as a number; NaN cannot."""
-    return value if isinstance(value, (int, float)) and not math.isnan(value) else None
+    return value if is_number(value) and not math.isnan(value) else None
 
 
 def _measure(runs: Sequence[StoredRun], sort: str) -> str:
@@ -281,8 +281,3 @@ def _stats(runs: Iterable[StoredRun], measure: str) -> Stats | None:
     if not numbers:
         return None
     return Stats(len(numbers), math.fsum(number / len(numbers) for number in numbers), min(numbers), max(numbers))
-
-
-def is_course(name: str) -> bool:
-    """Whether a column shows a sparkline."""
-    return name.startswith(HISTORY)

@@ -15,6 +15,7 @@ from tracker.records import clean
 from tracker.report import short_path
 from tracker_tui.commands.shell import Parser, fail, find, find_one, print_lines, warn
 from tracker_tui.edits import Edits, parse_tags
+from tracker_tui.look import some_runs
 
 
 def rename(words: list[str]) -> int:
@@ -146,13 +147,13 @@ def purge(words: list[str]) -> int:
         print_lines(
             *(f"  its fork {fork.label} will lose the beginning of its history" for fork in forks.get(run.key, []))
         )
-    if not given.yes and not _agrees(f"Remove the files of {_count(runs)} for good?"):
+    if not given.yes and not _agrees(f"Remove the files of {some_runs(len(runs))} for good?"):
         print_lines("nothing removed")
         return 1
     troubles = [trouble for run in runs if (trouble := catalog.purge(run))]
     for trouble in troubles:
         warn(f"not removed: {trouble}")
-    print_lines(f"removed {len(runs) - len(troubles)} of {_count(runs)}")
+    print_lines(f"removed {len(runs) - len(troubles)} of {some_runs(len(runs))}")
     return 1 if troubles else 0
 
 
@@ -182,7 +183,7 @@ def stop(words: list[str]) -> int:
         if run.state != "running":
             fail(f"{run.label} is {run.state}, not running", code=1)
         print_lines(f"{run.label}  pid {clean(run.start.get('pid'))}  {clean(run.start.get('command') or '', 200)}")
-    if not given.yes and not _agrees(f"Stop {_count(runs)}?"):
+    if not given.yes and not _agrees(f"Stop {some_runs(len(runs))}?"):
         print_lines("nothing stopped")
         return 1
     code = 0
@@ -220,7 +221,3 @@ def _change(
     if says:
         print_lines(outcome.what if outcome.done else f"nothing to change: {what} already")
     return 0
-
-
-def _count(runs: list[StoredRun]) -> str:
-    return f"{len(runs)} run{'s' * (len(runs) != 1)}"

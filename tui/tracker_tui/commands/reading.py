@@ -102,7 +102,7 @@ def _usual(runs: list[StoredRun], sort: str) -> list[str]:
 
 def _plain(run: StoredRun, name: str, now: float) -> object:
     """A value for JSON: of a history, its course in few numbers."""
-    sketch = run.sketches.get(name.removeprefix(fields.HISTORY)) if table.is_course(name) else None
+    sketch = run.sketches.get(name.removeprefix(fields.HISTORY)) if fields.is_course(name) else None
     return sketch.values() if sketch is not None else fields.value_of(run, name, now)
 
 
@@ -116,7 +116,7 @@ def _print_runs(runs: list[StoredRun], names: list[str]) -> None:
         for place, name in enumerate(names)
         if name in fields.NUMERIC or any(isinstance(fields.value_of(run, name, now), float) for run in runs[:20])
     ]
-    print_columns(rows, [place for place in numbers if not table.is_course(names[place])])
+    print_columns(rows, [place for place in numbers if not fields.is_course(names[place])])
 
 
 def _cell(run: StoredRun, name: str, now: float) -> str:
@@ -127,7 +127,7 @@ def _cell(run: StoredRun, name: str, now: float) -> str:
         return f"{clean(metric)} {look.last_value(look.metric_value(run, metric))}" if metric else ""
     if name == "id":
         return clean(f"{run.project}/{run.id}", 80)
-    if table.is_course(name):
+    if fields.is_course(name):
         sketch = run.sketches.get(name.removeprefix(fields.HISTORY))
         return sketch.line(16) if sketch is not None else ""
     return clean(fields.shown(run, name, now, MAX_CELL), MAX_CELL)

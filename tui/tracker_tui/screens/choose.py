@@ -97,7 +97,18 @@ class Finder(Dialog[Answer]):
         options.add_options([Line(name, self.label_of(name)) for name in self._shown])
         if not self._shown:
             options.add_option(Option(Content("nothing fits"), disabled=True))
-        options.highlighted = self._shown.index(before) if before in self._shown else 0 if self._shown else None
+        options.highlighted = self._best_line(text.lower(), before)
+
+    def _best_line(self, text: str, before: str | None) -> int | None:
+        """The line that is called what was typed, else the one that was highlighted, else what begins so."""
+        if not self._shown:
+            return None
+        labels = [self._choices[name].lower() for name in self._shown]
+        if text in labels:
+            return labels.index(text)
+        if before in self._shown:
+            return self._shown.index(before)
+        return next((index for index, label in enumerate(labels) if label.startswith(text)), 0)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

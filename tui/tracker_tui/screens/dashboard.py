@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Literal
@@ -21,9 +22,10 @@ from textual.widgets import Footer, Input, Static
 from tracker.catalog import Key, StoredRun
 from tracker.records import clean
 from tracker_tui import hosts
-from tracker_tui.look import GLYPHS, with_tilde
+from tracker_tui.look import GLYPHS, some_runs, with_tilde
 from tracker_tui.model import Batch, Change, Model
 from tracker_tui.painting import CellCompositor
+from tracker_tui.plot import MAX_RUNS
 from tracker_tui.screens.editing import Editing
 from tracker_tui.tree import Branch, Place, count
 from tracker_tui.widgets.centre import Centre
@@ -117,7 +119,7 @@ class Dashboard(Editing):
         self._was_narrow = True
         self._overview_at = 0.0
         self._overview_timer: Timer | None = None
-        self._before_query: tuple[Widget | None, Place | None] = None, None
+        self._before_query: tuple[Widget | None, Place | None, Key | None] = None, None, None
         self.tree_pane = RunTree(model, id="tree")
         self.tree_pane.border_title = "1 Runs"
         self.centre = Centre(model, id="centre")
@@ -258,7 +260,7 @@ class Dashboard(Editing):
     def _show_status(self) -> None:
         counts = self.model.counts()
         total = sum(counts.values())
-        parts = [f"{total} run{'s' * (total != 1)}"]
+        parts = [some_runs(total)]
         if self.model.query.text:
             parts[0] = f"{total} of {self.model.choice_count} runs  /{clean(self.model.query.text, 60)}"
         parts += [f"{GLYPHS[state]} {counts[state]} {state}" for state in GLYPHS if state in counts]
@@ -409,7 +411,7 @@ class Dashboard(Editing):
     def action_query(self) -> None:
         if self._is_narrow and not self.table.display:
             self._focus_pane("tree")
-        self._before_query = self.focused, self.tree_pane.place
+        self._before_query = self.focused, self.tree_pane.place, self.table.key
         self.query_bar.open()
 
     @on(QueryBar.Searched)
@@ -419,10 +421,11 @@ class Dashboard(Editing):
 
     @on(QueryBar.Left)
     def _query_left(self, event: QueryBar.Left) -> None:
-        focused, place = self._before_query
+        focused, place, key = self._before_query
         (focused if focused is not None and focused.display else self.tree_pane).focus()
         if not event.is_found and place is not None:
             self.tree_pane.go_to(place)
+            self.centre.go_to(place, key)
 
     def _to_table(self) -> bool:
         """Show the table of the project around the cursor, on the same run; False where there is none."""
@@ -440,28 +443,43 @@ class Dashboard(Editing):
             self._focus_pane("centre")
         return self.table.line_count() > 0
 
+    def _way_back(self) -> Callable[[], None]:
+        """What brings the cursor back to where it is now."""
+        focused, place = self.focused, self.tree_pane.place
+
+        def go() -> None:
+            if place is not None and self.tree_pane.place != place:
+                self.tree_pane.go_to(place)
+            if focused is not None:
+                focused.focus()
+
+        return go
+
     def action_sort(self) -> None:
+        back = self._way_back()
         if self._to_table():
-            self.centre.choose_sort()
+            self.centre.choose_sort(back)
 
     def action_reverse(self) -> None:
         if self._to_table():
             self.centre.reverse()
 
     def action_group(self) -> None:
+        back = self._way_back()
         if self._to_table():
-            self.centre.choose_groups()
+            self.centre.choose_groups(back)
 
     def action_columns(self) -> None:
+        back = self._way_back()
         if self._to_table():
-            self.centre.choose_columns()
+            self.centre.choose_columns(back)
 
     def action_table(self) -> None:
         if self._to_table():
             self.centre.toggle_table()
 
     def action_compare(self) -> None:
-        runs = [self.model.runs[key] for key in reversed(self.model.drawn(self.tree_pane.place))]
+        runs = self._to_compare()
         if len(runs) < 2:
             self.notify("Mark two or more runs with space to compare them.")
             return
@@ -469,6 +487,18 @@ class Dashboard(Editing):
         from tracker_tui.screens.compare import CompareScreen
 
         self.app.push_screen(CompareScreen(compare(runs), self.model.sign_of))
+
+    def _to_compare(self) -> list[StoredRun]:
+        """The marked runs in the order of the table, else those that are drawn, the topmost first."""
+        place, marked = self.tree_pane.place, self.model.marked_runs()
+        if len(marked) < 2:
+            return [self.model.runs[key] for key in reversed(self.model.drawn(place))]
+        if isinstance(place, Branch):
+            order = {run.key: index for index, run in enumerate(self.model.table(place).runs)}
+            marked.sort(key=lambda run: order.get(run.key, len(order)))
+        if len(marked) > MAX_RUNS:
+            self.notify(f"Only the first {MAX_RUNS} of {len(marked)} marked runs are compared.")
+        return marked[:MAX_RUNS]
 
     # ---- charts ----
 

@@ -14,7 +14,7 @@ from tracker.catalog import Key, StoredRun
 from tracker.records import clean
 from tracker_tui import fields
 from tracker_tui.edits import Outcome, common_tags, tag_changes
-from tracker_tui.look import GLYPHS
+from tracker_tui.look import GLYPHS, some_runs
 from tracker_tui.model import Model
 
 COPIES = {
@@ -177,7 +177,9 @@ class Editing(Screen[object]):
             return
         from tracker_tui.screens.ask import AskScreen
 
-        title = f"{verb if is_on else f'un{verb}'} {len(runs)} marked run{'s' * (len(runs) != 1)}?"
+        title = (
+            f"{verb if is_on else f'un{verb}'} {some_runs(len(runs))} that {'is' if len(runs) == 1 else 'are'} marked?"
+        )
         self.app.push_screen(AskScreen(title.capitalize(), "\n".join(_names(runs))), hide)
 
     def action_undo(self) -> None:
@@ -214,8 +216,11 @@ class Editing(Screen[object]):
 
     def action_copy(self) -> None:
         text, run = self.text_under_cursor(), self.run_under_cursor()
-        if text is not None or run is None:
+        if text is not None:
             self._copy(text)
+            return
+        if run is None:
+            self.notify("Put the cursor on a run, or on a line of the overview, to copy from it.")
             return
         from tracker_tui.screens.choose import ChooseScreen
 
@@ -237,7 +242,7 @@ def _names(runs: Sequence[StoredRun]) -> list[str]:
 
 
 def _called(runs: Sequence[StoredRun]) -> str:
-    return runs[0].label if len(runs) == 1 else f"{len(runs)} runs"
+    return runs[0].label if len(runs) == 1 else some_runs(len(runs))
 
 
 def _copy_of(run: StoredRun, what: str) -> str:

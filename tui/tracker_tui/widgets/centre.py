@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tracker.catalog import StoredRun
+from tracker.catalog import Key, StoredRun
 from tracker.records import clean
 from tracker_tui import fields
 from tracker_tui.look import with_tilde
@@ -58,6 +58,7 @@ class Centre(Vertical):
         self._title = ""
         self._is_table_whole = False
         self._was_loading = False
+        self._before_filter: Widget | None = None
         self.table = RunsTable(model, id="table")
         self.filter_field = Input(placeholder="words in names of metrics · enter keeps · esc all", id="filter")
         self.filter_field.cursor_blink = False
@@ -110,6 +111,13 @@ class Centre(Vertical):
         self.fit_table()
         if had_focus is not None and not had_focus.display:
             self.main_widget().focus()
+
+    def go_to(self, place: Place, key: Key | None) -> None:
+        """Put the cursor of the table on a run again, if this place is shown."""
+        if place == self._place and key is not None:
+            if isinstance(place, Branch):
+                self._show_table(place)
+            self.table.go_to(key)
 
     def fit_table(self) -> None:
         """The table is as high as its runs, up to a share of the room."""
@@ -193,8 +201,7 @@ class Centre(Vertical):
         """One step back: from a text, the crosshair, a chart alone, a table over all; False where there is none."""
         if self.filter_field.display or self.charts.words:
             self.filter_field.value = ""
-            self.filter_field.display = False
-            self.charts.focus()
+            self._close_filter()
         elif self._is_table_whole and self.table.display:
             self.toggle_table()
         else:
@@ -213,7 +220,11 @@ class Centre(Vertical):
         """Show the table otherwise, and give it the keys."""
         if not isinstance(self._place, Branch):
             return
-        self._model.arrange(self._place, change(self._model.views.table_of(self._place.project)))
+        before = self._model.views.table_of(self._place.project)
+        after = change(before)
+        if after == before:
+            return
+        self._model.arrange(self._place, after)
         self._show_table(self._place)
         self.table.focus()
         if to_top:
@@ -230,8 +241,12 @@ class Centre(Vertical):
         """The other way round."""
         self._arrange(lambda view: view._replace(is_reversed=not view.is_reversed))
 
-    def choose_sort(self) -> None:
-        """Order the table by a field, the best first."""
+    def choose_sort(self, back: Callable[[], None]) -> None:
+        """Order the table by a field, the best first.
+
+        Args:
+            back: what to do when nothing was chosen.
+        """
         if not isinstance(self._place, Branch):
             return
         from tracker_tui.screens.choose import ChooseScreen
@@ -247,33 +262,43 @@ class Centre(Vertical):
         labels = {name: _label(name) for name in names}
 
         def sort(chosen: str | None) -> None:
-            if chosen is not None:
+            if chosen is None:
+                back()
+            else:
                 self._arrange(lambda view: view._replace(sort=chosen, is_reversed=False))
 
         self.app.push_screen(ChooseScreen("Sort by", labels, view.sort), sort)
 
-    def choose_groups(self) -> None:
-        """Group the table by config keys or properties."""
-        self._pick("Group by", "group_by", NO_GROUPS, [*fields.config_names(self._runs()), *fields.GROUPABLE])
+    def choose_groups(self, back: Callable[[], None]) -> None:
+        """Group the table by config keys or properties; `back` as for `choose_sort`."""
+        self._pick("Group by", "group_by", NO_GROUPS, back, [*fields.config_names(self._runs()), *fields.GROUPABLE])
 
-    def choose_columns(self) -> None:
-        """Choose what the table shows of its runs."""
+    def choose_columns(self, back: Callable[[], None]) -> None:
+        """Choose what the table shows of its runs; `back` as for `choose_sort`."""
         runs = self._runs()
         names = [*fields.summary_names(runs), *(fields.HISTORY + name for name in fields.metric_names(runs))]
         names += [*fields.config_names(runs), *(name for name in fields.PROPERTIES if name != "name")]
-        self._pick("Columns", "columns", AUTOMATIC, names)
+        self._pick("Columns", "columns", AUTOMATIC, back, names)
 
     def _runs(self) -> list[StoredRun]:
         """The runs of the branch that is shown."""
         return self._model.runs_of(self._place) if isinstance(self._place, Branch) else []
 
-    def _pick(self, title: str, field: Literal["columns", "group_by"], none: str, names: Iterable[str]) -> None:
+    def _pick(
+        self,
+        title: str,
+        field: Literal["columns", "group_by"],
+        none: str,
+        back: Callable[[], None],
+        names: Iterable[str],
+    ) -> None:
         """Let several fields be picked for a part of the table's view.
 
         Args:
             title: what is picked.
             field: the part.
             none: what it is called when nothing is.
+            back: what to do when it was left.
             names: the fields there are.
         """
         if not isinstance(self._place, Branch):
@@ -281,7 +306,9 @@ class Centre(Vertical):
         from tracker_tui.screens.choose import PickScreen
 
         def show(picked: tuple[str, ...] | None) -> None:
-            if picked is not None:
+            if picked is None:
+                back()
+            else:
                 changes: dict[str, Any] = {field: picked}
                 self._arrange(lambda view: view._replace(**changes), to_top=field == "group_by")
 
@@ -294,8 +321,15 @@ class Centre(Vertical):
     def open_filter(self) -> None:
         """Type words that the names of metrics must contain."""
         if self.charts.display:
+            self._before_filter = self.screen.focused
             self.filter_field.display = True
             self.filter_field.focus()
+
+    def _close_filter(self) -> None:
+        """Give the keys back to who had them."""
+        self.filter_field.display = False
+        before = self._before_filter
+        (before if before is not None and before.display else self.charts).focus()
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
@@ -303,8 +337,7 @@ class Centre(Vertical):
 
     @on(Input.Submitted, "#filter")
     def _filter_submitted(self) -> None:
-        self.filter_field.display = False
-        self.charts.focus()
+        self._close_filter()
 
     @on(Charts.XWanted)
     def _choose_x(self) -> None:

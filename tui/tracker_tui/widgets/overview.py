@@ -14,7 +14,7 @@ from tracker.records import clean
 from tracker.report import format_value
 from tracker_tui.facts import alerts_of, facts_of, reason_of
 from tracker_tui.kinds import section_of
-from tracker_tui.look import GLYPHS, fit, last_value
+from tracker_tui.look import GLYPHS, fit, last_value, some_runs
 from tracker_tui.widgets.lines import Cell, Line, Lines
 
 LABEL_WIDTH = 10
@@ -114,7 +114,7 @@ class Overview(Lines):
         width = max(20, self.size.width - 1)
         entries = [
             Entry(((fit(clean(name), width), "strong"),), ("name",), name),
-            Entry(((f"{len(runs)} run{'s' * (len(runs) != 1)}", "dim"),)),
+            Entry(((some_runs(len(runs)), "dim"),)),
             Entry(()),
         ]
         for state, count in counts.items():

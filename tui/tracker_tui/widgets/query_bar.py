@@ -69,7 +69,9 @@ class QueryBar(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Static(PROMPT, id="prompt")
-            field = QueryField(placeholder="words, lr<0.01, tag:best, state:failed, NOT name~^old")
+            field = QueryField(
+                select_on_focus=False, placeholder="words, lr<0.01, tag:best, state:failed, NOT name~^old"
+            )
             field.cursor_blink = False
             yield field
         yield Static(id="hint")

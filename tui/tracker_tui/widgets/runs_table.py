@@ -14,11 +14,11 @@ from tracker.catalog import Key, StoredRun
 from tracker.records import clean
 from tracker.sparkline import blocks
 from tracker_tui import fields
-from tracker_tui.fields import HISTORY, SUMMARY
+from tracker_tui.fields import HISTORY, SUMMARY, is_course
 from tracker_tui.kinds import main_metric
-from tracker_tui.look import BEST, GLYPHS, fit, last_value, right
+from tracker_tui.look import BEST, GLYPHS, fit, last_value, right, some_runs
 from tracker_tui.model import Model
-from tracker_tui.table import NEWEST, Row, Table, TableView, descends, is_course
+from tracker_tui.table import NEWEST, Row, Table, TableView, descends
 from tracker_tui.widgets.lines import Cell, Line, Lines
 
 NAME_WIDTH = 12
@@ -32,6 +32,8 @@ SPARK_WIDTH = 7
 COURSE_WIDTH = 14
 """Cells of a sparkline that somebody asked for."""
 METRIC_WIDTH = VALUE_WIDTH + SPARK_WIDTH + 4
+MIN_COLUMN = 5
+"""Cells of a column that is cut because there is no room for it."""
 MIN_TITLE = 8
 """Cells of a group's name at least."""
 STAT_WIDTH = 7
@@ -159,6 +161,8 @@ class RunsTable(Lines):
         shown: list[Column] = []
         for name in names[self._first :]:
             column = self._column(name)
+            if not shown and column.room > room > MIN_COLUMN:
+                column = column._replace(width=room - 1 - column.has_mark)
             if column.room > room:
                 break
             shown.append(column)
@@ -280,7 +284,7 @@ class RunsTable(Lines):
         name, label = row.path[-2:]
         title = f"{_title(name)} {clean(label, 60)}"
         cells: list[Cell] = [("  " * row.depth + ("▾ " if row.is_open else "▸ "), "dim"), (title, "heading")]
-        cells.append((f"  {len(row.runs)} run{'s' * (len(row.runs) != 1)}", "dim"))
+        cells.append((f"  {some_runs(len(row.runs))}", "dim"))
         if row.stats is None:
             return tuple(cells)
         numbers = [("mean", row.stats.mean), ("min", row.stats.low), ("max", row.stats.high)]
@@ -288,6 +292,9 @@ class RunsTable(Lines):
         for word, value in numbers:
             tail += [(f"  {word} ", "dim"), (last_value(value, STAT_WIDTH).ljust(STAT_WIDTH), "strong")]
         taken = sum(cell_len(text) for text, _ in (*cells, *tail)) + 1
+        while tail and taken - max(0, cell_len(title) - MIN_TITLE) > width:  # the greatest goes first, then the least
+            del tail[-2:]
+            taken = sum(cell_len(text) for text, _ in (*cells, *tail)) + 1
         if taken > width:
             cells[1] = (fit(title, max(MIN_TITLE, cell_len(title) - taken + width)), "heading")
             taken = sum(cell_len(text) for text, _ in (*cells, *tail)) + 1
