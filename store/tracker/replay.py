@@ -132,10 +132,10 @@ class RunState:
         began = _time(self.start.get("_timestamp"))
         if time is None or (began is not None and time < began):  # about the run that had the id before
             return False
-        if record.get("stopped") is True and time > (self.stopped or 0.0):
+        was_stopped = record.get("stopped") is True and time > (self.stopped or 0.0)
+        if was_stopped:
             self.stopped, self.stopped_by = time, _text(record.get("user"))
-            return self.edit(record, (time, _text(record.get("host")))) or True
-        return self.edit(record, (time, _text(record.get("host"))))
+        return self.edit(record, (time, _text(record.get("host")))) or was_stopped
 
     def checkpoint(self, time: float) -> Record:
         """The record from which `apply` restores all that rows and edits have made of the state so far."""
@@ -403,11 +403,7 @@ def _is_record(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    return clean(_string(value))
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return clean(value) if isinstance(value, str) else ""
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:

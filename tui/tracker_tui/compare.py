@@ -13,7 +13,7 @@ from tracker_tui.fields import metric_names, text_of, value_of
 from tracker_tui.kinds import goal_of
 from tracker_tui.look import BEST, last_value, long_span
 from tracker_tui.query import is_number
-from tracker_tui.table import exact
+from tracker_tui.table import best_of, exact
 
 ABOUT: Final = ("state", "duration", "step", "created", "git", "host", "user", "command", "group", "job_type", "tags")
 """Properties that are compared besides config and summary."""
@@ -107,11 +107,8 @@ def _item(name: str, values: Sequence[Any]) -> Item:
 
 
 def _best(numbers: Sequence[float | None], goal: str | None) -> frozenset[int]:
-    known = [number for number in numbers if number is not None]
-    if goal is None or len(known) < 2 or min(known) == max(known):
-        return frozenset()
-    best = min(known) if goal == "minimize" else max(known)
-    return frozenset(place for place, number in enumerate(numbers) if number == best)
+    best = best_of([number for number in numbers if number is not None], goal)
+    return frozenset(place for place, number in enumerate(numbers) if best is not None and number == best)
 
 
 def _deltas(numbers: Sequence[Any], write: Callable[[float], str] | None = None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from tracker.catalog import Catalog, Key, StoredRun
+from tracker_tui.look import some_runs
 
 MAX_UNDO: Final = 100
 MAX_TAG: Final = 64
@@ -78,7 +79,7 @@ class Edits:
         return self._remember(what, made, trouble)
 
     def _remember(self, what: str, made: list[_Change], trouble: str) -> Outcome:
-        whom = made[0].label if len(made) == 1 else f"{len(made)} runs"
+        whom = made[0].label if len(made) == 1 else some_runs(len(made))
         step = _Step(f"{what} {whom}", tuple(made))
         if made:
             self._steps = [*self._steps, step][-MAX_UNDO:]

@@ -17,7 +17,7 @@ from tracker.report import format_value
 from tracker_tui import look
 from tracker_tui.facts import flat
 from tracker_tui.kinds import by_interest, metrics
-from tracker_tui.query import quoted
+from tracker_tui.query import is_number, quoted
 
 CONFIG: Final = "config."
 SUMMARY: Final = "summary."
@@ -53,8 +53,14 @@ SPOKEN: Final = ("name", "id", "project", "group", "tag", "state", "host", "note
 """Properties that a query best names with `:`."""
 GROUPABLE: Final = ("group", "state", "tags", "job_type", "host", "user", "git", "project", "entity")
 """Properties that tell kinds of runs apart, beside the config."""
-LENGTHS: Final = {"age": ("10m", "2h", "1d", "7d"), "duration": ("1m", "10m", "1h", "1d"), "created": ()}
-"""What is offered for times, of which every run has another."""
+OFFERED: Final = {
+    "age": ("10m", "2h", "1d", "7d"),
+    "duration": ("1m", "10m", "1h", "1d"),
+    "created": (),
+    "archived": ("yes", "no"),
+    "deleted": ("yes", "no"),
+}
+"""What is offered for times, of which every run has another, and for what hides runs, which is seldom in sight."""
 NUMERIC: Final = ("step", "age", "duration", "created", "alerts", "bad_lines", "exit_code")
 """Properties that stand at the right of their column."""
 MAX_VALUE: Final = 64
@@ -163,8 +169,8 @@ def to_type(runs: Iterable[StoredRun]) -> list[str]:
 
 def known_values(runs: Iterable[StoredRun], name: str) -> list[str]:
     """The short values that runs have in a field: numbers in their order, else the most frequent first."""
-    if name in LENGTHS:
-        return list(LENGTHS[name])
+    if name in OFFERED:
+        return list(OFFERED[name])
     counts: dict[str, int] = {}
     numbers: dict[str, float] = {}
     for _, run in zip(range(SAMPLE), runs, strict=False):
@@ -173,7 +179,7 @@ def known_values(runs: Iterable[StoredRun], name: str) -> list[str]:
             if one not in (None, "") and not isinstance(one, (dict, list)):
                 text = text_of(name, one) if isinstance(one, bool) else str(one)
                 counts[text] = counts.get(text, 0) + 1
-                if isinstance(one, (int, float)) and not isinstance(one, bool):
+                if is_number(one):
                     numbers[text] = one
     short = [text for text in counts if len(text) <= MAX_VALUE and text.isprintable()]
     return sorted(short, key=lambda text: (numbers.get(text, 0.0), -counts[text], text))

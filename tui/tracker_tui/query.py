@@ -263,12 +263,12 @@ def _comparison(op: str, operand: _Token) -> Callable[[Any], bool]:
         except (re.error, RecursionError, OverflowError) as error:
             raise QueryError(f"no regular expression: {error}", operand.start, operand.end) from None
         return lambda value: _any(value, lambda one: bool(pattern.search(_text(one)))) == (op == "~")
-    number = number_of(text)
+    number, folded = number_of(text), text.casefold()
     if op == ":":
-        return lambda value: _any(value, lambda one: _holds(one, text.casefold(), number) or _is_on(one, text, number))
+        return lambda value: _any(value, lambda one: _holds(one, folded, number) or _is_on(one, text, number))
     if op in ("=", "!="):
         return lambda value: (
-            _any(value, lambda one: _equals(one, text.casefold(), number) or _is_on(one, text, number)) == (op == "=")
+            _any(value, lambda one: _equals(one, folded, number) or _is_on(one, text, number)) == (op == "=")
         )
     if number is None:
         raise QueryError(f"{text!r} is no number, length of time or date", operand.start, operand.end)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from tracker.catalog import Catalog, StoredRun
@@ -23,8 +22,6 @@ MAX_NAMED: Final = 6
 """Values or keys that a hint lists."""
 NO_VALUE: Final = "none"
 """What a group is called whose runs do not have the key."""
-
-
 HIDING: Final = ("archived", "deleted")
 """Properties that hide a run from every query that does not name them."""
 
@@ -85,10 +82,14 @@ class Table(NamedTuple):
         goal = _goal(name, self.runs)
         if goal is None:
             return None
-        numbers = [number for run in self.runs if (number := _number(value_of(run, name))) is not None]
-        if len(set(numbers)) < 2:
-            return None
-        return min(numbers) if goal == "minimize" else max(numbers)
+        return best_of([number for run in self.runs if (number := _number(value_of(run, name))) is not None], goal)
+
+
+def best_of(numbers: Collection[float], goal: str | None) -> float | None:
+    """The best of some numbers; None where it is not known which way is better, or all are the same."""
+    if goal is None or len(set(numbers)) < 2:
+        return None
+    return min(numbers) if goal == "minimize" else max(numbers)
 
 
 def chosen(runs: list[StoredRun], wanted: Query) -> list[StoredRun]:
@@ -135,6 +136,8 @@ def unknown(name: str, runs: Sequence[StoredRun]) -> str:
     known |= {
         key.removeprefix(fields.CONFIG).lower(): key.removeprefix(fields.CONFIG) for key in fields.config_names(runs)
     }
+    import difflib  # costly, and hardly ever needed
+
     near = difflib.get_close_matches(name.lower(), known, 1)
     return f"no run has {clean(name, 40)!r}" + (f": is it {known[near[0]]!r}?" if near else "")
 
@@ -223,9 +226,9 @@ def _grouped(
     stats = {label: _stats(inside, measure) for label, inside in members.items()}
     labels = list(members)
     if measure == view.sort:  # else in the order of their first runs
-        known = [label for label in labels if stats[label] is not None]
-        known.sort(key=_mean(stats), reverse=descends(view.sort, view.is_reversed, runs))
-        labels = known + [label for label in labels if stats[label] is None]
+        means = {label: found.mean for label, found in stats.items() if found is not None}
+        known = sorted(means, key=means.__getitem__, reverse=descends(view.sort, view.is_reversed, runs))
+        labels = known + [label for label in labels if label not in means]
     for label in labels:
         path = (*above, name, label)
         is_open = path in opened
@@ -263,14 +266,6 @@ def exact(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     return json.dumps(value, sort_keys=True, default=str)
-
-
-def _mean(stats: dict[str, Stats | None]) -> Callable[[str], float]:
-    def key(label: str) -> float:
-        found = stats[label]
-        return found.mean if found is not None else math.inf
-
-    return key
 
 
 def _stats(runs: Iterable[StoredRun], measure: str) -> Stats | None:

@@ -13,8 +13,8 @@ from tracker import layout
 from tracker.catalog import Catalog, Key, StoredRun
 from tracker.records import clean
 from tracker.report import short_path
-from tracker_tui.commands.shell import Parser, fail, find, find_one, print_lines, warn
-from tracker_tui.edits import Edits, parse_tags
+from tracker_tui.commands.shell import FOLDER_HELP, Parser, fail, find, find_one, print_lines, warn
+from tracker_tui.edits import Edits, parse_tags, tag_changes
 from tracker_tui.look import some_runs
 
 
@@ -48,9 +48,7 @@ def tag(words: list[str]) -> int:
     catalog, runs = find(given.runs, given.dir)
     code = 0
     if given.add or given.remove:
-        kept = [(run, [tag for tag in run.tags if tag not in given.remove]) for run in runs]
-        changes = [(run, {"tags": tags + [tag for tag in given.add if tag not in tags]}) for run, tags in kept]
-        code = _change(catalog, "tagged", changes, says=False)
+        code = _change(catalog, "tagged", tag_changes(runs, given.remove, given.add), says=False)
     print_lines(*(f"{run.label}: {', '.join(run.tags) or '(no tags)'}" for run in runs))
     return code
 
@@ -75,7 +73,8 @@ def note(words: list[str]) -> int:
     given = parser.parse_args(words)
     catalog, run = find_one(given.run, given.dir)
     if given.text is None:
-        print_lines(*run.notes.split("\n")) if run.notes else None
+        if run.notes:
+            print_lines(*run.notes.split("\n"))
         return 0
     text = sys.stdin.read().rstrip("\n") if given.text == "-" else given.text
     return _change(catalog, "noted", [(run, {"notes": text})])
@@ -124,7 +123,7 @@ def purge(words: list[str]) -> int:
         description="Remove the files of deleted runs for good, after asking. Without RUN, of all of them.",
     )
     parser.add_argument("runs", metavar="RUN", nargs="*", help="only these")
-    parser.add_argument("--dir", metavar="PATH", help="folder of runs, default TRACKER_DIR, else ./runs")
+    parser.add_argument("--dir", metavar="PATH", help=FOLDER_HELP)
     parser.add_argument("--yes", action="store_true", help="do not ask")
     given = parser.parse_args(words)
     if given.runs:

@@ -114,9 +114,8 @@ class Centre(Vertical):
 
     def go_to(self, place: Place, key: Key | None) -> None:
         """Put the cursor of the table on a run again, if this place is shown."""
-        if place == self._place and key is not None:
-            if isinstance(place, Branch):
-                self._show_table(place)
+        if place == self._place and isinstance(place, Branch) and key is not None:
+            self._show_table(place)
             self.table.go_to(key)
 
     def fit_table(self) -> None:

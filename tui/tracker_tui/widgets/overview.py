@@ -92,13 +92,11 @@ class Overview(Lines):
     def show_run(self, run: StoredRun) -> None:
         """Show one run."""
         width = max(20, self.size.width - 1)
+        reason = reason_of(run)
         entries = [
             Entry(((fit(run.label, width), "strong"),), ("name",), run.label),
-            Entry(
-                ((f"{GLYPHS[run.state]} {run.state}", run.state),), ("state",), f"{run.state} {reason_of(run)}".strip()
-            ),
+            Entry(((f"{GLYPHS[run.state]} {run.state}", run.state),), ("state",), f"{run.state} {reason}".strip()),
         ]
-        reason = reason_of(run)
         entries += [
             Entry(((text, "error"),), ("reason", str(i)), reason) for i, text in enumerate(_wrap(reason, width))
         ]

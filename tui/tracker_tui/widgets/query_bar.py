@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -124,9 +124,7 @@ class QueryBar(Vertical):
     def _complete(self) -> None:
         runs = self._model.runs.values()
 
-        def values(name: str) -> Iterable[str]:
-            return ["yes", "no"] if name in ("archived", "deleted") else fields.known_values(runs, name)
-
+        values = functools.partial(fields.known_values, runs)
         found = complete(self.field.value, self.field.cursor_position, self._names, values)
         self._completion = found._replace(options=found.options[:MAX_OPTIONS])
 

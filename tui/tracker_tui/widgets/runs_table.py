@@ -18,6 +18,7 @@ from tracker_tui.fields import HISTORY, SUMMARY, is_course
 from tracker_tui.kinds import main_metric
 from tracker_tui.look import BEST, GLYPHS, fit, last_value, right, some_runs
 from tracker_tui.model import Model
+from tracker_tui.query import is_number
 from tracker_tui.table import NEWEST, Row, Table, TableView, descends
 from tracker_tui.widgets.lines import Cell, Line, Lines
 
@@ -90,6 +91,9 @@ class RunsTable(Lines):
 
     def show(self, table: Table, view: TableView) -> None:
         """Show these rows; the cursor stays on its run or group."""
+        if table is self._table and view == self._view:
+            self.update_lines()
+            return
         before = self.row
         is_other = self._view != view
         self._table, self._view = table, view
@@ -190,13 +194,11 @@ class RunsTable(Lines):
         now = time.time()
         runs = self._table.runs[:MEASURED]
         values = [fields.value_of(run, name, now) for run in runs]
-        is_number = name in fields.NUMERIC or all(
-            value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values
-        )
-        limit = VALUE_WIDTH if is_number and name not in fields.NUMERIC else TEXT_WIDTH
+        has_numbers = name in fields.NUMERIC or all(value is None or is_number(value) for value in values)
+        limit = VALUE_WIDTH if has_numbers and name not in fields.NUMERIC else TEXT_WIDTH
         widest = max((cell_len(self._text(run, name, now, limit)) for run in runs), default=0)
         title = min(cell_len(_title(name)) + (name == self._view.sort), TEXT_WIDTH)
-        return Column(name, max(3, title, min(limit, widest)), is_number, best, has_mark=best is not None)
+        return Column(name, max(3, title, min(limit, widest)), has_numbers, best, has_mark=best is not None)
 
     def action_side(self, by: int) -> None:
         """Scroll by a column; a metric's value and course together."""
