@@ -11,11 +11,12 @@ import pytest
 
 import tracker
 from support import lines_of, wait_for, write_journal
-from tracker.catalog import StoredRun
+from tracker.catalog import Catalog, StoredRun
 from tracker_tui import edits, fields
 from tracker_tui.compare import compare
 from tracker_tui.model import Model
 from tracker_tui.query import QueryError
+from tracker_tui.sources import Sources
 from tracker_tui.table import TableView, in_order
 from tracker_tui.tree import Branch
 from tracker_tui.views import Views
@@ -36,7 +37,7 @@ def make(root: Path, name: str, *rows: dict[str, Any], **arguments: Any) -> str:
 
 
 def loaded(root: Path, views: Views | None = None) -> Model:
-    model = Model(root, views)
+    model = Model(Sources([Catalog(root)]), views)
     refresh(model)
     return model
 
@@ -45,6 +46,11 @@ def refresh(model: Model) -> None:
     model.apply(model.collect())
     while model.is_behind:
         model.apply(model.collect())
+
+
+def undo(model: Model) -> edits.Outcome | None:
+    plan = model.edits.plan_undo()
+    return model.edits.fold(plan, model.edits.write(plan)) if plan is not None else None
 
 
 def names(runs: Any) -> list[str]:
@@ -322,10 +328,10 @@ def test_edits_are_records_and_can_be_taken_back(root: Path) -> None:
     assert model.shown() == []
     assert names(loaded(root).shown()) == []
     before = [path.read_bytes() for path in root.glob("p/*")]
-    assert model.edits.undo() == ("noted one", 1, "", (runs[0].key,))
+    assert undo(model) == ("noted one", 1, "", (runs[0].key,))
     assert runs[0].notes == "old"
-    assert model.edits.undo() == ("archived 2 runs", 2, "", (runs[0].key, runs[1].key))
-    assert model.edits.undo() is None
+    assert undo(model) == ("archived 2 runs", 2, "", (runs[0].key, runs[1].key))
+    assert undo(model) is None
     assert len(loaded(root).shown()) == 2
     after = [path.read_bytes() for path in root.glob("p/*")]
     assert all(new.startswith(old) for new, old in zip(after, before, strict=True))
@@ -338,7 +344,7 @@ def test_undo_leaves_alone_what_somebody_else_changed_since(root: Path) -> None:
     refresh(there)
     there.edits.change("renamed", [(there.shown()[0], {"name": "theirs"})])
     refresh(here)
-    outcome = here.edits.undo()
+    outcome = undo(here)
     assert outcome is not None
     assert outcome.trouble == "theirs was changed again since"
     assert (here.shown()[0].label, here.shown()[0].tags) == ("theirs", [])
@@ -391,8 +397,8 @@ def test_a_run_that_is_gone_is_left_alone(root: Path) -> None:
     refresh(model)
     outcome = model.edits.change("renamed", [(one, {"name": "new"}), (two, {"name": "newer"})])
     assert (outcome.what, outcome.trouble) == ("renamed two", "one is gone")
-    model.edits.undo()
-    assert model.edits.undo() == ("archived 2 runs", 1, "one is gone", (two.key,))
+    undo(model)
+    assert undo(model) == ("archived 2 runs", 1, "one is gone", (two.key,))
 
 
 def test_undo_brings_back_that_there_was_no_name_and_waits_for_the_disk(root: Path) -> None:
@@ -403,12 +409,12 @@ def test_undo_brings_back_that_there_was_no_name_and_waits_for_the_disk(root: Pa
     file = root / "p" / _edits_name()
     file.rename(root / "aside")
     file.mkdir()
-    outcome = model.edits.undo()
+    outcome = undo(model)
     assert outcome is not None
     assert "Is a directory" in outcome.trouble
     file.rmdir()
     (root / "aside").rename(file)
-    assert model.edits.undo() == ("renamed abcd1234", 1, "", (run.key,))
+    assert undo(model) == ("renamed abcd1234", 1, "", (run.key,))
     assert loaded(root).shown()[0].label == "abcd1234"
 
 
@@ -421,7 +427,7 @@ def test_a_folder_that_cannot_be_written_says_so_before_and_after(root: Path) ->
     outcome = model.edits.change("renamed", [(model.shown()[0], {"name": "new"})])
     assert outcome.done == 0
     assert "Is a directory" in outcome.trouble
-    assert model.edits.undo() is None
+    assert undo(model) is None
 
 
 def _edits_name() -> str:

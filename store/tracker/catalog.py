@@ -15,22 +15,15 @@ import calendar
 import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from tracker import host, layout, records
-from tracker.journal import Tail, open_tail
-from tracker.lifecycle import HEARTBEAT
+from tracker import layout, records
+from tracker.journal import LineReader, Tail, decode_lines
+from tracker.lookout import Edit, Lookout, Place, Sight
 from tracker.records import Record
 from tracker.replay import RunState, State, is_row_until, merge_rows
-
-SILENCE: Final = max(60.0, 4 * HEARTBEAT)
-"""Seconds without growth after which a run whose process cannot be seen from here counts as crashed."""
-NEWBORN: Final = 2.0
-"""Seconds that an empty journal is given to get its first line."""
-DEAD_LOOK: Final = 5.0
-"""Seconds between two looks at a run whose process is gone."""
 
 
 class Key(NamedTuple):
@@ -38,6 +31,8 @@ class Key(NamedTuple):
 
     project: str
     id: str
+    source: str = ""
+    """Which root, where there are several."""
 
 
 class StoredRun(RunState):
@@ -53,6 +48,10 @@ class StoredRun(RunState):
         self.alive: bool | None = None
         """Whether its process lives or, where that cannot be told, whether the file has grown of late."""
         self.deadly_signal: str | None = None
+        self.number = 0
+        """Its place among the runs of its project, by the names of their files, the oldest 0."""
+        self.clock = 0.0
+        """Seconds that the clock of the machine with the file is ahead of ours."""
 
     @property
     def state(self) -> State:
@@ -65,23 +64,20 @@ class StoredRun(RunState):
 
     def duration(self, now: float) -> float:
         """Seconds from the start to the end; to the last record of a run that crashed; to `now` of a running one."""
-        return max(0.0, now - self.created) if self.state == "running" else self.runtime
+        return self.age(now) if self.state == "running" else self.runtime
+
+    def age(self, now: float) -> float:
+        """Seconds from the start to `now`."""
+        return max(0.0, now + self.clock - self.created)
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one look at one file brought."""
 
-    project: str
-    name: str
-    records: list[Record] = field(default_factory=list)
-    bad_lines: int = 0
-    mtime: float = 0.0
-    alive: bool | None = None
-    deadly_signal: str | None = None
-    is_new: bool = False
-    """Whether the file was replaced by another: what was read before does not count."""
-    gone: bool = False
+    sight: Sight
+    records: Sequence[Record]
+    bad_lines: int
+    """So far, of the whole file."""
 
 
 @dataclass(slots=True)
@@ -95,73 +91,26 @@ class Delta:
         return bool(self.changed or self.removed)
 
 
-class _File:
-    """The looking side of one journal or edits file."""
+class Files(Protocol):
+    """What gives the files of runs: `tracker.lookout.Lookout`, or one on the far side of ssh."""
 
-    def __init__(self, root: str, entry: host.Entry) -> None:
-        self.entry = entry
-        self.path = os.path.join(root, entry.project, entry.name)
-        self.is_journal = entry.name.startswith("run-")
-        self.tail = Tail(self.path)
-        self.ended = False
-        self._start: Record = {}
-        self._opened = False
-        self._alive: bool | None = None
-        self._grew = time.monotonic() - max(0.0, time.time() - entry.mtime)
-        self._looked = 0.0
+    root: str
+    is_far: bool
+    clock: float
+    wake: Callable[[], None] | None
 
-    def is_opened(self) -> bool:
-        """Whether it has been looked at once."""
-        return self._opened
-
-    def look(self) -> Reading | None:
-        """What is new since the last look; None when nothing is."""
-        now = time.monotonic()
-        if self._alive is False and now - self._looked < DEAD_LOOK:
-            return None
-        self._looked = now
-        reading = Reading(self.entry.project, self.entry.name, mtime=self.entry.mtime)
-        size = host.size_of(self.path)
-        if size is not None and size < self.tail.offset:  # another file in its place
-            self.tail, self._opened, self._start = Tail(self.path), False, {}
-            reading.is_new = True
-        first, self._opened = not self._opened, True
-        if first and self.is_journal and size is not None:
-            reading.records, self.tail = open_tail(self.path, size)
-            self._learn(reading.records)
-        elif size is not None and size > self.tail.offset:
-            self._read_on(reading)
-            self._grew = now
-        before = self._alive
-        if self.is_journal:
-            self._judge(reading, now)
-        reading.bad_lines = self.tail.bad_lines
-        return reading if (first and self.is_journal) or reading.records or self._alive != before else None
-
-    def _read_on(self, reading: Reading) -> None:
-        new = self.tail.read()
-        reading.records += new
-        self._learn(new)
-
-    def _learn(self, new: list[Record]) -> None:
-        for record in new:
-            kind = record.get("_type")
-            if kind == records.START:
-                self._start = record
-            self.ended = kind == records.END
-
-    def _judge(self, reading: Reading, now: float) -> None:
-        alive = None if self.ended else host.is_alive(self._start)
-        if alive is False:  # it may have written its last words since they were read
-            self._read_on(reading)
-        if self.ended:
-            self._alive = False
-            return
-        patience = SILENCE if self.tail.offset else NEWBORN
-        self._alive = alive if alive is not None else now - self._grew < patience
-        reading.alive = self._alive
-        if not self._alive:
-            reading.deadly_signal = host.deadly_signal(self.path.removesuffix(".jsonl"))
+    @property
+    def is_behind(self) -> bool: ...
+    @property
+    def is_complete(self) -> bool: ...
+    def wait(self) -> None: ...
+    def look(self, seconds: float | None = None, pause: float = 0.0) -> Iterable[Sight]: ...
+    def lines(self, project: str, name: str, offset: int = 0, thin: int = 0) -> LineReader: ...
+    def append_edits(self, edits: Sequence[Edit]) -> Sequence[tuple[Record | None, str]]: ...
+    def why_not_editable(self, project: str) -> str: ...
+    def stop(self, project: str, name: str) -> str: ...
+    def files_of(self, project: str, names: Sequence[str]) -> Sequence[str]: ...
+    def remove(self, project: str, names: Sequence[str]) -> str: ...
 
 
 class Catalog:
@@ -171,46 +120,54 @@ class Catalog:
         path: the root, default `TRACKER_DIR`, else `./runs`; a project's folder or a journal narrows it to that.
         is_project: the path is a project's folder, even if it has no runs yet.
         only_id: look at the journals of this id alone (encoded as on disk).
+        files: what gives the files, in place of those three.
+        source: what runs from there are told by, where there are several.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str] | None = None, is_project: bool = False, only_id: str | None = None
+        self,
+        path: str | os.PathLike[str] | None = None,
+        is_project: bool = False,
+        only_id: str | None = None,
+        files: Files | None = None,
+        source: str = "",
     ) -> None:
-        self._only_id = only_id
-        self.root = layout.resolve_root(path)
-        self.only_project: str | None = None
-        self.only_file: str | None = None
-        if layout.parse_segment_name(os.path.basename(self.root)) and not os.path.isdir(self.root):
-            self.root, self.only_file = os.path.split(self.root)
-        if is_project or self.only_file or self._holds_journals():
-            self.root, self.only_project = os.path.split(self.root)
+        self.files: Files = files or Lookout(layout.resolve_root(path), is_project, only_id)
+        self.source = source
         self.runs: dict[Key, StoredRun] = {}
-        self.is_behind = False
-        """Whether the last `collect` left files unopened."""
         self._segments: dict[Key, dict[str, StoredRun]] = {}
         self._edits: dict[Key, list[Record]] = {}
-        self._files: dict[tuple[str, str], _File] = {}
-        self._stamps: dict[str, int] = {}
+        self._bad_lines: dict[Place, int] = {}
+
+    @property
+    def root(self) -> str:
+        """The folder of projects."""
+        return self.files.root
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last `collect` left files that the next one may take at once."""
+        return self.files.is_behind
 
     def refresh(self) -> Delta:
-        """Look and fold."""
-        return self.apply(self.collect())
+        """Look at everything, and fold."""
+        delta = self.apply(self.collect())
+        while not self.files.is_complete:
+            self.files.wait()
+            more = self.apply(self.collect())
+            delta.changed |= more.changed
+            delta.removed = (delta.removed - more.changed) | more.removed
+        return delta
 
     def newest_first(self, with_deleted: bool = False) -> list[StoredRun]:
         """All runs, the newest first; those that are deleted only if asked for."""
         shown = (run for run in self.runs.values() if with_deleted or not run.deleted)
-        return sorted(shown, key=lambda run: (run.created, run.key), reverse=True)
-
-    def oldest_first(self, project: str) -> list[Key]:
-        """The runs of a project by the names of their files, those that are deleted or not yet opened among them."""
-        names = sorted(name for folder, name in list(self._files) if folder == project)
-        ids = (parsed[1] for name in names if (parsed := layout.parse_segment_name(name)))
-        return [Key(project, run_id) for run_id in dict.fromkeys(ids)]
+        return sorted(shown, key=age_of, reverse=True)
 
     # ---- history ----
 
     def lineage(self, run: StoredRun) -> list[tuple[str, float]]:
-        """The journals that hold a run's history, the oldest first: path, and the last step to take from it.
+        """The journals that hold a run's history, the oldest first: file name, and the last step to take from it.
 
         A run that was resumed has several; one that was forked begins with another's.
         """
@@ -221,15 +178,15 @@ class Catalog:
         segments = self._segments.get(run.key, {})
         for name in sorted(segments, key=_age, reverse=True):
             segment = segments[name]
-            if _age(name) > _age(os.path.basename(run.path)) or segment.path in seen:
+            if _age(name) > _age(os.path.basename(run.path)) or name in seen:
                 continue
-            seen.add(segment.path)
-            found.append((segment.path, last))
+            seen.add(name)
+            found.append((name, last))
             start = segment.start
             if type(start.get("from_step")) is int:
                 last = min(last, start["from_step"])
             if isinstance(start.get("fork_of"), str):
-                key = Key(run.key.project, layout.file_name(start["fork_of"]))
+                key = run.key._replace(id=layout.file_name(start["fork_of"]))
                 file = start.get("fork_file")
                 forked = self._segments.get(key, {}).get(file) if isinstance(file, str) else None
                 other = forked or self.runs.get(key)
@@ -241,8 +198,9 @@ class Catalog:
     def rows(self, run: StoredRun) -> list[Record]:
         """All history rows of a run in order of step, those of one step merged."""
         rows: list[Record] = []
-        for path, last in self.lineage(run):
-            rows += (row for row in Tail(path).read() if is_row_until(row, last))
+        for name, last in self.lineage(run):
+            lines = self.files.lines(run.key.project, name)
+            rows += (row for row in Tail(lines).read() if is_row_until(row, last))
         return merge_rows(rows)
 
     def state_at(self, run: StoredRun, step: int) -> RunState:
@@ -269,56 +227,17 @@ class Catalog:
             pause: seconds to sleep after each file that is opened, so that other threads need not wait for the
                 interpreter.
         """
-        start = time.monotonic()
-        readings = self._list()
-        self.is_behind = False
-        for file in sorted(self._files.values(), key=_File.is_opened):
-            if seconds is not None and time.monotonic() - start > seconds:
-                self.is_behind = not file.is_opened()
-                break
-            if file.ended:
-                continue
-            is_new = not file.is_opened()
-            if reading := file.look():
-                readings.append(reading)
-            if is_new and pause:
-                time.sleep(pause)
-        return readings
+        return [self._read(sight) for sight in self.files.look(seconds, pause)]
 
-    def _holds_journals(self) -> bool:
-        """Whether the root is itself a project's folder."""
-        return any(entry.name.startswith("run-") for entry in host.list_files(*os.path.split(self.root)))
-
-    def _is_wanted(self, name: str) -> bool:
-        if name.startswith("edits-"):
-            return True
-        parsed = layout.parse_segment_name(name)
-        return self.only_file in (None, name) and (self._only_id is None or (parsed or ("", ""))[1] == self._only_id)
-
-    def _list(self) -> list[Reading]:
-        """Learn of new files; report those that are gone."""
-        if not self.only_project and not self._files and self._holds_journals():
-            self.root, self.only_project = os.path.split(self.root)
-        projects = [self.only_project] if self.only_project else host.list_projects(self.root)
-        looked: set[str] = set()
-        found: dict[tuple[str, str], host.Entry] = {}
-        for project in {*(projects or ()), *self._stamps}:
-            stamp = host.folder_stamp(os.path.join(self.root, project))
-            if stamp == self._stamps.get(project):
-                continue
-            # A file made within the same tick of the clock would not change the stamp again.
-            recent = time.time() - stamp / 1e9 < 2.0
-            self._stamps[project] = 0 if recent else stamp
-            if stamp == -1:
-                del self._stamps[project]
-            looked.add(project)
-            found |= {(project, e.name): e for e in host.list_files(self.root, project) if self._is_wanted(e.name)}
-        for place in sorted(found.keys() - self._files.keys(), reverse=True):  # the newest of a project first
-            self._files[place] = _File(self.root, found[place])
-        gone = [place for place in self._files if place[0] in looked and place not in found] if looked else []
-        for place in gone:
-            del self._files[place]
-        return [Reading(*place, gone=True) for place in gone]
+    def _read(self, sight: Sight) -> Reading:
+        """Decode what one look brought."""
+        place = sight.project, sight.name
+        if sight.is_new or sight.gone:
+            self._bad_lines.pop(place, None)
+        new, bad = decode_lines(sight.data)
+        if bad:
+            self._bad_lines[place] = self._bad_lines.get(place, 0) + bad
+        return Reading(sight, new, self._bad_lines.get(place, 0) + sight.skipped)
 
     # ---- folding ----
 
@@ -326,29 +245,33 @@ class Catalog:
         """Fold readings, in the order they were collected, into the runs."""
         delta = Delta()
         for reading in readings:
-            parsed = layout.parse_segment_name(reading.name)
+            sight = reading.sight
+            parsed = layout.parse_segment_name(sight.name)
             if parsed is None:
-                if reading.name.startswith("edits-"):
+                if sight.name.startswith("edits-"):
                     self._apply_edits(reading, delta)
                 continue
-            key = Key(reading.project, parsed[1])
+            key = Key(sight.project, parsed[1], self.source)
             segments = self._segments.setdefault(key, {})
-            if reading.gone:
-                segments.pop(reading.name, None)
+            if sight.gone:
+                segments.pop(sight.name, None)
             else:
-                run = None if reading.is_new else segments.get(reading.name)
+                run = None if sight.is_new else segments.get(sight.name)
                 if run is None:
-                    run = segments[reading.name] = self._new_run(key, reading, parsed[0])
+                    run = segments[sight.name] = self._new_run(key, sight, parsed[0])
                 self._fold(run, reading)
             self._choose(key, delta)
         return delta
 
-    def _new_run(self, key: Key, reading: Reading, stamp: str) -> StoredRun:
+    def _new_run(self, key: Key, sight: Sight, stamp: str) -> StoredRun:
         try:
             created = float(calendar.timegm(time.strptime(stamp, "%Y%m%d_%H%M%S")))
         except ValueError:
-            created = reading.mtime
-        return StoredRun(key, os.path.join(self.root, reading.project, reading.name), created)
+            created = sight.mtime
+        run = StoredRun(key, os.path.join(self.root, sight.project, sight.name), created)
+        run.number = sight.number
+        run.clock = self.files.clock
+        return run
 
     def _fold(self, run: StoredRun, reading: Reading) -> None:
         fresh = not run.start
@@ -360,8 +283,8 @@ class Catalog:
             for edit in self._edits.get(run.key, ()):
                 run.apply_edit(edit)
         run.bad_lines = reading.bad_lines
-        run.alive = reading.alive
-        run.deadly_signal = reading.deadly_signal
+        run.alive = reading.sight.alive
+        run.deadly_signal = reading.sight.deadly_signal
 
     def _choose(self, key: Key, delta: Delta) -> None:
         """The newest journal is the run: an id used again starts anew, a resumed one hands its state on."""
@@ -378,12 +301,22 @@ class Catalog:
         for edit in reading.records:
             if not isinstance(edit.get("id"), str):
                 continue
-            key = Key(reading.project, layout.file_name(edit["id"]))
+            key = Key(reading.sight.project, layout.file_name(edit["id"]), self.source)
             self._edits.setdefault(key, []).append(edit)
             if key in self.runs and self.runs[key].apply_edit(edit):
                 delta.changed.add(key)
 
     # ---- editing ----
+
+    def write_edits(self, edits: Sequence[tuple[StoredRun, Mapping[str, Any]]]) -> list[tuple[Record | None, str]]:
+        """Append changes to this user's edits file; `StoredRun.apply_edit` folds them. May run in another thread.
+
+        Returns:
+            Of each the record as written and "", or None and why it could not be written.
+        """
+        return list(
+            self.files.append_edits([(run.key.project, run.id, dict(fields), run.last_change) for run, fields in edits])
+        )
 
     def edit(self, run: StoredRun, **fields: object) -> str:
         """Append a change to this user's edits file and fold it at once.
@@ -391,15 +324,14 @@ class Catalog:
         Returns:
             "" or, where it could not be written, why.
         """
-        folder = os.path.dirname(run.path)
-        record, trouble = host.append_edit(folder, run.id, fields, run.last_change)
+        ((record, trouble),) = self.write_edits([(run, fields)])
         if record is not None:
             run.apply_edit(record)
         return trouble
 
     def why_not_editable(self, run: StoredRun) -> str:
         """Why `edit` would fail, as far as can be told before; else empty."""
-        return host.why_not_editable(os.path.dirname(run.path))
+        return self.files.why_not_editable(run.key.project)
 
     def stop(self, run: StoredRun) -> str:
         """Send SIGTERM to a run's process, if it is certainly that one, and put down who did.
@@ -409,16 +341,14 @@ class Catalog:
         """
         if run.state != "running":
             return f"it is {run.state}"
-        trouble = host.stop(run.start)
+        trouble = self.files.stop(run.key.project, os.path.basename(run.path))
         if not trouble:
             self.edit(run, stopped=True)  # where it cannot be written, the signal alone tells
         return trouble
 
     def files_of(self, run: StoredRun) -> list[str]:
         """All that lies on disk of a run: its journals and their folders."""
-        journals = [segment.path for segment in self._segments.get(run.key, {}).values()]
-        folders = [path.removesuffix(".jsonl") for path in journals]
-        return sorted(journals + [folder for folder in folders if os.path.isdir(folder)])
+        return list(self.files.files_of(run.key.project, list(self._segments.get(run.key, ()))))
 
     def purge(self, run: StoredRun) -> str:
         """Remove a run's files for good; the changes made to it stay in the edits files, where nobody reads them.
@@ -426,7 +356,12 @@ class Catalog:
         Returns:
             "" or what could not be removed and why.
         """
-        return host.remove(self.files_of(run))
+        return self.files.remove(run.key.project, list(self._segments.get(run.key, ())))
+
+
+def age_of(run: StoredRun) -> tuple[float, Key]:
+    """Orders runs by when they were begun."""
+    return run.created, run.key
 
 
 def _age(name: str) -> tuple[str, int]:

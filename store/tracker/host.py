@@ -1,7 +1,7 @@
 """All access to the files of runs for reading, and to the processes that write them.
 
 Paths in, bytes and plain values out; nothing here knows what a record means. This module imports nothing of ours,
-only the standard library, and keeps to Python 3.8 syntax: the very same source is meant to run on another machine.
+only the standard library, and keeps to Python 3.8 syntax: the very same source runs on other machines, over ssh.
 Every function tells trouble by its return value; none raises for a file that is missing, unreadable or strange.
 """
 
@@ -19,6 +19,8 @@ SIGNAL_FILES = {"SIGTERM": "stack-SIGTERM.txt", "SIGHUP": "stack-SIGHUP.txt"}
 """In a run's folder: the stack at the moment a deadly signal arrived; empty while none has."""
 
 
+JOURNAL = re.compile(r"run-(\d{8}_\d{6})-([A-Za-z0-9_%~-]+)(?:\.(\d+))?\.jsonl")
+"""The name of a run's file: date and time in UTC, the encoded id, and a number above 1 where those are not enough."""
 MAX_PID = 2**31
 """Process ids are less, on every system."""
 NETWORK_NAMES = frozenset(

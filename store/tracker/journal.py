@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-from tracker import host, layout
+from tracker import layout
+from tracker.lines import CHUNK, Lines
 from tracker.records import BadLineError, Record, decode
 
-CHUNK: Final = 256 * 1024
-MAX_LINE: Final = 16 * 1024 * 1024
-"""Bytes; a longer line is counted as bad and passed over, so that no file can fill a reader's memory."""
-FIRST_TAIL: Final = 4096
 RETRY: Final = 1.0
 """Seconds between two tries at a disk that refuses lines."""
 MAX_WAITING: Final = 16 * 1024 * 1024
 """Bytes of lines that are kept for such a disk."""
-WHOLE: Final = 1 << 20
-"""Bytes of a journal up to which opening it looks at every line; of a larger one at its head and tail."""
-
-_SUMS: Final = (b'\n{"_type":"checkpoint"', b'\n{"_type":"end"')
 
 
 class Writer:
@@ -242,111 +236,65 @@ class PatientWriter:
             self._writer.close()
 
 
-def open_tail(path: str, size: int) -> tuple[list[Record], Tail]:
-    """The records that make up a run's small state, and the tail that goes on from there.
+class LineReader(Protocol):
+    """What gives the whole lines of a file, each once: `tracker.lookout.Lines`, here or on the far side of ssh."""
 
-    Of a journal with a checkpoint only the head and what follows the last one is parsed. Of a journal up to `WHOLE`
-    bytes, the lines between are checked by their edges, at the speed of a search, so that bad ones are counted.
-    """
-    offset = last_checkpoint(path, size)
-    tail = Tail(path, offset or 0)
-    if not offset:
-        return tail.read(), tail
-    if size <= WHOLE and not _looks_sound(host.read(path, 0, offset) or b""):
-        everything = Tail(path)
-        return everything.read(), everything
-    head = first_record(path)
-    return [*([head] if head else []), *tail.read()], tail
+    offset: int
+    skipped: int
+    is_thinned: bool
+    is_replaced: bool
 
-
-def _looks_sound(lines: bytes) -> bool:
-    """Whether every line begins and ends like an object."""
-    return lines.startswith(b"{") and lines.endswith(b"}\n") and lines.count(b"\n") == lines.count(b"}\n{") + 1
+    @property
+    def is_whole(self) -> bool: ...
+    @property
+    def is_behind(self) -> bool: ...
+    def read(self, limit: int = CHUNK) -> bytes: ...
+    def close(self) -> None: ...
 
 
 class Tail:
-    """Reads the records of a growing journal, each once, in order: call `read` again for what has come since."""
+    """Reads the records of a growing journal, each once, in order: call `read` again for what has come since.
 
-    def __init__(self, path: str, offset: int = 0) -> None:
-        self.path = path
-        self.offset = offset
-        """Bytes taken from the file so far."""
-        self.bad_lines = 0
-        self.is_replaced = False
-        """Whether the file is shorter than what was taken from it: it is another one, and this tail reads no more."""
-        self._rest = b""
-        self._skipping = False
+    Args:
+        lines: what gives its lines; or the path of a file, to read all of it.
+    """
+
+    def __init__(self, lines: LineReader | str) -> None:
+        self.lines: LineReader = Lines(lines) if isinstance(lines, str) else lines
+        self.taken = 0
+        """Bytes of lines so far."""
+        self._bad = 0
+
+    @property
+    def bad_lines(self) -> int:
+        """Lines so far that are no records."""
+        return self._bad + self.lines.skipped
 
     def read(self, limit: int | None = None) -> list[Record]:
         """The records that are complete now, from at most about `limit` bytes (default: all there are)."""
         records: list[Record] = []
-        end = None if limit is None else self.offset + limit
-        while end is None or self.offset < end:
-            chunk = host.read(self.path, self.offset, CHUNK)
-            if not chunk:
-                size = host.size_of(self.path)
-                self.is_replaced = size is not None and size < self.offset
+        room = math.inf if limit is None else limit
+        while room > 0:
+            data = self.lines.read(int(min(CHUNK, room)))
+            room -= len(data)
+            self.taken += len(data)
+            new, bad = decode_lines(data)
+            records += new
+            self._bad += bad
+            if not data or self.lines.is_whole:
                 break
-            self.offset += len(chunk)
-            records += self._split(chunk)
-        return records
-
-    def _split(self, chunk: bytes) -> list[Record]:
-        *lines, rest = (self._rest + chunk if self._rest else chunk).split(b"\n")
-        if self._skipping and lines:
-            self._skipping = False
-            del lines[0]
-        if len(rest) > MAX_LINE or self._skipping:
-            self.bad_lines += not self._skipping
-            self._skipping = True
-            rest = b""
-        self._rest = rest
-        records, bad = decode_lines(lines)
-        self.bad_lines += bad
         return records
 
 
-def decode_lines(lines: list[bytes]) -> tuple[list[Record], int]:
-    """The records of complete lines and the number of lines that were none; empty lines count as nothing."""
+def decode_lines(data: bytes) -> tuple[list[Record], int]:
+    """The records of whole lines and the number of lines that were none; empty lines count as nothing."""
     records = []
     bad = 0
-    for line in lines:
+    for line in data.split(b"\n"):
+        if not line:
+            continue
         try:
             records.append(decode(line))
         except BadLineError:
             bad += bool(line.strip())
     return records, bad
-
-
-def last_checkpoint(path: str, size: int) -> int | None:
-    """The offset of the journal's last whole checkpoint or end, found by reading backwards; None when it has none."""
-    length = FIRST_TAIL
-    while True:
-        start = max(0, size - length)
-        tail = host.read(path, start, size - start)
-        if tail is None:
-            return None
-        place = tail.rfind(b"\n")
-        while (place := max(tail.rfind(mark, 0, place) for mark in _SUMS)) >= 0:
-            try:
-                decode(tail[place + 1 : tail.index(b"\n", place + 1)])
-            except BadLineError:  # torn by a full disk
-                continue
-            return start + place + 1
-        if start == 0 or length > 4 * MAX_LINE:
-            return None
-        length *= 2
-
-
-def first_record(path: str) -> Record | None:
-    """The journal's first line, if it is a record."""
-    head = b""
-    while len(head) < MAX_LINE:
-        chunk = host.read(path, len(head), FIRST_TAIL if not head else CHUNK)
-        if not chunk:
-            return None
-        head += chunk
-        if b"\n" in chunk:
-            break
-    records, _ = decode_lines([head.split(b"\n", 1)[0]])
-    return records[0] if records else None

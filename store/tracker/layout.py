@@ -11,17 +11,17 @@ harmless. The true names are in the journal's `start` record.
 from __future__ import annotations
 
 import os
-import re
 import time
 from typing import Final
 from urllib.parse import unquote
+
+from tracker.host import JOURNAL
 
 DEFAULT_PROJECT: Final = "Uncategorized"
 """The project of a run that names none (as W&B's documentation says)."""
 MAX_FILE_NAME_BYTES: Final = 100
 
 _ID_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
-_SEGMENT: Final = re.compile(r"run-(\d{8}_\d{6})-([A-Za-z0-9_%~-]+)(?:\.(\d+))?\.jsonl")
 _PROJECT_FORBIDDEN: Final = frozenset("/\\#?%:")
 _ID_FORBIDDEN: Final = frozenset(":;,#?/'\\")
 
@@ -58,7 +58,7 @@ def segment_name(run_id: str, started: float, attempt: int = 1) -> str:
 
 def parse_segment_name(name: str) -> tuple[str, str, int] | None:
     """(time stamp, encoded id, attempt) of a journal's file name; None for any other file."""
-    match = _SEGMENT.fullmatch(name)
+    match = JOURNAL.fullmatch(name)
     return (match[1], match[2], int(match[3] or 1)) if match else None
 
 

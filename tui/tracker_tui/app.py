@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 
@@ -13,6 +12,7 @@ from textual.screen import Screen
 
 from tracker_tui.model import Model
 from tracker_tui.screens.dashboard import NARROW, Dashboard
+from tracker_tui.sources import Sources
 from tracker_tui.views import Views, state_file
 
 
@@ -20,16 +20,16 @@ class TrackerApp(App[None]):
     """`tracker-tui [PATH]` on a terminal.
 
     Args:
-        path: as `tracker.catalog.Catalog` takes it.
+        sources: where the runs come from.
     """
 
     TITLE = "tracker-tui"
     CSS_PATH = "screens/dashboard.tcss"  # here, for Textual reads no sheet of a default screen
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, sources: Sources) -> None:
         super().__init__()
-        self.model = Model(path, Views(state_file()))
+        self.model = Model(sources, Views(state_file()))
         self.animation_level = "none"
         sys.setswitchinterval(0.001)  # charts are drawn in a thread: a key waits for it five times less than usual
 

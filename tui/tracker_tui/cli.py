@@ -11,7 +11,8 @@ from typing import Final, NoReturn
 from tracker import __version__
 from tracker.records import clean
 from tracker_tui.commands import changing, reading
-from tracker_tui.commands.shell import FOLDER_HELP, Parser, check_path, fail
+from tracker_tui.commands.shell import FOLDER_HELP, Parser, fail, ssh_of, where
+from tracker_tui.hosts import PLAIN, Address, Ssh, open_sources
 
 EXAMPLES: Final = """\
 commands (each has its own --help):
@@ -66,20 +67,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dashboard(words: list[str]) -> int:
     parser = Parser(
         prog="tracker-tui",
-        usage="tracker-tui [PATH] | tracker-tui COMMAND ...",
+        usage="tracker-tui [PATH ...] | tracker-tui COMMAND ...",
         description="Watch training runs live in the terminal.",
         epilog=EXAMPLES,
     )
-    parser.add_argument("path", metavar="PATH", nargs="?", help=f"{FOLDER_HELP}; or a project in it")
+    parser.add_argument("paths", metavar="PATH", nargs="*", help=f"{FOLDER_HELP}; or a project in it; or several")
     parser.add_argument("--version", action="version", version=f"tracker-tui {__version__}")
-    path = parser.parse_args(words).path
-    check_path(path)
+    parser.add_ssh()
+    given = parser.parse_args(words)
+    addresses = [where(path) for path in given.paths]
     if not sys.stdout.isatty():
-        if path is not None and not os.path.exists(path):
-            fail(f"there is no folder {path!r} (commands: {', '.join(_COMMANDS)})")
-        return reading.ls([path] if path else [])
+        for address in addresses:
+            if not address.host and not os.path.exists(address.path):
+                fail(f"there is no folder {address.path!r} (commands: {', '.join(_COMMANDS)})")
+        return reading.ls(words)
     _need_terminal()
-    _open(path)
+    _open(addresses, ssh_of(given))
     return 0
 
 
@@ -92,10 +95,15 @@ def _need_terminal() -> None:
         fail("the dashboard needs a terminal that can move its cursor; `tracker-tui ls` does not")
 
 
-def _open(path: str | os.PathLike[str] | None) -> None:
+def _open(addresses: Sequence[Address], options: Ssh = PLAIN) -> None:
+    """Show the dashboard; other machines are connected first, for their passwords are asked for on the terminal."""
+    try:
+        sources = open_sources(addresses, options)
+    except (OSError, ValueError) as error:
+        fail(str(error), code=1)
     from tracker_tui.app import TrackerApp
 
-    app = TrackerApp(path)
+    app = TrackerApp(sources)
     app.run()
     if app.return_code:
         raise SystemExit(app.return_code)
@@ -114,7 +122,7 @@ def _demo(words: list[str]) -> int:
     for name in (signal.SIGTERM, signal.SIGHUP):  # so that the jobs end and the folder goes
         signal.signal(name, leave)
     with Demo() as demo:
-        _open(demo.root)
+        _open([Address(str(demo.root), str(demo.root))])
     return 0
 
 

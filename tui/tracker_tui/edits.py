@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from tracker.catalog import Catalog, Key, StoredRun
+from tracker.catalog import Key, StoredRun
 from tracker_tui.look import some_runs
+from tracker_tui.sources import Sources, Written
 
 MAX_UNDO: Final = 100
 MAX_TAG: Final = 64
@@ -34,84 +35,114 @@ class _Change(NamedTuple):
 
 
 class _Step(NamedTuple):
+    """What was done, to be taken back."""
+
     what: str
     changes: tuple[_Change, ...]
 
 
+class Plan(NamedTuple):
+    """Edits that are to be written: of which runs, what they change; and what stands in the way of others."""
+
+    what: str
+    edits: tuple[tuple[StoredRun, Mapping[str, Any]], ...]
+    trouble: str = ""
+    undoes: _Step | None = None
+    """What they take back, where they do."""
+
+
 class Edits:
-    """Writes edits of runs and remembers how to take back its own.
+    """Plans edits of runs, writes them, and remembers how to take back its own.
+
+    Writing takes time where the runs are far away, so a dashboard does it in a thread:
+
+        outcome = edits.fold(plan, await to_thread(edits.write, plan))
 
     Args:
-        catalog: the runs; folds each edit at once.
+        sources: the runs.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
         self._steps: list[_Step] = []
 
     def why_not(self, runs: Iterable[StoredRun]) -> str:
         """Why an edit of these runs would fail, as far as can be told before it is made; else empty."""
-        return next((trouble for run in runs if (trouble := self._catalog.why_not_editable(run))), "")
+        return next((trouble for run in runs if (trouble := self._sources.of(run).why_not_editable(run))), "")
 
     def change(self, what: str, changes: Iterable[tuple[StoredRun, Mapping[str, Any]]]) -> Outcome:
-        """Give runs other values in some of `tracker.replay.EDITABLE`; what they have already is left alone.
+        """Plan, write and fold at once."""
+        plan = self.plan(what, changes)
+        return self.fold(plan, self.write(plan))
+
+    def plan(self, what: str, changes: Iterable[tuple[StoredRun, Mapping[str, Any]]]) -> Plan:
+        """What is to be written to give runs other values in some of `tracker.replay.EDITABLE`.
 
         Args:
             what: what is done, for who takes it back: `archived`.
-            changes: runs and their new values; a run may be gone by now.
+            changes: runs and their new values, which they may have already; a run may be gone by now.
         """
-        made: list[_Change] = []
+        edits = []
         trouble = ""
         for known, fields in changes:
-            run = self._catalog.runs.get(known.key)
+            run = self._sources.runs.get(known.key)
             if run is None:
                 trouble = f"{known.label} is gone"
-                continue
-            before = _values(run, [name for name, value in fields.items() if getattr(run, name) != value])
-            if not before:
-                continue
-            label = run.label
-            failed = self._catalog.edit(run, **{name: fields[name] for name in before})
-            if failed:
-                trouble = failed
-            else:
-                made.append(_Change(run.key, label, before, _values(run, before)))
-        return self._remember(what, made, trouble)
+            elif changed := {name: value for name, value in fields.items() if getattr(run, name) != value}:
+                edits.append((run, changed))
+        return Plan(what, tuple(edits), trouble)
 
-    def _remember(self, what: str, made: list[_Change], trouble: str) -> Outcome:
-        whom = made[0].label if len(made) == 1 else some_runs(len(made))
-        step = _Step(f"{what} {whom}", tuple(made))
-        if made:
-            self._steps = [*self._steps, step][-MAX_UNDO:]
-        return Outcome(step.what, len(made), trouble, tuple(change.key for change in made))
+    def plan_undo(self) -> Plan | None:
+        """What is to be written to take back the newest edit made here; None if there is none.
 
-    def undo(self) -> Outcome | None:
-        """Take back the newest edit made here, where nobody has changed the same again; None if there is none.
-
-        What cannot be written stays to be taken back.
+        What somebody has changed again since stays; what cannot be written stays to be taken back.
         """
         if not self._steps:
             return None
         step = self._steps.pop()
-        done: list[Key] = []
-        left: list[_Change] = []
+        edits = []
         trouble = ""
         for change in step.changes:
-            run = self._catalog.runs.get(change.key)
+            run = self._sources.runs.get(change.key)
             if run is None:
                 trouble = f"{change.label} is gone"
                 continue
             fields = {name: value for name, value in change.before.items() if getattr(run, name) == change.after[name]}
             if len(fields) < len(change.before):
                 trouble = f"{run.label} was changed again since"
-            if fields and (failed := self._catalog.edit(run, **fields)):
-                trouble = failed
-                left.append(change)
-            elif fields:
-                done.append(change.key)
-        if left:
-            self._steps.append(_Step(step.what, tuple(left)))
-        return Outcome(step.what, len(done), trouble, tuple(done))
+            if fields:
+                edits.append((run, fields))
+        return Plan(step.what, tuple(edits), trouble, step)
+
+    def write(self, plan: Plan) -> Sequence[Written]:
+        """Append what is planned; what came of each. The only method for another thread."""
+        return self._sources.write_edits(plan.edits)
+
+    def fold(self, plan: Plan, written: Sequence[Written]) -> Outcome:
+        """Take what was written into the runs."""
+        made: list[_Change] = []
+        failed: set[Key] = set()
+        trouble = plan.trouble
+        for (run, fields), (record, why_not) in zip(plan.edits, written, strict=True):
+            if record is None:
+                trouble = why_not
+                failed.add(run.key)
+                continue
+            label, before = run.label, _values(run, fields)
+            run.apply_edit(record)
+            made.append(_Change(run.key, label, before, _values(run, fields)))
+        keys = tuple(change.key for change in made)
+        if plan.undoes is not None:
+            left = tuple(change for change in plan.undoes.changes if change.key in failed)
+            self._remember(_Step(plan.what, left))
+            return Outcome(plan.what, len(made), trouble, keys)
+        whom = made[0].label if len(made) == 1 else some_runs(len(made))
+        self._remember(_Step(f"{plan.what} {whom}", tuple(made)))
+        return Outcome(f"{plan.what} {whom}", len(made), trouble, keys)
+
+    def _remember(self, step: _Step) -> None:
+        if step.changes:
+            self._steps = [*self._steps, step][-MAX_UNDO:]
 
 
 def _values(run: StoredRun, names: Iterable[str]) -> dict[str, Any]:

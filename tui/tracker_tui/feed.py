@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from tracker.catalog import Catalog, StoredRun
 from tracker.journal import Tail
+from tracker.lines import THIN
 from tracker.records import Record
 from tracker.replay import History, is_row_until
 
@@ -14,53 +14,150 @@ HISTORY_CHUNK: Final = 1 << 20
 """Bytes of journals folded into histories at a time, so that keys are never late."""
 
 
+class _Course:
+    """One reading of a history, of all its rows or of few."""
+
+    def __init__(self, catalog: Catalog, run: StoredRun, thin: int) -> None:
+        self.history = History()
+        self.tails = [
+            (Tail(catalog.files.lines(run.key.project, name, thin=thin)), last) for name, last in catalog.lineage(run)
+        ]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was on disk at the last look has been read."""
+        return all(tail.lines.is_whole for tail, _ in self.tails)
+
+    @property
+    def taken(self) -> int:
+        """Bytes read so far."""
+        return sum(tail.taken for tail, _ in self.tails)
+
+    def read(self, room: int) -> list[Record]:
+        """The next rows, from about `room` bytes at most; those of an earlier journal before those of a later one."""
+        rows: list[Record] = []
+        for tail, last in self.tails:
+            before = tail.taken
+            rows += (row for row in tail.read(room) if is_row_until(row, last))
+            room -= tail.taken - before
+            if room <= 0 or not tail.lines.is_whole:
+                break
+        return rows
+
+    def close(self) -> None:
+        for tail, _ in self.tails:
+            tail.lines.close()
+
+
+Rows = list[tuple[_Course, list[Record]]]
+"""New rows of a feed, to be folded."""
+
+
 class HistoryFeed:
     """One run's rows, as they come.
 
+    Of a large journal a few hundred rows from all over it come first, then all that follow the last of them. All of its
+    rows are read behind that, and take the place of the few: at once from files of this machine, else when asked for.
+
     Args:
+        catalog: what knows the run.
         run: whose.
-        lineage: its journals and the last step to take from each, as `Catalog.lineage` gives them.
+        thin: places of a large journal from which rows are taken at first; 0: all rows.
     """
 
-    def __init__(self, run: StoredRun, lineage: list[tuple[str, float]]) -> None:
+    def __init__(self, catalog: Catalog, run: StoredRun, thin: int = THIN) -> None:
         self.key = run.key
         self.path = run.path
-        self._tails = [(Tail(path), last) for path, last in lineage]
-        self.history = History()
-        self.is_whole = False
-        """Whether all that was on disk at the last look is folded."""
-        self.is_replaced = False
-        """Whether a file was replaced by another, so that all must be read anew."""
+        self._catalog = catalog
+        self._run = run
+        self._shown = _Course(catalog, run, thin)
+        self._whole: _Course | None = None
 
-    def read(self, room: int = HISTORY_CHUNK) -> list[Record]:
+    @property
+    def history(self) -> History:
+        """What there is to show."""
+        return self._shown.history
+
+    @property
+    def _courses(self) -> list[_Course]:
+        return [self._shown, self._whole] if self._whole is not None else [self._shown]
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether what is shown are few rows of many."""
+        return any(tail.lines.is_thinned for tail, _ in self._shown.tails)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that is to be read and was on disk at the last look is folded."""
+        return all(course.is_whole for course in self._courses)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more can be read at once."""
+        return any(tail.lines.is_behind for course in self._courses for tail, _ in course.tails)
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether a file was replaced by another, so that all must be read anew."""
+        return any(tail.lines.is_replaced for course in self._courses for tail, _ in course.tails)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the journals up to where they are read."""
+        return sum(tail.lines.offset for tail, _ in self._shown.tails)
+
+    @property
+    def loaded(self) -> float | None:
+        """How much of all rows is there, 0 to 1; None while nobody has asked for them."""
+        if self._whole is None:
+            return None
+        return min(1.0, sum(tail.lines.offset for tail, _ in self._whole.tails) / max(1, self.size))
+
+    def load_all(self) -> None:
+        """Read all rows."""
+        if self._whole is None and self.is_sampled:
+            self._whole = _Course(self._catalog, self._run, 0)
+
+    def read(self, room: int = HISTORY_CHUNK) -> Rows:
         """The next rows, from about `room` bytes at most."""
-        rows: list[Record] = []
-        for tail, last in self._tails:
-            before = tail.offset
-            rows += (row for row in tail.read(room) if is_row_until(row, last))
-            room -= tail.offset - before
-            if room <= 0:
-                break
-        self.is_whole = room > 0
-        self.is_replaced = any(tail.is_replaced for tail, _ in self._tails)
-        return rows
+        before = self._shown.taken
+        found = [(self._shown, self._shown.read(room))]
+        room -= self._shown.taken - before
+        if self._shown.is_whole and self.is_sampled and not self._catalog.files.is_far:
+            self.load_all()
+        if self._whole is not None and room > 0:
+            found.append((self._whole, self._whole.read(room)))
+        return [(course, rows) for course, rows in found if rows]
 
     def take(self, room: int) -> int:
         """Read and fold up to about `room` bytes; how many they were."""
-        before = sum(tail.offset for tail, _ in self._tails)
+        before = self._shown.taken
         if room > 0:
             self.fold(self.read(room))
-        return sum(tail.offset for tail, _ in self._tails) - before
+        return self._shown.taken - before
 
-    def fold(self, rows: Iterable[Record]) -> None:
+    def fold(self, found: Rows) -> None:
         """Take rows into the history."""
-        for row in rows:
-            self.history.apply(row)
+        for course, rows in found:
+            for row in rows:
+                course.history.apply(row)
+        if self._whole is not None and self._whole.is_whole:
+            self._shown.close()
+            self._shown, self._whole = self._whole, None
+
+    def close(self) -> None:
+        """Nothing more will be read."""
+        for course in self._courses:
+            course.close()
 
 
 def read_history(catalog: Catalog, run: StoredRun) -> History:
     """All of a run's history, at once."""
-    feed = HistoryFeed(run, catalog.lineage(run))
-    while not feed.is_whole:
+    feed = HistoryFeed(catalog, run, thin=0)
+    while True:
         feed.fold(feed.read())
-    return feed.history
+        if feed.is_whole:
+            return feed.history
+        if not feed.is_behind:
+            catalog.files.wait()

@@ -78,7 +78,7 @@ def value_of(run: StoredRun, name: str, now: float | None = None) -> Any:
         return get(run)
     if low in ("age", "duration"):
         moment = time.time() if now is None else now
-        return run.duration(moment) if low == "duration" else moment - run.created
+        return run.duration(moment) if low == "duration" else run.age(moment)
     if name.startswith(CONFIG):
         return _in(run.config, name[len(CONFIG) :])
     if name.startswith(SUMMARY):

@@ -62,7 +62,7 @@ def long_span(seconds: float) -> str:
 
 def age(run: StoredRun, now: float) -> str:
     """How long ago a run started."""
-    seconds = max(0.0, now - run.created)
+    seconds = run.age(now)
     return span(_calm(seconds)) if seconds >= CALM else "now"
 
 

@@ -6,19 +6,19 @@ touched there; a thread only reads files and keeps its place in them, so nothing
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from tracker.catalog import Catalog, Delta, Key, Reading, StoredRun
-from tracker.records import Record, clean
+from tracker.catalog import Delta, Key, StoredRun
+from tracker.records import clean
 from tracker_tui import query, table, tree
 from tracker_tui.edits import Edits
-from tracker_tui.feed import HISTORY_CHUNK, HistoryFeed
+from tracker_tui.feed import HISTORY_CHUNK, HistoryFeed, Rows
 from tracker_tui.look import colour_and_sign
 from tracker_tui.plot import MAX_RUNS, Subject
 from tracker_tui.query import Query
+from tracker_tui.sources import Readings, Sources
 from tracker_tui.table import GroupPath, Table, TableView
 from tracker_tui.tree import Branch, Node, Place
 from tracker_tui.views import Views
@@ -27,6 +27,8 @@ FIRST_CHUNK: Final = 1 << 18
 """Bytes of a history that are read before anything else when its run is opened."""
 LEAST_CHUNK: Final = 1 << 14
 """Bytes of one journal at a time, at least."""
+SHIFT: Final = 5
+"""By how much the colours and signs of one root are ahead of those of the root before."""
 NEWEST: Final = 10
 """Runs of a branch that are drawn while none is marked."""
 
@@ -47,8 +49,8 @@ class Change:
 class Batch:
     """What one `collect` brought."""
 
-    readings: list[Reading] = field(default_factory=list)
-    rows: list[tuple[HistoryFeed, list[Record]]] = field(default_factory=list)
+    readings: Readings = field(default_factory=list)
+    rows: list[tuple[HistoryFeed, Rows]] = field(default_factory=list)
     """New rows, with what they are of; by now something else may be looked at."""
 
 
@@ -64,17 +66,17 @@ class Hint(NamedTuple):
 
 
 class Model:
-    """The runs under a path, which are shown, marked and pinned, and the histories that are looked at.
+    """The runs there are, which are shown, marked and pinned, and the histories that are looked at.
 
     Args:
-        path: as `Catalog` takes it.
+        sources: where the runs come from.
         views: what is remembered of how things are looked at; by default nothing is.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, views: Views | None = None) -> None:
-        self.catalog = Catalog(path)
+    def __init__(self, sources: Sources, views: Views | None = None) -> None:
+        self.sources = sources
         self.views = views or Views(None)
-        self.edits = Edits(self.catalog)
+        self.edits = Edits(sources)
         self.query: Query = query.parse("")
         """Which runs are shown."""
         self.marked: set[Key] = set()
@@ -85,27 +87,22 @@ class Model:
         """Groups of tables whose runs are shown; at first one sees the groups."""
         self._closed_meanwhile: set[Branch] = set()
         self._feeds: dict[Key, HistoryFeed] = {}
-        self._numbers: dict[Key, int] = {}
         self._shown: list[StoredRun] | None = None
         self.choice_count = 0
         """Runs of which the query chose those that are shown."""
         self._tables: dict[Branch, Table] = {}
 
     @property
-    def root(self) -> str:
-        return self.catalog.root
-
-    @property
     def runs(self) -> dict[Key, StoredRun]:
         """Every run there is, hidden ones too."""
-        return self.catalog.runs
+        return self.sources.runs
 
     # ---- what is new ----
 
     def collect(self, seconds: float | None = None, pause: float = 0.0) -> Batch:
         """Read what is new, as `Catalog.collect` does; the only method for another thread."""
         feeds = list(self._feeds.values())  # what is looked at from now on has been read a first time already
-        batch = Batch(self.catalog.collect(seconds, pause))
+        batch = Batch(self.sources.collect(seconds, pause))
         for feed in feeds:
             rows = feed.read(max(LEAST_CHUNK, HISTORY_CHUNK // len(feeds)))
             if rows or feed.is_replaced:
@@ -114,13 +111,14 @@ class Model:
 
     def apply(self, batch: Batch) -> Change:
         """Fold what was read."""
-        change = Change(self.catalog.apply(batch.readings))
+        change = Change(self.sources.apply(batch.readings))
         for feed, rows in batch.rows:
             if self._feeds.get(feed.key) is not feed:
                 continue
             feed.fold(rows)
             change.history |= bool(rows)
             if feed.is_replaced and feed.key in self.runs:
+                feed.close()
                 self._feeds[feed.key] = self._feed(self.runs[feed.key])
         if change.runs:
             self.forget()
@@ -136,7 +134,7 @@ class Model:
     def shown(self) -> Sequence[StoredRun]:
         """The runs that the query means, the newest first; what is archived or deleted only if it says so."""
         if self._shown is None:
-            choice = table.choice(self.catalog, self.query)
+            choice = table.choice(self.sources, self.query)
             self._shown, self.choice_count = table.chosen(choice, self.query), len(choice)
         return self._shown
 
@@ -157,7 +155,7 @@ class Model:
     def hint(self) -> Hint:
         """How many runs the query means, and what may be wrong with it if they are none."""
         shown = self.shown()
-        why_none = table.why_none(self.query, table.choice(self.catalog, self.query)) if not shown else ""
+        why_none = table.why_none(self.query, table.choice(self.sources, self.query)) if not shown else ""
         return Hint(len(shown), self.choice_count, why_none)
 
     def runs_of(self, branch: Branch) -> list[StoredRun]:
@@ -207,10 +205,13 @@ class Model:
                 feed = self._feed(run)
                 room -= feed.take(room)
             self._feeds[key] = feed
+        for key, feed in before.items():
+            if self._feeds.get(key) is not feed:
+                feed.close()
         return list(self._feeds.values()) != list(before.values())
 
     def _feed(self, run: StoredRun) -> HistoryFeed:
-        return HistoryFeed(run, self.catalog.lineage(run))
+        return HistoryFeed(self.sources.of(run), run)
 
     @property
     def drawn_count(self) -> int:
@@ -228,8 +229,13 @@ class Model:
 
     @property
     def is_behind(self) -> bool:
-        """Whether more lies on disk than was read: runs, or the histories that are looked at."""
-        return self.catalog.is_behind or any(not feed.is_whole for feed in self._feeds.values())
+        """Whether more can be read at once: runs, or the histories that are looked at."""
+        return self.sources.is_behind or any(feed.is_behind for feed in self._feeds.values())
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether there is more than was read: runs, or the histories that are looked at."""
+        return not self.sources.is_complete or any(not feed.is_whole for feed in self._feeds.values())
 
     def drawn(self, place: Place | None) -> list[Key]:
         """The runs whose charts belong to a place, the topmost last.
@@ -274,30 +280,24 @@ class Model:
 
         So neighbours look different, and a run looks the same after every start.
         """
-        if key not in self._numbers:
-            count = sum(1 for known in self._numbers if known.project == key.project)
-            for new in [*self.catalog.oldest_first(key.project), key]:
-                if new not in self._numbers:
-                    self._numbers[new] = count
-                    count += 1
-        return self._numbers[key]
+        return self.runs[key].number + SHIFT * list(self.sources.catalogs).index(key.source)
 
     # ---- the tree ----
 
     def tree(self) -> list[Node]:
         """The lines of the tree."""
-        return tree.grow(self.shown(), self.is_closed)
+        return tree.grow(self.shown(), self.is_closed, list(self.sources.catalogs))
 
     def is_closed(self, branch: Branch) -> bool:
         """Whether a branch hides what is in it. While a query is on, only what was closed meanwhile."""
         if self.query.text:
             return branch in self._closed_meanwhile
-        return self.views.is_closed(self.root, branch)
+        return self.views.is_closed(self.root_of(branch), branch)
 
     def close(self, branch: Branch, is_closed: bool = True) -> None:
         """Close a branch of the tree, or open it."""
         if not self.query.text:
-            self.views.close(self.root, branch, is_closed)
+            self.views.close(self.root_of(branch), branch, is_closed)
         elif is_closed:
             self._closed_meanwhile.add(branch)
         else:
@@ -307,9 +307,13 @@ class Model:
         """What a branch is called."""
         if branch.group:
             return branch.group
-        if not branch.project:
-            return branch.entity or "(no entity)"
-        return next((clean(run.project) for run in self.shown() if run.key.project == branch.project), "")
+        if branch.project:
+            return next((clean(run.project) for run in self.shown() if run.key.project == branch.project), "")
+        return clean(branch.source) if branch.entity is None else branch.entity or "(no entity)"
+
+    def root_of(self, branch: Branch) -> str:
+        """The folder of projects that a branch is in."""
+        return self.sources.catalogs[branch.source].root
 
     def first_choice(self) -> Key | None:
         """The run to show first: the newest that runs, else the newest."""

@@ -9,12 +9,13 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from tracker.catalog import Catalog, StoredRun
+from tracker.catalog import StoredRun
 from tracker.records import clean
 from tracker_tui import fields
 from tracker_tui.fields import ALIASES, PROPERTIES, metric_of, text_of, value_of
 from tracker_tui.kinds import goal_of, main_metric
 from tracker_tui.query import SEARCHED, Query, is_number
+from tracker_tui.sources import Sources
 
 NEWEST: Final = "age"
 """The usual order."""
@@ -100,10 +101,10 @@ def chosen(runs: list[StoredRun], wanted: Query) -> list[StoredRun]:
     return [run for run in runs if wanted.matches(functools.partial(fields.value_of, run, now=now))]
 
 
-def choice(catalog: Catalog, wanted: Query) -> list[StoredRun]:
+def choice(sources: Sources, wanted: Query) -> list[StoredRun]:
     """The runs of which a query chooses, the newest first: what is archived or deleted only if it names that."""
     hiding = [name for name in HIDING if name not in wanted.names]
-    runs = catalog.newest_first(with_deleted=True)
+    runs = sources.newest_first(with_deleted=True)
     return [run for run in runs if not any(getattr(run, name) for name in hiding)]
 
 

@@ -1,27 +1,30 @@
-"""The lines of the tree: entities where there are several, projects, groups, runs."""
+"""The lines of the tree: machines and entities where there are several, projects, groups, runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tracker.catalog import Key, StoredRun
 
 
 class Branch(NamedTuple):
-    """An entity, a project, or a group of runs in one."""
+    """A root of several, an entity, a project, or a group of runs in one."""
 
     project: str
-    """The name of its folder; empty for an entity."""
+    """The name of its folder; empty for an entity or a root."""
     group: str = ""
     """Empty for the project itself."""
     entity: str | None = None
     """None where all runs are of one entity, which is then no level of the tree."""
+    source: str = ""
+    """Which root, where there are several."""
 
     def holds(self, run: StoredRun) -> bool:
         """Whether a run belongs to it."""
         return (
-            self.project in ("", run.key.project)
+            self.source == run.key.source
+            and self.project in ("", run.key.project)
             and self.group in ("", run.group)
             and (self.entity is None or self.entity == run.entity)
         )
@@ -43,30 +46,52 @@ class Node(NamedTuple):
     """Of a branch, how many of its runs are in each state."""
 
 
-def grow(runs: Iterable[StoredRun], is_closed: Callable[[Branch], bool]) -> list[Node]:
-    """The tree of some runs, which come the newest first; branches are in the order of their names, groups by age."""
+def grow(runs: Iterable[StoredRun], is_closed: Callable[[Branch], bool], sources: Sequence[str] = ("",)) -> list[Node]:
+    """The tree of some runs, which come the newest first; branches are in the order of their names, groups by age.
+
+    Args:
+        runs: what is in it.
+        is_closed: whether a branch hides what is in it.
+        sources: where the runs come from; where there are several, each is a branch, even without runs.
+    """
+    found: dict[str, list[StoredRun]] = {source: [] for source in sources}
+    for run in runs:
+        found[run.key.source].append(run)
+    if len(found) < 2:
+        return [
+            node
+            for source, inside in found.items()
+            for node in _entities(inside, Branch("", source=source), 0, is_closed)
+        ]
+    nodes: list[Node] = []
+    for source, inside in found.items():
+        branch = Branch("", source=source)
+        nodes.append(_node(branch, 0, inside, is_closed))
+        if nodes[-1].is_open:
+            nodes += _entities(inside, branch, 1, is_closed)
+    return nodes
+
+
+def _entities(runs: list[StoredRun], around: Branch, depth: int, is_closed: Callable[[Branch], bool]) -> Iterable[Node]:
     entities: dict[str, list[StoredRun]] = {}
     for run in runs:
         entities.setdefault(run.entity, []).append(run)
     if len(entities) < 2:
-        return [node for inside in entities.values() for node in _projects(inside, None, 0, is_closed)]
-    nodes: list[Node] = []
+        yield from _projects(runs, around, depth, is_closed)
+        return
     for entity in sorted(entities, key=str.casefold):
-        branch = Branch("", entity=entity)
-        nodes.append(_node(branch, 0, entities[entity], is_closed))
-        if nodes[-1].is_open:
-            nodes += _projects(entities[entity], entity, 1, is_closed)
-    return nodes
+        node = _node(around._replace(entity=entity), depth, entities[entity], is_closed)
+        yield node
+        if node.is_open:
+            yield from _projects(entities[entity], around._replace(entity=entity), depth + 1, is_closed)
 
 
-def _projects(
-    runs: list[StoredRun], entity: str | None, depth: int, is_closed: Callable[[Branch], bool]
-) -> Iterable[Node]:
+def _projects(runs: list[StoredRun], around: Branch, depth: int, is_closed: Callable[[Branch], bool]) -> Iterable[Node]:
     projects: dict[str, list[StoredRun]] = {}
     for run in runs:
         projects.setdefault(run.key.project, []).append(run)
     for project in sorted(projects, key=str.casefold):
-        branch = Branch(project, entity=entity)
+        branch = around._replace(project=project)
         node = _node(branch, depth, projects[project], is_closed)
         yield node
         if node.is_open:
@@ -104,7 +129,8 @@ def count(runs: Iterable[StoredRun]) -> dict[str, int]:
 
 def around(run: StoredRun) -> set[Branch]:
     """Every branch that may hold a run, with and without its entity."""
-    found = {Branch("", entity=run.entity)}
+    source = run.key.source
+    found = {Branch("", source=source), Branch("", entity=run.entity, source=source)}
     for entity in (None, run.entity):
-        found |= {Branch(run.key.project, group, entity) for group in ("", run.group)}
+        found |= {Branch(run.key.project, group, entity, source) for group in ("", run.group)}
     return found

@@ -144,7 +144,7 @@ def state_file() -> Path:
 
 
 def _branch_name(root: str, branch: Branch) -> str:
-    return json.dumps([root, *branch])
+    return json.dumps([root, branch.project, branch.group, branch.entity])
 
 
 def _kept(view: View) -> dict[str, Any]:

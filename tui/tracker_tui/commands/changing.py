@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tracker import layout
-from tracker.catalog import Catalog, Key, StoredRun
+from tracker.catalog import Key, StoredRun
 from tracker.records import clean
 from tracker.report import short_path
-from tracker_tui.commands.shell import FOLDER_HELP, Parser, fail, find, find_one, print_lines, warn
+from tracker_tui.commands.shell import Parser, fail, find, find_one, print_lines, warn
 from tracker_tui.edits import Edits, parse_tags, tag_changes
 from tracker_tui.look import some_runs
+from tracker_tui.sources import Sources
 
 
 def rename(words: list[str]) -> int:
@@ -26,9 +27,9 @@ def rename(words: list[str]) -> int:
     given = parser.parse_args(words)
     if not clean(given.name).strip():
         fail("NAME must not be empty")
-    catalog, run = find_one(given.run, given.dir)
+    sources, run = find_one(given)
     before = run.label
-    code = _change(catalog, "renamed", [(run, {"name": given.name})], says=False)
+    code = _change(sources, "renamed", [(run, {"name": given.name})], says=False)
     if not code:
         print_lines(f"{before} is now {run.label}")
     return code
@@ -45,10 +46,10 @@ def tag(words: list[str]) -> int:
     parser.add_argument("--add", metavar="TAGS", type=_tags, default=[], help="tags to give, with commas")
     parser.add_argument("--remove", metavar="TAGS", type=_tags, default=[], help="tags to take away, with commas")
     given = parser.parse_args(words)
-    catalog, runs = find(given.runs, given.dir)
+    sources, runs = find(given, given.runs)
     code = 0
     if given.add or given.remove:
-        code = _change(catalog, "tagged", tag_changes(runs, given.remove, given.add), says=False)
+        code = _change(sources, "tagged", tag_changes(runs, given.remove, given.add), says=False)
     print_lines(*(f"{run.label}: {', '.join(run.tags) or '(no tags)'}" for run in runs))
     return code
 
@@ -71,13 +72,13 @@ def note(words: list[str]) -> int:
     parser.add_runs(several=False)
     parser.add_argument("text", metavar="TEXT", nargs="?", help="the new notes; '' for none")
     given = parser.parse_args(words)
-    catalog, run = find_one(given.run, given.dir)
+    sources, run = find_one(given)
     if given.text is None:
         if run.notes:
             print_lines(*run.notes.split("\n"))
         return 0
     text = sys.stdin.read().rstrip("\n") if given.text == "-" else given.text
-    return _change(catalog, "noted", [(run, {"notes": text})])
+    return _change(sources, "noted", [(run, {"notes": text})])
 
 
 def archive(words: list[str]) -> int:
@@ -89,8 +90,8 @@ def archive(words: list[str]) -> int:
     parser.add_runs()
     parser.add_argument("--undo", action="store_true", help="show them again")
     given = parser.parse_args(words)
-    catalog, runs = find(given.runs, given.dir)
-    return _change(catalog, "unarchived" if given.undo else "archived", _all(runs, archived=not given.undo))
+    sources, runs = find(given, given.runs)
+    return _change(sources, "unarchived" if given.undo else "archived", _all(runs, archived=not given.undo))
 
 
 def delete(words: list[str]) -> int:
@@ -101,8 +102,8 @@ def delete(words: list[str]) -> int:
     )
     parser.add_runs()
     given = parser.parse_args(words)
-    catalog, runs = find(given.runs, given.dir)
-    return _change(catalog, "deleted", _all(runs, deleted=True))
+    sources, runs = find(given, given.runs)
+    return _change(sources, "deleted", _all(runs, deleted=True))
 
 
 def undelete(words: list[str]) -> int:
@@ -112,8 +113,8 @@ def undelete(words: list[str]) -> int:
     )
     parser.add_runs()
     given = parser.parse_args(words)
-    catalog, runs = find(given.runs, given.dir, with_deleted=True)
-    return _change(catalog, "undeleted", _all(runs, deleted=False))
+    sources, runs = find(given, given.runs, with_deleted=True)
+    return _change(sources, "undeleted", _all(runs, deleted=False))
 
 
 def purge(words: list[str]) -> int:
@@ -123,15 +124,12 @@ def purge(words: list[str]) -> int:
         description="Remove the files of deleted runs for good, after asking. Without RUN, of all of them.",
     )
     parser.add_argument("runs", metavar="RUN", nargs="*", help="only these")
-    parser.add_argument("--dir", metavar="PATH", help=FOLDER_HELP)
+    parser.add_where()
     parser.add_argument("--yes", action="store_true", help="do not ask")
     given = parser.parse_args(words)
-    if given.runs:
-        catalog, runs = find(given.runs, given.dir, with_deleted=True)
-    else:
-        catalog = Catalog(given.dir)
-        catalog.refresh()
-        runs = [run for run in catalog.newest_first(with_deleted=True) if run.deleted]
+    sources, runs = find(given, given.runs, with_deleted=True, may_remove=True)
+    if not given.runs:
+        runs = [run for run in sources.newest_first(with_deleted=True) if run.deleted]
     for run in runs:
         if not run.deleted:
             fail(f"{run.label} is not deleted: `tracker-tui delete` comes first")
@@ -140,7 +138,7 @@ def purge(words: list[str]) -> int:
     if not runs:
         print_lines("no run is deleted")
         return 0
-    forks = _forks(catalog, runs)
+    forks = _forks(sources, runs)
     for run in runs:
         print_lines(f"{run.project}/{run.id}  {run.label}  {short_path(run.path)}")
         print_lines(
@@ -149,21 +147,21 @@ def purge(words: list[str]) -> int:
     if not given.yes and not _agrees(f"Remove the files of {some_runs(len(runs))} for good?"):
         print_lines("nothing removed")
         return 1
-    troubles = [trouble for run in runs if (trouble := catalog.purge(run))]
+    troubles = [trouble for run in runs if (trouble := sources.of(run).purge(run))]
     for trouble in troubles:
         warn(f"not removed: {trouble}")
     print_lines(f"removed {len(runs) - len(troubles)} of {some_runs(len(runs))}")
     return 1 if troubles else 0
 
 
-def _forks(catalog: Catalog, runs: list[StoredRun]) -> dict[Key, list[StoredRun]]:
+def _forks(sources: Sources, runs: list[StoredRun]) -> dict[Key, list[StoredRun]]:
     """Runs that go on from one of these and stay."""
     going = {run.key for run in runs}
     found: dict[Key, list[StoredRun]] = {}
-    for run in catalog.newest_first():
+    for run in sources.newest_first():
         parent = run.start.get("fork_of")
         if isinstance(parent, str) and run.key not in going:
-            found.setdefault(Key(run.key.project, layout.file_name(parent)), []).append(run)
+            found.setdefault(run.key._replace(id=layout.file_name(parent)), []).append(run)
     return found
 
 
@@ -177,7 +175,7 @@ def stop(words: list[str]) -> int:
     parser.add_runs()
     parser.add_argument("--yes", action="store_true", help="do not ask")
     given = parser.parse_args(words)
-    catalog, runs = find(given.runs, given.dir)
+    sources, runs = find(given, given.runs)
     for run in runs:
         if run.state != "running":
             fail(f"{run.label} is {run.state}, not running", code=1)
@@ -187,7 +185,7 @@ def stop(words: list[str]) -> int:
         return 1
     code = 0
     for run in runs:
-        if trouble := catalog.stop(run):
+        if trouble := sources.of(run).stop(run):
             warn(f"{run.label} not stopped: {trouble}")
             code = 1
         else:
@@ -210,10 +208,10 @@ def _all(runs: Iterable[StoredRun], **fields: Any) -> list[tuple[StoredRun, Mapp
 
 
 def _change(
-    catalog: Catalog, what: str, changes: Iterable[tuple[StoredRun, Mapping[str, Any]]], says: bool = True
+    sources: Sources, what: str, changes: Iterable[tuple[StoredRun, Mapping[str, Any]]], says: bool = True
 ) -> int:
     """Write edits and say what came of them; the exit code."""
-    outcome = Edits(catalog).change(what, changes)
+    outcome = Edits(sources).change(what, changes)
     if outcome.trouble:
         warn(f"not {what}: {outcome.trouble}")
         return 1

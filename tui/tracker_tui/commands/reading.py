@@ -10,22 +10,25 @@ import time
 
 from tracker.catalog import Catalog, StoredRun
 from tracker.records import clean
-from tracker.report import cells, short_path
+from tracker.report import cells
 from tracker_tui import fields, look, query, table
 from tracker_tui.commands.shell import (
     FOLDER_HELP,
     Parser,
-    check_path,
     describe,
     fail,
     find,
     find_one,
+    open_where,
     print_columns,
     print_json,
     print_lines,
+    roots_of,
     warn,
+    where,
 )
 from tracker_tui.kinds import main_metric
+from tracker_tui.sources import Sources
 
 LS_COLUMNS = ("state", "name", "id", "step", "age", "duration")
 MAIN = "metric"
@@ -38,7 +41,7 @@ def ls(words: list[str]) -> int:
     parser = Parser(
         prog="tracker-tui ls", description="List runs, the newest first.", epilog=f"queries:\n{query.HOW_TO_ASK}"
     )
-    parser.add_argument("path", metavar="PATH", nargs="?", help=FOLDER_HELP)
+    parser.add_argument("paths", metavar="PATH", nargs="*", help=FOLDER_HELP)
     parser.add_argument(
         "-q", "--query", metavar="QUERY", default="", help="only runs that fit, e.g. 'loss<0.2 tag:best'"
     )
@@ -48,13 +51,13 @@ def ls(words: list[str]) -> int:
         "-c", "--columns", metavar="FIELDS", type=_columns, help="with commas: name,state,loss,config.lr,history.loss"
     )
     parser.add_argument("--json", action="store_true", help="one array of objects; with --columns, of these fields")
+    parser.add_ssh()
     given = parser.parse_args(words)
-    check_path(given.path)
-    if given.path is not None and not os.path.exists(given.path):
-        fail(f"there is no folder {given.path!r}")
-    catalog = Catalog(given.path)
-    catalog.refresh()
-    runs = _asked_for(catalog, given.query)
+    for address in map(where, given.paths):
+        if not address.host and not os.path.exists(address.path):
+            fail(f"there is no folder {address.path!r}")
+    sources = open_where(given, given.paths)
+    runs = _asked_for(sources, given.query)
     for name in [given.sort, *(given.columns or ())]:
         if name != MAIN and (trouble := table.unknown(name, runs)):
             fail(trouble)
@@ -67,20 +70,20 @@ def ls(words: list[str]) -> int:
     elif runs:
         _print_runs(runs, given.columns or _usual(runs, given.sort))
     elif not given.query:
-        hidden = len(catalog.runs)
+        hidden = len(sources.runs)
         what = f"all {hidden} runs are archived or deleted" if hidden else "no runs"
-        warn(f"{what} in {short_path(catalog.root)}{'' if hidden else ' yet'}")
+        warn(f"{what} in {roots_of(sources)}{'' if hidden else ' yet'}")
     return 0
 
 
-def _asked_for(catalog: Catalog, text: str) -> list[StoredRun]:
+def _asked_for(sources: Sources, text: str) -> list[StoredRun]:
     """The runs that a query means, or the end of the command."""
     try:
         wanted = query.parse(text)
     except query.QueryError as error:
         sys.stderr.write(f"tracker-tui: {clean(error)}\n  {clean(text)}\n  {' ' * cells(text[: error.start])}^\n")
         raise SystemExit(2) from None
-    choice = table.choice(catalog, wanted)
+    choice = table.choice(sources, wanted)
     runs = table.chosen(choice, wanted)
     if not runs and text:
         warn(table.why_none(wanted, choice) or f"none of {len(choice)} runs fits")
@@ -151,9 +154,9 @@ def show(words: list[str]) -> int:
     given = parser.parse_args(words)
     if not given.chart and (given.x or given.log or given.smoothing or given.width):
         fail("--x, --log, --smoothing and --width are for charts: say which with --chart METRIC")
-    catalog, run = find_one(given.run, given.dir)
+    sources, run = find_one(given)
     if given.chart:
-        return _charts(catalog, run, given)
+        return _charts(sources.of(run), run, given)
     if given.json:
         print_json(describe(run))
         return 0
@@ -206,8 +209,7 @@ def _charts(catalog: Catalog, run: StoredRun, given: argparse.Namespace) -> int:
         fail(f"{run.label} has no metric {x!r} for the x axis; it has {', '.join(known) or 'none'}")
     width = given.width or shutil.get_terminal_size((80, 24)).columns
     is_coloured = given.color == "always" or (given.color == "auto" and sys.stdout.isatty() and not _no_colour())
-    number = catalog.oldest_first(run.key.project).index(run.key)
-    subject = plot.Subject(run, history, *look.colour_and_sign(number))
+    subject = plot.Subject(run, history, *look.colour_and_sign(run.number))
     plotter = plot.Plotter()
     view = views.View(given.smoothing, given.log, x)
     plots = [plotter.plot(plot.Order(name, (subject,), view, width, max(1, given.height - 1))) for name in wanted]
@@ -246,7 +248,7 @@ def compare(words: list[str]) -> int:
     parser.add_argument("--all", action="store_true", help="what is the same in all of them too")
     parser.add_argument("--json", action="store_true", help="one object: runs, different, same")
     given = parser.parse_args(words)
-    _, runs = find(given.runs, given.dir)
+    _, runs = find(given, given.runs)
     if len(runs) < 2:
         fail("compare takes two or more runs")
     from tracker_tui import compare as comparing

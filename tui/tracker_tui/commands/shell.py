@@ -7,19 +7,21 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 from tracker import layout
-from tracker.catalog import Catalog, StoredRun
+from tracker.catalog import StoredRun
 from tracker.records import clean, encode, plain
 from tracker.report import cells, short_path
+from tracker_tui.hosts import Address, Ssh, open_catalog, open_sources, parse
+from tracker_tui.sources import Sources
 
 USAGE_ERROR: Final = 2
 """Exit code for what the command line got wrong; 1 is for what could not be done."""
 RUN_HELP: Final = "an id, a unique name, project/id or the path of a run's file"
-FOLDER_HELP: Final = "folder of runs, default TRACKER_DIR, else ./runs"
+FOLDER_HELP: Final = "folder of runs, here or on another machine (user@host:path), default TRACKER_DIR, else ./runs"
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,7 +39,20 @@ class Parser(argparse.ArgumentParser):
             self.add_argument("runs", metavar="RUN", nargs="+", help=RUN_HELP)
         else:
             self.add_argument("run", metavar="RUN", help=RUN_HELP)
+        self.add_where()
+
+    def add_where(self) -> None:
+        """Let the user say where to look."""
         self.add_argument("--dir", metavar="PATH", help=FOLDER_HELP)
+        self.add_ssh()
+
+    def add_ssh(self) -> None:
+        """Let the user say how other machines are reached."""
+        group = self.add_argument_group("other machines", "PATH may be user@host:path or ssh://user@host:port/path")
+        group.add_argument(
+            "--ssh-option", metavar="OPTION", action="append", default=[], help="for ssh -o, e.g. ProxyJump=gate"
+        )
+        group.add_argument("--remote-python", metavar="PATH", default="", help="python3 there, 3.8 or newer")
 
 
 def fail(text: str, code: int = USAGE_ERROR) -> NoReturn:
@@ -51,59 +66,109 @@ def warn(text: str) -> None:
     sys.stderr.write(f"tracker-tui: {clean(text, 2000)}\n")
 
 
-def check_path(path: str | None) -> None:
-    """A file is fine only if it is a run's."""
-    is_other = path and os.path.exists(path) and not os.path.isdir(path)
-    if is_other and layout.parse_segment_name(os.path.basename(path or "")) is None:
-        fail(f"{path!r} is neither a folder nor a run's file")
-
-
 # ---- finding ----
 
 
-def find_one(wanted: str, root: str | None) -> tuple[Catalog, StoredRun]:
+def where(text: str) -> Address:
+    """The address a user means; a file of this machine is fine only if it is a run's."""
+    try:
+        address = parse(text)
+    except ValueError as error:
+        fail(str(error))
+    path = address.path
+    is_other = not address.host and os.path.exists(path) and not os.path.isdir(path)
+    if is_other and layout.parse_segment_name(os.path.basename(path)) is None:
+        fail(f"{text!r} is neither a folder nor a run's file")
+    return address
+
+
+def ssh_of(given: argparse.Namespace) -> Ssh:
+    """How the user wants ssh to be called."""
+    return Ssh(tuple(given.ssh_option), given.remote_python)
+
+
+def open_where(given: argparse.Namespace, texts: Sequence[str]) -> Sources:
+    """The runs of the addresses a user gave, all of them looked at; or the end of the command."""
+    sources = _opened(lambda: open_sources([where(text) for text in texts], ssh_of(given)))
+    sources.refresh()
+    return sources
+
+
+def _opened(opening: Callable[[], Sources]) -> Sources:
+    try:
+        return opening()
+    except (OSError, ValueError) as error:
+        fail(str(error), code=1)
+
+
+def find_one(given: argparse.Namespace) -> tuple[Sources, StoredRun]:
     """The run a user means, or the end of the command."""
-    catalog, (run,) = find([wanted], root)
-    return catalog, run
+    sources, (run,) = find(given, [given.run])
+    return sources, run
 
 
-def find(wanted: Sequence[str], root: str | None, with_deleted: bool = False) -> tuple[Catalog, list[StoredRun]]:
-    """The runs a user means, each once, or the end of the command."""
-    folders = {os.path.dirname(os.path.abspath(each)) for each in wanted if _is_journal(each)}
-    if len(folders) > 1 or (folders and not all(map(_is_journal, wanted))):
+def find(
+    given: argparse.Namespace, wanted: Sequence[str], with_deleted: bool = False, may_remove: bool = False
+) -> tuple[Sources, list[StoredRun]]:
+    """The runs a user means, each once, or the end of the command.
+
+    Args:
+        given: says in `dir` where to look, and how to call ssh.
+        wanted: what the user says of each run.
+        with_deleted: whether those that are deleted may be meant.
+        may_remove: whether files may be removed on another machine.
+    """
+    folders = {folder for each in wanted if (folder := _folder_of(each)) is not None}
+    if len(folders) > 1 or (folders and None in map(_folder_of, wanted)):
         fail("runs that are named by their files must lie in one folder, and all be named so")
-    catalog = Catalog(folders.pop(), is_project=True) if folders else Catalog(root)
-    catalog.refresh()
-    found = {run.key: run for run in (_find(each, catalog) for each in wanted)}
+    address = folders.pop() if folders else where(given.dir) if given.dir else None
+    is_project = any(_folder_of(each) for each in wanted)
+    sources = _opened(
+        lambda: Sources([open_catalog(address, ssh_of(given), is_project=is_project, may_remove=may_remove)])
+    )
+    sources.refresh()
+    found = {run.key: run for run in (_find(each, sources) for each in wanted)}
     for run in found.values():
         if run.deleted and not with_deleted:
             fail(f"{run.label} is deleted: `tracker-tui undelete` shows it again")
-    return catalog, list(found.values())
+    return sources, list(found.values())
 
 
-def _is_journal(wanted: str) -> bool:
-    return layout.parse_segment_name(os.path.basename(wanted)) is not None and os.path.isfile(wanted)
+def _folder_of(wanted: str) -> Address | None:
+    """The project's folder, where a run is named by its file."""
+    if layout.parse_segment_name(os.path.basename(wanted)) is None:
+        return None
+    address = where(wanted)
+    if address.host:
+        folder = os.path.dirname(address.path)
+        return address._replace(text=address.at(folder or "."), path=folder or ".")
+    folder = os.path.dirname(os.path.abspath(wanted))
+    return Address(folder, folder) if os.path.isfile(wanted) else None
 
 
-def _find(wanted: str, catalog: Catalog) -> StoredRun:
-    runs = catalog.newest_first(with_deleted=True)
+def _find(wanted: str, sources: Sources) -> StoredRun:
+    runs = sources.newest_first(with_deleted=True)
     project, _, last = wanted.rpartition("/")
-    if _is_journal(wanted):
-        folder, name = os.path.split(os.path.abspath(wanted))
-        parsed = layout.parse_segment_name(name)
-        place = (os.path.basename(folder), parsed[1] if parsed else "")
-        found = [run for run in runs if run.key == place]
+    if folder := _folder_of(wanted):
+        parsed = layout.parse_segment_name(os.path.basename(wanted))
+        place = (os.path.basename(folder.path), parsed[1] if parsed else "")
+        found = [run for run in runs if run.key.id == place[1] and (folder.host or run.key[:2] == place)]
     else:
         found = [
             run for run in runs if run.id == last and project in ("", run.project, f"{run.entity}/{run.project}")
         ] or [run for run in runs if run.label == wanted]
         found = [run for run in found if not run.deleted] or found
     if not found:
-        fail(f"there is no run {wanted!r} in {short_path(catalog.root)}")
+        fail(f"there is no run {wanted!r} in {roots_of(sources)}")
     if len(found) > 1:
         places = ", ".join(f"{run.project}/{run.id}" for run in found[:5])
         fail(f"{len(found)} runs are called {wanted!r}: say which one, e.g. {places}")
     return found[0]
+
+
+def roots_of(sources: Sources) -> str:
+    """Where runs were looked for."""
+    return ", ".join(short_path(catalog.root) for catalog in sources.catalogs.values())
 
 
 # ---- printing ----

@@ -21,7 +21,7 @@ from textual.widgets import Footer, Input, Static
 
 from tracker.catalog import Key, StoredRun
 from tracker.records import clean
-from tracker_tui import hosts
+from tracker_tui.hosts.watching import listen
 from tracker_tui.look import GLYPHS, some_runs, with_tilde
 from tracker_tui.model import Batch, Change, Model
 from tracker_tui.painting import CellCompositor
@@ -178,7 +178,9 @@ class Dashboard(Editing):
 
     @work(group="listen")
     async def _listen(self) -> None:
-        await hosts.watch(self.model.root, lambda: frozenset(key.project for key in self.model.runs), self._wake)
+        async with asyncio.TaskGroup() as group:
+            for catalog in self.model.sources.catalogs.values():
+                group.create_task(listen(catalog, self._wake))
 
     def _update(self, change: Change) -> None:
         """Show what changed."""
@@ -187,7 +189,7 @@ class Dashboard(Editing):
             if self.query_bar.is_open:
                 self.query_bar.show_hint()
             if not self._is_chosen and (key := self.model.first_choice()) is not None:
-                self._is_chosen = not self.model.catalog.is_behind
+                self._is_chosen = self.model.sources.is_complete
                 self.tree_pane.go_to(key)
                 self._show_place()
                 if self._is_narrow and self._pane_shown("centre"):
@@ -272,8 +274,12 @@ class Dashboard(Editing):
         bad = sum(run.bad_lines for run in self.model.runs.values())
         if bad:
             parts.append(f"{bad} bad line{'s' * (bad != 1)} skipped")
-        parts.append(f"{platform.node()}:{with_tilde(self.model.root)}")
+        parts += self._places()
         self._set("#status", "  ".join(parts))
+
+    def _places(self) -> list[str]:
+        """Where the runs are."""
+        return [f"{platform.node()}:{with_tilde(catalog.root)}" for catalog in self.model.sources.catalogs.values()]
 
     def _set(self, selector: str, text: str) -> None:
         widget = self.query_one(selector, Static)

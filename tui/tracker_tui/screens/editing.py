@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from textual import work
 from textual.binding import Binding
 from textual.geometry import Offset
 from textual.screen import Screen
@@ -13,7 +15,7 @@ from textual.screen import Screen
 from tracker.catalog import Key, StoredRun
 from tracker.records import clean
 from tracker_tui import fields
-from tracker_tui.edits import Outcome, common_tags, tag_changes
+from tracker_tui.edits import Outcome, Plan, common_tags, tag_changes
 from tracker_tui.look import GLYPHS, some_runs
 from tracker_tui.model import Model
 
@@ -53,6 +55,10 @@ class Editing(Screen[object]):
     """Bindings, first those that a small footer has room for; the dashboard says where they stand."""
 
     model: Model
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._writing = asyncio.Lock()
 
     def run_under_cursor(self) -> StoredRun | None:
         """The run that keys are about."""
@@ -100,7 +106,23 @@ class Editing(Screen[object]):
         return not trouble
 
     def _change(self, what: str, changes: Iterable[tuple[StoredRun, Mapping[str, Any]]]) -> None:
-        self._tell(self.model.edits.change(what, changes), "u undoes")
+        self._write(lambda: self.model.edits.plan(what, changes))
+
+    @work(group="write")
+    async def _write(self, planned: Callable[[], Plan | None]) -> None:
+        """Write edits and show what came of them; one after the other, for each is planned after the one before."""
+        async with self._writing:
+            plan = planned()
+            if plan is None:
+                self.notify("There is nothing to take back.")
+                return
+            outcome = self.model.edits.fold(plan, await asyncio.to_thread(self.model.edits.write, plan))
+        if plan.undoes is None:
+            self._tell(outcome, "u undoes")
+            return
+        self._tell(outcome._replace(what=f"taken back: {outcome.what}"))
+        if outcome.keys:
+            self.go_to(outcome.keys[0])
 
     def _tell(self, outcome: Outcome, more: str = "") -> None:
         """Show what came of an edit."""
@@ -183,13 +205,7 @@ class Editing(Screen[object]):
         self.app.push_screen(AskScreen(title.capitalize(), "\n".join(_names(runs))), hide)
 
     def action_undo(self) -> None:
-        outcome = self.model.edits.undo()
-        if outcome is None:
-            self.notify("There is nothing to take back.")
-            return
-        self._tell(outcome._replace(what=f"taken back: {outcome.what}"))
-        if outcome.keys:
-            self.go_to(outcome.keys[0])
+        self._write(self.model.edits.plan_undo)
 
     def action_stop(self) -> None:
         targets = self._targets("stop")
@@ -202,15 +218,20 @@ class Editing(Screen[object]):
         from tracker_tui.screens.ask import AskScreen
 
         def stop(is_meant: bool | None) -> None:
-            for run in runs if is_meant else ():
-                trouble = self.model.catalog.stop(run)
-                if trouble:
-                    self.notify(clean(f"{run.label} not stopped: {trouble}"), severity="error", markup=False)
-                else:
-                    self.notify(clean(f"SIGTERM sent to {run.label}"), markup=False)
+            if is_meant:
+                self._stop(runs)
 
         text = "\n".join([*_names(runs), "", "SIGTERM goes to the process. What it logged stays."])
         self.app.push_screen(AskScreen(f"Stop {_called(runs)}?", text), stop)
+
+    @work(group="write")
+    async def _stop(self, runs: Sequence[StoredRun]) -> None:
+        for run in runs:
+            trouble = await asyncio.to_thread(self.model.sources.of(run).stop, run)
+            if trouble:
+                self.notify(clean(f"{run.label} not stopped: {trouble}"), severity="error", markup=False)
+            else:
+                self.notify(clean(f"SIGTERM sent to {run.label}"), markup=False)
 
     # ---- copying ----
 

@@ -136,7 +136,7 @@ class Centre(Vertical):
         place = self._place
         if place is None:
             return Content(f"No run fits  {self._model.query.text}") if self._model.query.text else self._how_to_begin()
-        if self._model.is_behind:
+        if self._model.is_loading:
             return Content("Loading…")
         if isinstance(place, Branch):
             return Content("These runs logged no numbers.")
@@ -144,16 +144,19 @@ class Centre(Vertical):
         return Content("No rows yet." if run.state in ("pending", "running") else "This run logged no numbers.")
 
     def _how_to_begin(self) -> Content:
-        root = with_tilde(self._model.root)
+        (catalog, *others) = self._model.sources.catalogs.values()
+        root = with_tilde(catalog.root)
         hidden = len(self._model.runs)
         if hidden:
             return Content(f"All {hidden} runs are archived or deleted.\n\nTo see them:  /archived:yes OR deleted:yes")
-        if not os.path.isdir(self._model.root):
+        if others:
+            first = f"There are no runs in {root} and {len(others)} more yet."
+        elif not os.path.isdir(catalog.root):
             first = f"There is no folder {root} yet."
         else:
             first = f"There are no runs in {root} yet."
-        elsewhere = self._model.root != os.path.abspath("runs")
-        where = f"Set TRACKER_DIR={shlex.quote(clean(self._model.root, 4096))} for the script.\n\n" if elsewhere else ""
+        elsewhere = catalog.root != os.path.abspath("runs")
+        where = f"Set TRACKER_DIR={shlex.quote(clean(catalog.root, 4096))} for the script.\n\n" if elsewhere else ""
         return Content(
             f"{first}\n\nA run appears here as soon as a script starts one:\n\n"
             "    import tracker\n\n"

@@ -7,15 +7,33 @@ that is reached) the dashboard's own steady look carries on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Final
+
+from tracker.catalog import Catalog
+from tracker.lookout import Lookout
 
 STEP: Final = 25
 DEBOUNCE: Final = 75
 """Milliseconds over which events are gathered: `STEP` after the last one, `DEBOUNCE` at most."""
 RETRY: Final = 1.0
 """Seconds until a missing root or a failed watch is tried again."""
+
+
+async def listen(catalog: Catalog, wake: asyncio.Event) -> None:
+    """Set `wake` whenever something changes below a root, here or on another machine. Never returns."""
+    if isinstance(catalog.files, Lookout):
+        await watch(catalog.root, lambda: frozenset(key.project for key in catalog.runs), wake)
+    loop = asyncio.get_running_loop()
+
+    def come() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(wake.set)
+
+    catalog.files.wake = come
+    await loop.create_future()
 
 
 async def watch(root: str, projects: Callable[[], frozenset[str]], wake: asyncio.Event) -> None:

@@ -1,0 +1,203 @@
+"""Whole lines of growing files, and what of a journal is enough to know its run.
+
+Bytes come out. Of what a journal holds this module knows that a checkpoint, or an end, repeats the run's small state.
+Like `host` it uses the standard library alone and keeps to Python 3.8, for its source runs on other machines too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracker import host
+
+CHUNK = 256 * 1024
+"""Bytes that are read at a time."""
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes; a longer line is counted as bad and passed over, so that no file can fill a reader's memory."""
+FIRST_TAIL = 4096
+WHOLE = 1 << 20
+"""Bytes of a journal up to which opening it looks at every line; of a larger one at its head and tail."""
+MAX_LOOK = 4 * 1024 * 1024
+"""Bytes that one look takes from one file, about; the rest follows at the next."""
+THIN = 400
+"""Places of a large file from which a thinned reading takes lines."""
+THIN_BLOCK = 8192
+"""Bytes that are looked through at each of them: one line of each set of keys is taken."""
+THIN_ABOVE = 4 * 1024 * 1024
+"""Bytes of a file up to which nothing is thinned."""
+
+_SUMS = (b'\n{"_type":"checkpoint"', b'\n{"_type":"end"')
+
+
+class Lines:
+    """The whole lines of a growing file, each once, in order.
+
+    Args:
+        path: the file; it may not be there.
+        offset: where to begin: the beginning of a line.
+        thin: of a file larger than `THIN_ABOVE` only lines from this many places, evenly spread, then all that follow
+            the last of them; 0: all.
+    """
+
+    def __init__(self, path: str, offset: int = 0, thin: int = 0) -> None:
+        self.path = path
+        self.offset = offset
+        """Bytes taken so far."""
+        self.skipped = 0
+        """Lines that were too long and are left out."""
+        self.is_whole = False
+        """Whether the last reading reached the end of the file."""
+        self.is_thinned = False
+        """Whether lines were left out to be quick."""
+        self.is_replaced = False
+        """Whether the file is shorter than what was taken from it: it is another one, and nothing more is read."""
+        self._thin = thin
+        self._skipping = False
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the next reading may bring more at once."""
+        return not self.is_whole
+
+    def read(self, limit: int = CHUNK) -> bytes:
+        """Whole lines from about `limit` bytes; a line that is longer is read whole. Empty where there is none."""
+        if self._thin:
+            thin, self._thin = self._thin, 0
+            size = host.size_of(self.path) or 0
+            if size > self.offset + THIN_ABOVE:
+                data, self.offset = _thinned(self.path, self.offset, size, thin)
+                self.is_thinned = True
+                return data
+        while True:
+            data = host.read(self.path, self.offset, limit) or b""
+            if not data:
+                size_now = host.size_of(self.path)
+                self.is_replaced = size_now is not None and size_now < self.offset
+                self.is_whole = True
+                return b""
+            self.is_whole = len(data) < limit
+            if self._skipping:
+                end = data.find(b"\n") + 1
+                self._skipping = not end
+                self.offset += end or len(data)
+                continue
+            end = data.rfind(b"\n") + 1
+            if end:
+                self.offset += end
+                return data[:end]
+            if self.is_whole and len(data) <= MAX_LINE:
+                return b""
+            if len(data) > MAX_LINE:
+                self.skipped += 1
+                self._skipping = True
+            limit = min(2 * limit, MAX_LINE + 1)
+
+    def close(self) -> None:
+        """Nothing more will be read."""
+
+
+def _thinned(path: str, start: int, size: int, places: int) -> tuple[bytes, int]:
+    """Lines from places evenly spread over a file, and the offset after the last of them.
+
+    At each place one line of each set of keys: a metric that is logged seldom is found too, and few lines travel.
+    """
+    import re  # loaded already by whoever reads paths
+
+    keys = re.compile(rb'"((?:[^"\\]|\\.)*)":')
+    lines = []
+    offset = start
+    for number in range(places):
+        place = start + (size - start - THIN_BLOCK) * number // max(1, places - 1)
+        if place < offset:
+            continue
+        block = host.read(path, place, THIN_BLOCK) or b""
+        first = block.find(b"\n") + 1 if place > start else 0
+        last = block.rfind(b"\n") + 1
+        if last <= first:
+            continue
+        shapes = set()
+        for line in block[first:last].splitlines(True):
+            shape = tuple(keys.findall(line[:4096]))
+            if shape not in shapes:
+                shapes.add(shape)
+                lines.append(line)
+        offset = place + last
+    return b"".join(lines), offset
+
+
+# ---- opening a journal ----
+
+
+def open_lines(path: str, size: int, head: bytes) -> tuple[bytes, Lines]:
+    """The lines that make up a run's small state, and the reader that goes on after them.
+
+    Of a journal with a checkpoint only the first line (`head`) and what follows the last one is read. Of a journal up
+    to `WHOLE` bytes the lines between are checked by their edges, at the speed of a search, so that bad ones count.
+    """
+    offset = last_checkpoint(path, 0, size)
+    lines = Lines(path, offset or 0)
+    if not offset:
+        return all_of(lines), lines
+    if size <= WHOLE and not _looks_sound(host.read(path, 0, offset) or b""):
+        everything = Lines(path)
+        return all_of(everything), everything
+    return head + all_of(lines), lines
+
+
+def all_of(lines: Lines) -> bytes:
+    """What there is to read now, up to `MAX_LOOK`."""
+    parts = []
+    room = MAX_LOOK
+    while room > 0:
+        data = lines.read()
+        parts.append(data)
+        room -= len(data)
+        if lines.is_whole:
+            break
+    return b"".join(parts)
+
+
+def _looks_sound(lines: bytes) -> bool:
+    """Whether every line begins and ends like an object."""
+    return lines.startswith(b"{") and lines.endswith(b"}\n") and lines.count(b"\n") == lines.count(b"}\n{") + 1
+
+
+def last_checkpoint(path: str, start: int, size: int) -> int | None:
+    """The offset of the last whole checkpoint or end between two offsets, found by reading backwards; None: none."""
+    length = FIRST_TAIL
+    while True:
+        begin = max(start, size - length)
+        tail = host.read(path, begin, size - begin)
+        if tail is None:
+            return None
+        place = tail.rfind(b"\n")
+        while (place := max(tail.rfind(mark, 0, place) for mark in _SUMS)) >= 0:
+            if record_of(tail[place + 1 : tail.index(b"\n", place + 1)]):  # else torn by a full disk
+                return begin + place + 1
+        if begin == start or length > 4 * MAX_LINE:
+            return None
+        length *= 2
+
+
+def first_line(path: str) -> bytes:
+    """The file's first line; empty where it has none yet."""
+    head = b""
+    while len(head) < MAX_LINE:
+        chunk = host.read(path, len(head), CHUNK if head else FIRST_TAIL)
+        if not chunk:
+            return b""
+        head += chunk
+        if b"\n" in chunk:
+            return head[: head.index(b"\n") + 1]
+    return b""
+
+
+def record_of(line: bytes) -> dict[str, Any]:
+    """The JSON object of a line; empty where it is none."""
+    import json
+
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return value if type(value) is dict else {}

@@ -1,0 +1,400 @@
+"""Looking at the files of runs as they grow: lists, whole lines, who lives; and the few things done to them.
+
+Bytes and plain values come out. Of what a journal holds this module knows that its first line names the process that
+writes it, and that an end is an end. Like `host` it uses the standard library alone and keeps to Python 3.8: this very
+source also runs on the far side of ssh, where a dashboard's requests come from somebody else. So nothing outside what
+was listed is ever opened.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Dict, NamedTuple, Tuple
+
+from tracker import host
+from tracker.lines import Lines, all_of, first_line, last_checkpoint, open_lines, record_of
+
+SKIP = 1 << 20
+"""Bytes of growth from which a journal is taken up again at its last checkpoint."""
+SILENCE = 60.0
+"""Seconds without growth after which a run whose process cannot be seen from here counts as crashed: six heartbeats."""
+NEWBORN = 2.0
+"""Seconds that an empty journal is given to get its first line."""
+DEAD_LOOK = 5.0
+"""Seconds between two looks at a run whose process is gone."""
+DEAD_LOOKS = 200
+"""Looks at such runs a second, at most."""
+Place = Tuple[str, str]
+"""The folder name of a project and the name of a file in it."""
+Edit = Tuple[str, str, Dict[str, Any], float]
+"""Project folder, the run's true id, the fields that change, and the newest time of any earlier change."""
+
+
+class Known(NamedTuple):
+    """How far a file was read before, to go on from there."""
+
+    offset: int
+    mark: int
+    """`Sight.mark` of it."""
+    ended: bool
+
+
+class Sight(NamedTuple):
+    """What one look at one file brought."""
+
+    project: str
+    name: str
+    data: bytes = b""
+    """Whole lines; at first the journal's first line and those from its last checkpoint on, then what came since."""
+    offset: int = 0
+    """Where the next look goes on."""
+    mark: int = 0
+    """Tells the file from another that takes its place: a checksum of its first line."""
+    skipped: int = 0
+    """Lines that were too long, since the file was opened."""
+    number: int = 0
+    """The run's place among those of its project, by the names of their files, the oldest 0."""
+    mtime: float = 0.0
+    alive: bool | None = None
+    """Whether the run's process lives or, where that cannot be told, whether the file has grown of late."""
+    deadly_signal: str | None = None
+    ended: bool = False
+    """Whether the last line is an end."""
+    is_new: bool = False
+    """Whether the file has taken the place of another: what was read before does not count."""
+    gone: bool = False
+
+
+class _File:
+    """One journal or edits file that is looked at again and again."""
+
+    def __init__(self, path: str, entry: host.Entry, number: int, known: Known | None) -> None:
+        self.place = (entry.project, entry.name)
+        self.number = number
+        self.is_journal = entry.name.startswith("run-")
+        self.ended = False
+        self.alive: bool | None = None
+        self.is_behind = False
+        """Whether the last look left some of it."""
+        self.due = 0.0
+        """When to look again at one whose process is gone."""
+        self._path = path
+        self._entry = entry
+        self._known = known
+        self._lines = Lines(path)
+        self._mark = 0
+        self._start: dict[str, Any] | None = None
+        self._opened = False
+        self._grew = time.monotonic() - max(0.0, time.time() - entry.mtime)
+        if known is not None and known.ended and known.offset == entry.size:
+            self.ended = True
+
+    def look(self) -> Sight | None:
+        """What is new since the last look; None when nothing is."""
+        now = time.monotonic()
+        first, self._opened = not self._opened, True
+        size = host.size_of(self._path)
+        is_new, data = self._take_up(size) if first or self._lines.offset > (size or 0) else (False, b"")
+        if size is not None and size > self._lines.offset:
+            data += self._read_on(size)
+            if data and not first:
+                self._grew = now
+        before = self.alive
+        signal = None
+        if self.is_journal:
+            data += self._judge(size, now)
+            if not self.alive and not self.ended:
+                signal = host.deadly_signal(self._path[: -len(".jsonl")])
+        if not data and not is_new and self.alive == before and not (first and self.is_journal):
+            return None
+        # A file that has ended is not judged: its process may live on, with other runs.
+        return Sight(
+            *self.place,
+            data=data,
+            offset=self._lines.offset,
+            mark=self._mark,
+            skipped=self._lines.skipped,
+            number=self.number,
+            mtime=self._entry.mtime,
+            alive=None if self.ended else self.alive,
+            deadly_signal=signal,
+            ended=self.ended,
+            is_new=is_new,
+        )
+
+    def _take_up(self, size: int | None) -> tuple[bool, bytes]:
+        """Begin, go on where another look ended, or begin anew; whether it is anew, and the first lines."""
+        known, self._known = self._known, None
+        was_read = known is not None or self._lines.offset > 0
+        if size is None:
+            return False, b""
+        head = first_line(self._path)
+        mark = zlib.crc32(head)
+        if known is not None and known.offset <= size and (known.mark == mark or not known.offset):
+            self._lines, self._mark = Lines(self._path, known.offset), mark
+            return False, b""
+        self._start, self._mark = None, mark
+        data, self._lines = open_lines(self._path, size, head) if self.is_journal else (b"", Lines(self._path))
+        self._learn(data)
+        return was_read, data
+
+    def _read_on(self, size: int) -> bytes:
+        """The lines that came since; of very many those from the last checkpoint on, which repeats the rest."""
+        if self.is_journal and size - self._lines.offset > SKIP:
+            checkpoint = last_checkpoint(self._path, self._lines.offset, size)
+            self._lines.offset = checkpoint or self._lines.offset
+        data = all_of(self._lines)
+        self.is_behind = not self._lines.is_whole
+        self._learn(data)
+        return data
+
+    def _learn(self, data: bytes) -> None:
+        if data and self.is_journal:
+            self.ended = data[data.rfind(b"\n", 0, -1) + 1 :].startswith(b'{"_type":"end"')
+            if not self._mark:
+                self._mark = zlib.crc32(first_line(self._path))
+
+    def _judge(self, size: int | None, now: float) -> bytes:
+        """Find out whether the run lives; its last words, where they came just now."""
+        alive, data = None, b""
+        if not self.ended:
+            if self._start is None and self._lines.offset:
+                self._start = record_of(first_line(self._path))
+            alive = host.is_alive(self._start or {})
+        if alive is False:
+            data = self._read_on(size or 0)
+        if self.ended:
+            self.alive = False
+        else:
+            patience = SILENCE if self._lines.offset else NEWBORN
+            self.alive = alive if alive is not None else now - self._grew < patience
+        return data
+
+
+class Lookout:
+    """The runs below a folder that holds projects, or of one project's folder, or of one journal.
+
+    Args:
+        path: an absolute path; a project's folder or a journal narrows it to that.
+        is_project: the path is a project's folder, even if it has no runs yet.
+        only_id: look at the journals of this id alone (encoded as on disk).
+        known: how far files were read before.
+        calm: seconds between two looks at a file that nobody reads line by line.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        is_project: bool = False,
+        only_id: str | None = None,
+        known: dict[Place, Known] | None = None,
+        calm: float = 0.0,
+    ) -> None:
+        self.root = path
+        """The folder of projects."""
+        self.is_far = False
+        """Whether what is read takes time to come here."""
+        self.clock = 0.0
+        """Seconds that the clock there is ahead of ours."""
+        self.wake: Callable[[], None] | None = None
+        """To be called when something has come; never, for files do not come by themselves."""
+        self.is_behind = False
+        """Whether the last `look` left files unopened or unread, which the next one may take at once."""
+        self._only_id = only_id
+        self._only_project: str | None = None
+        self._only_file: str | None = None
+        self._known = dict(known or {})
+        self._calm = calm
+        self._looked = 0.0
+        self._read_by_line: set[Place] = set()
+        self._files: dict[Place, _File] = {}
+        self._numbers: dict[str, dict[str, int]] = {}
+        self._unopened: list[_File] = []
+        self._live: dict[Place, _File] = {}
+        self._dead: deque[_File] = deque()
+        self._stamps: dict[str, int] = {}
+        if host.JOURNAL.fullmatch(os.path.basename(path)) and not os.path.isdir(path):
+            self.root, self._only_file = os.path.split(path)
+        if is_project or self._only_file or self._holds_journals():
+            self._narrow()
+
+    def _holds_journals(self) -> bool:
+        """Whether the root is itself a project's folder."""
+        return any(entry.name.startswith("run-") for entry in host.list_files(*os.path.split(self.root)))
+
+    def _narrow(self) -> None:
+        self.root, self._only_project = os.path.split(self.root)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file has been looked at."""
+        return not self.is_behind
+
+    def wait(self) -> None:
+        """Until there may be something new to read: never, for files are there to be read."""
+
+    def look(self, seconds: float | None = None, pause: float = 0.0) -> Iterator[Sight]:
+        """What is new in the files since the last look. One look at a time, and each to its end.
+
+        Args:
+            seconds: look at no further file after this time; `is_behind` tells whether some were left for the next
+                look. Default: look at all.
+            pause: seconds to sleep after each file that is opened, so that other threads need not wait for the
+                interpreter.
+        """
+        start = time.monotonic()
+        is_calm = start - self._looked < self._calm
+        if not is_calm:
+            self._looked = start
+            yield from self._list()
+        self.is_behind = False
+        while self._unopened:
+            if seconds is not None and time.monotonic() - start > seconds:
+                self.is_behind = True
+                return
+            file = self._unopened.pop()
+            if file.place in self._files:
+                yield from self._look_at(file)
+                if pause:
+                    time.sleep(pause)
+        for file in list(self._live.values()):
+            if is_calm and file.place not in self._read_by_line and not file.is_behind:
+                continue
+            if seconds is not None and time.monotonic() - start > seconds:
+                break
+            yield from self._look_at(file)
+        while self._dead and self._dead[0].due <= start:
+            file = self._dead.popleft()
+            if self._files.get(file.place) is file:
+                yield from self._look_at(file)
+
+    def _look_at(self, file: _File) -> Iterator[Sight]:
+        sight = file.look()
+        self._live.pop(file.place, None)
+        if file.is_behind or not (file.ended or (file.is_journal and file.alive is False)):
+            self._live[file.place] = file
+            self.is_behind |= file.is_behind
+        elif not file.ended:
+            file.due = time.monotonic() + max(DEAD_LOOK, len(self._dead) / DEAD_LOOKS)
+            self._dead.append(file)
+        if sight is not None:
+            yield sight
+
+    def _list(self) -> Iterator[Sight]:
+        """Learn of new files; report those that are gone."""
+        if not self._only_project and not self._files and self._holds_journals():
+            self._narrow()
+        projects = [self._only_project] if self._only_project else host.list_projects(self.root)
+        looked: set[str] = set()
+        found: dict[Place, host.Entry] = {}
+        for project in {*(projects or ()), *self._stamps}:
+            stamp = host.folder_stamp(os.path.join(self.root, project))
+            if stamp == self._stamps.get(project):
+                continue
+            # A file made within the same tick of the clock would not change the stamp again.
+            recent = time.time() - stamp / 1e9 < 2.0
+            self._stamps[project] = 0 if recent else stamp
+            if stamp == -1:
+                del self._stamps[project]
+            looked.add(project)
+            found.update({(project, e.name): e for e in host.list_files(self.root, project) if self._is_wanted(e.name)})
+        # Opened from the end: edits first, for they name the runs, then the newest run.
+        for place in sorted(found.keys() - self._files.keys(), key=lambda place: (place[1] < "run-", place[1])):
+            number = self._number(*place)
+            file = _File(os.path.join(self.root, *place), found[place], number, self._known.pop(place, None))
+            self._files[place] = file
+            if not file.ended:
+                self._unopened.append(file)
+        gone = [place for place in self._files if place[0] in looked and place not in found] if looked else []
+        for place in gone:
+            del self._files[place]
+            self._live.pop(place, None)
+        if projects is not None and self._known:
+            gone += self._known
+            self._known = {}
+        for place in gone:
+            yield Sight(*place, gone=True)
+
+    def _number(self, project: str, name: str) -> int:
+        """The place of a run among those of its project; files come in order of name."""
+        journal = host.JOURNAL.fullmatch(name)
+        numbers = self._numbers.setdefault(project, {})
+        return numbers.setdefault(journal[2], len(numbers)) if journal else 0
+
+    def _is_wanted(self, name: str) -> bool:
+        if name.startswith("edits-"):
+            return True
+        journal = host.JOURNAL.fullmatch(name)
+        return self._only_file in (None, name) and (
+            self._only_id is None or (journal is not None and journal[2] == self._only_id)
+        )
+
+    @property
+    def has_live(self) -> bool:
+        """Whether any run may be going on."""
+        return any(file.is_journal for file in self._live.values())
+
+    def is_live(self, place: Place) -> bool:
+        """Whether a file may be growing."""
+        return place in self._live
+
+    def projects(self) -> set[str]:
+        """The folder names of the projects that have runs."""
+        return {place[0] for place in self._files}
+
+    # ---- reading one file ----
+
+    def lines(self, project: str, name: str, offset: int = 0, thin: int = 0) -> Lines:
+        """The lines of a file that is listed; of any other none."""
+        if (project, name) not in self._files:
+            return Lines(os.devnull)
+        return Lines(os.path.join(self.root, project, name), offset, thin)
+
+    def read_by_line(self, places: set[Place]) -> None:
+        """Which files somebody reads line by line: those are looked at every time."""
+        self._read_by_line = places
+
+    # ---- what is done to runs ----
+
+    def append_edits(self, edits: Sequence[Edit]) -> list[tuple[dict[str, Any] | None, str]]:
+        """Append edits; of each the record as written and "", or None and why it could not be written."""
+        return [self._append_edit(*edit) for edit in edits]
+
+    def _append_edit(
+        self, project: str, run_id: str, fields: dict[str, Any], after: float
+    ) -> tuple[dict[str, Any] | None, str]:
+        if project not in self.projects():
+            return None, "there is no project %r" % project
+        return host.append_edit(os.path.join(self.root, project), run_id, fields, after)
+
+    def why_not_editable(self, project: str) -> str:
+        """Why an edit would fail, as far as can be told before; else empty."""
+        return host.why_not_editable(os.path.join(self.root, project))
+
+    def stop(self, project: str, name: str) -> str:
+        """Send SIGTERM to the process that a journal's first line names, if it is certainly that one.
+
+        Returns:
+            "" or why nothing was sent.
+        """
+        if (project, name) not in self._files:
+            return "its file is gone"
+        return host.stop(record_of(first_line(os.path.join(self.root, project, name))))
+
+    def files_of(self, project: str, names: Sequence[str]) -> list[str]:
+        """The paths of journals and of the folders that belong to them."""
+        journals = [os.path.join(self.root, project, name) for name in names if (project, name) in self._files]
+        folders = [path[: -len(".jsonl")] for path in journals]
+        return sorted(journals + [folder for folder in folders if os.path.isdir(folder)])
+
+    def remove(self, project: str, names: Sequence[str]) -> str:
+        """Remove journals and their folders for good.
+
+        Returns:
+            "" or what could not be removed and why.
+        """
+        return host.remove(self.files_of(project, names))

@@ -1,0 +1,74 @@
+"""Where runs lie, as a user says it: `./runs`, `user@host:path`, `ssh://user@host:port/path`."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final, NamedTuple
+
+DEFAULT_PATH: Final = "~/runs"
+"""On another machine, where none is named."""
+
+_SCP: Final = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^@/:\[\]]+):(?P<path>.*)", re.DOTALL)
+_URL: Final = re.compile(
+    r"ssh://(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^@/:\[\]]+)(?::(?P<port>\d+))?(?P<path>/.*)?",
+    re.DOTALL,
+)
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.%:-]*")
+"""Users and hosts; none begins with `-`, which would be an option to ssh."""
+
+
+class Address(NamedTuple):
+    """A folder of runs, a project or a run's file, here or on another machine."""
+
+    text: str
+    """As the user said it."""
+    path: str
+    """On another machine one that is relative begins at the home folder there."""
+    host: str = ""
+    """A name or an alias of ~/.ssh/config; empty: this machine."""
+    user: str = ""
+    port: int | None = None
+
+    @property
+    def machine(self) -> str:
+        """User and host, as ssh and people know them."""
+        return f"{self.user}@{self.host}" if self.user else self.host
+
+    def at(self, path: str) -> str:
+        """How to say another path of this machine."""
+        if not self.host:
+            return path
+        if self.port is not None:
+            return f"ssh://{self.machine}:{self.port}{path if path.startswith('/') else '/~/' + path}"
+        return f"{self.machine}:{path}"
+
+
+def parse(text: str) -> Address:
+    """The address that a text means. As with scp, what has a colon before the first slash is on another machine.
+
+    Raises:
+        ValueError: it looks like one on another machine, but names no host or port that could be.
+    """
+    if not text.startswith("ssh://"):
+        found = _SCP.fullmatch(text) if ":" in text.split("/", 1)[0] or text.startswith("[") else None
+        if found is None:
+            return Address(text, text)
+        path, port = found["path"], None
+    else:
+        found = _URL.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no address: ssh://user@host:port/path")
+        path = (found["path"] or "").removeprefix("/~/") if (found["path"] or "").startswith("/~/") else found["path"]
+        path = "" if path in (None, "/") else path
+        port = int(found["port"]) if found["port"] else None
+    host, user = found["host"].strip("[]"), found["user"] or ""
+    if not _NAME.fullmatch(host) or (user and not _NAME.fullmatch(user)) or not 0 < (port or 22) < 65536:
+        raise ValueError(f"{text!r} names no machine: user@host:path (a folder of that name here: ./{text})")
+    return Address(text, path or DEFAULT_PATH, host, user, port)
+
+
+def split_file(text: str) -> tuple[str, str]:
+    """The address of the folder that a file is in, and the file's name."""
+    folder, name = os.path.split(text)
+    return folder, name

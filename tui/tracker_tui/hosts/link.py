@@ -1,0 +1,599 @@
+"""The files of runs on another machine: what `tracker.lookout.Lookout` tells here, told by one over ssh.
+
+A thread of its own speaks with the far side (`far`), so that a slow link delays the picture and never a key. It keeps
+what has come until somebody reads it; the far side sends no more than a few megabytes ahead. When the link dies it is
+opened again and goes on where the last one ended. What comes over it is somebody else's: every part is checked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import selectors
+import struct
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any, Final
+
+from tracker import host
+from tracker.lines import CHUNK, MAX_LINE, MAX_LOOK
+from tracker.lookout import Edit, Known, Place, Sight
+from tracker.records import Record, clean
+from tracker_tui.hosts import ssh
+from tracker_tui.hosts.address import Address
+
+SILENCE: Final = 8.0
+"""Seconds without a word from the far side, which says something every two, after which the link is dead."""
+PING: Final = 5.0
+"""Seconds between two words to the far side."""
+GREETING: Final = 20.0
+"""Seconds that a new link may take, where nobody is asked for a password."""
+WAITS: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds before the tries to open a link again; the last from then on."""
+ANSWER: Final = 15.0
+"""Seconds that an answer may take."""
+MAX_NOISE: Final = 1 << 18
+MAX_FRAME: Final = MAX_LOOK + 2 * MAX_LINE
+MAX_FILES: Final = 1_000_000
+MAGIC: Final = b"\0tracker-tui 1\n"
+"""As `far.MAGIC`, which is source for there and not imported here."""
+
+
+class LinkError(OSError):
+    """There is no link, or no longer; the text says why and what may help."""
+
+
+class FarLines:
+    """The whole lines of a file there, as they come; `tracker.lookout.Lines` reads them."""
+
+    def __init__(self, link: Link, number: int, place: Place, offset: int, thin: int) -> None:
+        self.offset = offset
+        self.skipped = 0
+        self.is_thinned = False
+        self.is_replaced = False
+        self._link = link
+        self._number = number
+        self._place = place
+        self._thin = thin
+        self._parts: deque[tuple[bytes, int]] = deque()
+        self._came = offset
+        self._is_told_all = False
+
+    @property
+    def is_whole(self) -> bool:
+        return self._is_told_all and not self._parts
+
+    @property
+    def is_behind(self) -> bool:
+        return bool(self._parts)
+
+    def read(self, limit: int = CHUNK) -> bytes:
+        found: list[bytes] = []
+        room = limit
+        while self._parts and (room > 0 or not found):
+            data, self.offset = self._parts.popleft()
+            found.append(data)
+            room -= len(data)
+        data = b"".join(found)
+        self._link.got(len(data))
+        return data
+
+    def close(self) -> None:
+        self._link.forget(self._number)
+        left = sum(len(data) for data, _ in self._parts)
+        self._parts.clear()
+        self._link.got(left)
+
+    def request(self) -> dict[str, Any]:
+        """What asks the far side for all that has not come yet."""
+        project, name = self._place
+        self._is_told_all = False
+        thin = 0 if self._came else self._thin
+        return {"stream": self._number, "project": project, "name": name, "offset": self._came, "thin": thin}
+
+    def take(self, flags: Sequence[Any], data: bytes) -> None:
+        """What the far side sent."""
+        offset, skipped, whole, thinned, replaced = flags
+        self._came, self.skipped = int(offset), int(skipped)
+        self._is_told_all = whole is True
+        self.is_thinned |= thinned is True
+        self.is_replaced |= replaced is True
+        if data:
+            self._parts.append((data, self._came))
+
+
+class Link:
+    """The runs below a folder of another machine, of one project there, or of one journal.
+
+    Args:
+        address: where.
+        options: how to call ssh.
+        is_project: the path is a project's folder.
+        may_remove: whether `remove` may be asked for; else the far side writes nothing but edits.
+    """
+
+    is_far = True
+
+    def __init__(
+        self, address: Address, options: ssh.Ssh = ssh.PLAIN, is_project: bool = False, may_remove: bool = False
+    ) -> None:
+        self.address = address
+        self.root = address.at(address.path)
+        """The folder of projects, as a user would say it; at first as the user did."""
+        self.wake: Callable[[], None] | None = None
+        """Called, in the link's thread, when something has come or the link's state is another."""
+        self.clock = 0.0
+        """Seconds that the clock there is ahead of the one here."""
+        self.heard = 0.0
+        """When something came last, by the monotonic clock."""
+        self.trouble = ""
+        """Why there is no link now; empty while there is."""
+        self.next_try = 0.0
+        """When it is tried again, by the monotonic clock."""
+        self._options = options
+        self._request: dict[str, Any] = {"path": address.path, "is_project": is_project, "may_remove": may_remove}
+        self._changed = threading.Condition()
+        self._is_closing = False
+        self._is_open = False
+        self._is_complete = False
+        self._sights: deque[Sight] = deque()
+        self._known: dict[Place, Known] = {}
+        self._folders: dict[str, str] = {}
+        self._numbers = itertools.count(1)
+        self._streams: dict[int, FarLines] = {}
+        self._answers: dict[int, tuple[Any, str] | None] = {}
+        self._deflate = zlib.compressobj()
+        self._out = bytearray()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        self._thread = threading.Thread(target=self._run, name=f"ssh {address.host}", daemon=True)
+
+    # ---- for whoever reads ----
+
+    def connect(self) -> None:
+        """Open the link for the first time; passwords are asked for on the terminal.
+
+        Raises:
+            LinkError: there is none to be had.
+        """
+        self._thread.start()
+        with self._changed:
+            while not self._is_open and not self.trouble:
+                self._changed.wait(0.1)  # a time limit lets Ctrl-C through
+        if self.trouble:
+            raise LinkError(self.trouble)
+
+    def close(self) -> None:
+        """End the link, once edits under way are answered."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._answers or not self._is_open, 2.0)
+            self._is_closing = True
+        self._poke()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def try_now(self) -> None:
+        """Do not wait any longer before opening the link again."""
+        self.next_try = 0.0
+        self._poke()
+
+    @property
+    def is_behind(self) -> bool:
+        return bool(self._sights)
+
+    @property
+    def is_complete(self) -> bool:
+        return self._is_complete and not self._sights
+
+    def wait(self) -> None:
+        """Until something has come.
+
+        Raises:
+            LinkError: the link is gone.
+        """
+        with self._changed:
+            self._changed.wait(0.1)
+            if not self._is_open and not self._sights:
+                raise LinkError(self.trouble or f"the link to {self.address.machine} is gone")
+
+    def look(self, seconds: float | None = None, pause: float = 0.0) -> Iterator[Sight]:
+        """What has come; as `Lookout.look`."""
+        start = time.monotonic()
+        while self._sights and (seconds is None or time.monotonic() - start <= seconds):
+            sight = self._sights.popleft()
+            self.got(len(sight.data))
+            yield sight
+            if pause:
+                time.sleep(pause)
+
+    def lines(self, project: str, name: str, offset: int = 0, thin: int = 0) -> FarLines:
+        number = next(self._numbers)
+        lines = self._streams[number] = FarLines(self, number, (project, name), offset, thin)
+        self._tell("follow", **lines.request())
+        return lines
+
+    def forget(self, number: int) -> None:
+        """No more lines of this number."""
+        if self._streams.pop(number, None) is not None:
+            self._tell("close", stream=number)
+
+    def got(self, size: int) -> None:
+        """Bytes that came were read: as many more may come."""
+        if size:
+            self._tell("got", size=size)
+
+    def append_edits(self, edits: Sequence[Edit]) -> Sequence[tuple[Record | None, str]]:
+        answer, trouble = self._ask("append_edits", [list(edit) for edit in edits])
+        if isinstance(answer, list) and len(answer) == len(edits):
+            return [(record, "") if isinstance(record, dict) else (None, clean(why_not)) for record, why_not in answer]
+        return [(None, trouble)] * len(edits)
+
+    def why_not_editable(self, project: str) -> str:
+        return self._why_not() or self._folders.get(project, "")
+
+    def stop(self, project: str, name: str) -> str:
+        answer, trouble = self._ask("stop", project, name)
+        return trouble or clean(answer)
+
+    def files_of(self, project: str, names: Sequence[str]) -> Sequence[str]:
+        answer, trouble = self._ask("files_of", project, list(names))
+        if trouble:
+            raise LinkError(trouble)
+        return [self.address.at(str(path)) for path in answer]
+
+    def remove(self, project: str, names: Sequence[str]) -> str:
+        answer, trouble = self._ask("remove", project, list(names))
+        return trouble or clean(answer)
+
+    def _why_not(self) -> str:
+        if self._is_open:
+            return ""
+        return f"there is no connection to {self.address.machine} now"
+
+    def _ask(self, what: str, *args: Any) -> tuple[Any, str]:
+        """The far side's answer and "", or None and why there is none."""
+        if why_not := self._why_not():
+            return None, why_not
+        number = next(self._numbers)
+        with self._changed:
+            self._answers[number] = None
+            self._tell("ask", number=number, what=what, args=list(args))
+            self._changed.wait_for(lambda: self._answers[number] is not None or not self._is_open, ANSWER)
+            answer = self._answers.pop(number)
+            self._changed.notify_all()
+        return answer or (None, f"{self.address.machine} did not answer: whether it was done shows when it is back")
+
+    # ---- the link's own thread ----
+
+    def _tell(self, op: str, **request: Any) -> None:
+        with self._changed:
+            if not self._is_open and op != "open":  # told anew when it is open again
+                return
+            line = json.dumps({"op": op, **request}).encode() + b"\n"
+            self._out += self._deflate.compress(line) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
+        self._poke()
+
+    def _poke(self) -> None:
+        with contextlib.suppress(OSError):  # the pipe is full: the thread is awake as it is
+            os.write(self._wake_write, b".")
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+        if self.wake is not None:
+            self.wake()
+
+    def _run(self) -> None:
+        tries = 0
+        is_first = True
+        is_stuck = False
+        while not self._is_closing:
+            session = _Session(self, self._options.command(self.address, is_first, is_stuck), is_first)
+            try:
+                session.run()
+            except (LinkError, OSError) as error:
+                reason = str(error)
+            except Exception as error:  # what came is not what the far side says
+                reason = f"{self.address.machine} said what is not understood ({clean(type(error).__name__)})"
+            else:
+                reason = "closed"
+            finally:
+                session.end()
+            is_stuck = session.was_silent and not is_stuck
+            tries = 0 if self._is_open else tries + 1
+            with self._changed:
+                self._is_open = self._is_complete = False
+                self.next_try = time.monotonic() + WAITS[min(tries, len(WAITS) - 1)]
+                self.trouble = reason
+            self._notify()
+            if is_first and tries:
+                return
+            is_first = False
+            while not self._is_closing and (wait := self.next_try - time.monotonic()) > 0:
+                self._sleep(wait)
+
+    def _sleep(self, seconds: float) -> None:
+        import select
+
+        if select.select([self._wake_read], [], [], seconds)[0]:
+            os.read(self._wake_read, 4096)
+
+    # ---- what a session says and hears ----
+
+    @property
+    def is_closing(self) -> bool:
+        return self._is_closing
+
+    @property
+    def wake_descriptor(self) -> int:
+        """Becomes readable when there is something to send, or to do."""
+        return self._wake_read
+
+    def begin(self) -> None:
+        """The first words of a session, but for the program."""
+        known = [[*place, *known] for place, known in self._known.items()]
+        with self._changed:
+            self._deflate = zlib.compressobj()
+            self._out = bytearray(ssh.program())
+        self._tell("open", **self._request, known=known)
+
+    def take_out(self) -> bytearray:
+        """What is to be sent."""
+        return self._out
+
+    def sent(self, size: int) -> None:
+        """So much of it was."""
+        with self._changed:
+            del self._out[:size]
+
+    def ping(self) -> None:
+        self._tell("ping")
+
+    def hear(self, meta: dict[str, Any], data: bytes) -> None:
+        """A frame has come.
+
+        Raises:
+            Exception: any, if it is none that the far side would send.
+        """
+        self.heard = time.monotonic()
+        if "see" in meta:
+            self._see(meta["see"], data)
+        elif "lines" in meta:
+            stream = self._streams.get(meta["lines"])
+            if stream is None:
+                self.got(len(data))
+            else:
+                stream.take(meta["as"], data)
+        elif "answer" in meta:
+            with self._changed:
+                if meta["number"] in self._answers:
+                    self._answers[meta["number"]] = meta["answer"], clean(meta["trouble"])
+        elif "complete" in meta:
+            self._is_complete = meta["complete"] is True
+        elif "folders" in meta:
+            self._folders = {str(project): clean(trouble) for project, trouble in meta["folders"].items()}
+        elif "hello" in meta:
+            ahead = float(meta["now"]) - time.time()
+            self.clock = ahead if abs(ahead) > 2 else 0.0  # less is the way here
+            return
+        elif "opened" in meta:
+            self._opened(str(meta["opened"]), str(meta["trouble"]))
+        elif "beat" in meta:
+            return
+        self._notify()
+
+    def _opened(self, path: str, trouble: str) -> None:
+        if trouble:
+            where = clean(self.address.at(path))
+            raise LinkError(
+                {
+                    "missing": f"there is no {where}: say which folder, e.g. {self.address.at('PATH')}",
+                    "no folder": f"{where} is neither a folder nor a run's file",
+                }.get(trouble, f"{where} is {clean(trouble)} for the user there")
+            )
+        self.root = clean(self.address.at(path), 4096)
+        with self._changed:
+            self._is_open = True
+            self.trouble = ""
+            for stream in list(self._streams.values()):
+                self._tell("follow", **stream.request())
+
+    def _see(self, parts: list[Any], data: bytes) -> None:
+        project, name, offset, mark, skipped, number, mtime, alive, signal, ended, is_new, gone = parts
+        if not _is_component(project) or not _is_component(name) or not name.startswith(("run-", "edits-")):
+            raise ValueError("no file of a run")
+        sight = Sight(
+            project,
+            name,
+            data,
+            int(offset),
+            int(mark),
+            int(skipped),
+            int(number),
+            float(mtime),
+            None if alive is None else alive is True,
+            signal if signal in host.SIGNAL_FILES else None,
+            ended is True,
+            is_new is True,
+            gone is True,
+        )
+        if sight.gone:
+            self._known.pop((project, name), None)
+        else:
+            self._known[project, name] = Known(sight.offset, sight.mark, sight.ended)
+        if len(self._known) > MAX_FILES:
+            raise ValueError("endless list")
+        self._sights.append(sight)
+
+
+def _is_component(name: object) -> bool:
+    """Whether a name can be that of one file or folder."""
+    return isinstance(name, str) and 0 < len(name) <= 1024 and not set(name) & {"/", "\0"} and name not in (".", "..")
+
+
+class _Session:
+    """One ssh process, from its start to its end."""
+
+    def __init__(self, link: Link, command: Sequence[str], may_ask: bool) -> None:
+        self._link = link
+        self._may_ask = may_ask
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._inflate: Any = None
+        self._noise = b""
+        self._said = b""
+        self._frames = bytearray()
+        self.was_silent = False
+        """Whether it ended because nothing came."""
+
+    def run(self) -> None:
+        """Speak with the far side until one of both ends.
+
+        Raises:
+            LinkError: it ended, or is ended because nothing comes.
+        """
+        try:
+            process = self._process = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+            )
+        except OSError as error:
+            raise LinkError(f"cannot start ssh ({error.strerror}): install the OpenSSH client") from None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        os.set_blocking(process.stdin.fileno(), False)
+        self._link.begin()
+        with selectors.DefaultSelector() as selector:
+            for stream in (process.stdout, process.stderr, self._link.wake_descriptor):
+                selector.register(stream, selectors.EVENT_READ)
+            self._loop(selector, process.stdin, process.stdout, process.stderr)
+
+    def _loop(self, selector: selectors.BaseSelector, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> None:
+        began = pinged = time.monotonic()
+        is_writing = False
+        while not self._link.is_closing:
+            wants = bool(self._link.take_out())
+            if wants != is_writing:
+                is_writing = wants
+                if wants:
+                    selector.register(stdin, selectors.EVENT_WRITE)
+                else:
+                    selector.unregister(stdin)
+            for key, _ in selector.select(1.0):
+                if key.fileobj is stdin:
+                    self._send(stdin)
+                elif key.fileobj is stdout:
+                    data = os.read(stdout.fileno(), 1 << 16)
+                    if not data:
+                        self._ended()
+                    self._hear(data)
+                elif key.fileobj is stderr:
+                    said = os.read(stderr.fileno(), 1 << 16)
+                    if not said:
+                        selector.unregister(stderr)
+                    self._overhear(said)
+                else:
+                    os.read(self._link.wake_descriptor, 4096)
+            now = time.monotonic()
+            if now - pinged > PING:
+                pinged = now
+                self._link.ping()
+            quiet = now - (self._link.heard if self._inflate is not None else began)
+            if quiet > (SILENCE if self._inflate is not None else GREETING) and not self._is_asking:
+                self.was_silent = True
+                raise LinkError(f"{self._link.address.machine} has not answered for {quiet:.0f} s")
+
+    @property
+    def _is_asking(self) -> bool:
+        return self._may_ask and self._inflate is None
+
+    def _send(self, stdin: IO[bytes]) -> None:
+        try:
+            self._link.sent(os.write(stdin.fileno(), bytes(self._link.take_out()[: 1 << 16])))
+        except BlockingIOError:
+            return
+        except OSError:  # it ends; what it said tells why
+            self._ended()
+
+    def _overhear(self, said: bytes) -> None:
+        """What ssh says, and the shell there; while passwords are asked for, the user sees it."""
+        self._said = (self._said + said)[-16384:]
+        if said and self._is_asking and sys.stderr.isatty():
+            sys.stderr.write("".join(clean(line) + "\n" for line in said.decode("utf-8", "replace").splitlines()))
+
+    def _ended(self) -> None:
+        process = self._process
+        assert process is not None
+        assert process.stderr is not None
+        code = _end(process)
+        with contextlib.suppress(OSError):
+            os.set_blocking(process.stderr.fileno(), False)
+            self._said += process.stderr.read() or b""
+        said, noise = self._said.decode("utf-8", "replace"), self._noise.decode("utf-8", "replace")
+        if self._inflate is not None and not said.strip():
+            raise LinkError(f"the connection to {self._link.address.machine} was closed")
+        raise LinkError(ssh.explain(self._link.address, code, said, noise))
+
+    def _hear(self, data: bytes) -> None:
+        if self._inflate is None:
+            self._noise += data
+            noise, magic, data = self._noise.partition(MAGIC)
+            if not magic:
+                if len(self._noise) > MAX_NOISE:
+                    raise LinkError(ssh.explain(self._link.address, None, "", self._noise.decode("utf-8", "replace")))
+                return
+            self._noise = noise
+            self._inflate = zlib.decompressobj()
+            self._link.heard = time.monotonic()
+        while data:
+            self._frames += self._inflate.decompress(data, CHUNK)
+            data = self._inflate.unconsumed_tail
+            self._cut()
+
+    def _cut(self) -> None:
+        """Take whole frames off what has come."""
+        start = 0
+        while len(self._frames) - start >= 4:
+            (size,) = struct.unpack_from(">I", self._frames, start)
+            if size > MAX_FRAME:
+                raise ValueError("endless frame")
+            if len(self._frames) - start < 4 + size:
+                break
+            head, _, data = bytes(self._frames[start + 4 : start + 4 + size]).partition(b"\n")
+            start += 4 + size
+            meta = json.loads(head)
+            if not isinstance(meta, dict):
+                raise ValueError("no frame")
+            self._link.hear(meta, data)
+        del self._frames[:start]
+
+    def end(self) -> None:
+        """Let go of the process, whatever state it is in."""
+        process = self._process
+        if process is None:
+            return
+        _end(process)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> int | None:
+    """The exit code of a process that ends now; None if it had to be ended."""
+    with contextlib.suppress(OSError):
+        assert process.stdin is not None
+        process.stdin.close()
+    try:
+        return process.wait(1.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return None

@@ -1,0 +1,76 @@
+"""The runs of one or several roots, on this machine and on others, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tracker.catalog import Catalog, Delta, Key, Reading, StoredRun, age_of
+from tracker.records import Record
+
+Readings = list[tuple[Catalog, list[Reading]]]
+"""What one look brought, by where it comes from."""
+Written = tuple[Record | None, str]
+"""An edit as it was written and "", or None and why it was not."""
+
+
+class Sources:
+    """Catalogs that are looked at together; a run's key tells which it is of.
+
+    Args:
+        catalogs: each with a `source` of its own.
+    """
+
+    def __init__(self, catalogs: Iterable[Catalog]) -> None:
+        self.catalogs = {catalog.source: catalog for catalog in catalogs}
+        self.runs: dict[Key, StoredRun] = {}
+        """Every run there is."""
+
+    def of(self, run: StoredRun) -> Catalog:
+        """The catalog that a run is in."""
+        return self.catalogs[run.key.source]
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more can be read at once."""
+        return any(catalog.is_behind for catalog in self.catalogs.values())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file has been looked at."""
+        return all(catalog.files.is_complete for catalog in self.catalogs.values())
+
+    def refresh(self) -> None:
+        """Look at everything, and fold."""
+        for catalog in self.catalogs.values():
+            self._take(catalog.refresh(), catalog)
+
+    def collect(self, seconds: float | None = None, pause: float = 0.0) -> Readings:
+        """What is new, as `Catalog.collect` tells it."""
+        return [(catalog, catalog.collect(seconds, pause)) for catalog in self.catalogs.values()]
+
+    def apply(self, readings: Readings) -> Delta:
+        """Fold what was read into the runs; says which changed."""
+        changes = [self._take(catalog.apply(new), catalog) for catalog, new in readings]
+        return Delta(
+            set().union(*(delta.changed for delta in changes)), set().union(*(delta.removed for delta in changes))
+        )
+
+    def _take(self, delta: Delta, catalog: Catalog) -> Delta:
+        self.runs |= {key: catalog.runs[key] for key in delta.changed}
+        for key in delta.removed:
+            self.runs.pop(key, None)
+        return delta
+
+    def newest_first(self, with_deleted: bool = False) -> list[StoredRun]:
+        """All runs, the newest first; those that are deleted only if asked for."""
+        shown = (run for run in self.runs.values() if with_deleted or not run.deleted)
+        return sorted(shown, key=age_of, reverse=True)
+
+    def write_edits(self, edits: Sequence[tuple[StoredRun, Mapping[str, Any]]]) -> list[Written]:
+        """Append changes, as `Catalog.write_edits` does; what came of each. May run in another thread."""
+        written: dict[int, Written] = {}
+        for catalog in self.catalogs.values():
+            here = {index: edit for index, edit in enumerate(edits) if self.of(edit[0]) is catalog}
+            written |= zip(here, catalog.write_edits(list(here.values())) if here else (), strict=True)
+        return [written[index] for index in range(len(edits))]
