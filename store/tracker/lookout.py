@@ -202,6 +202,8 @@ class Lookout:
         """Seconds that the clock there is ahead of ours."""
         self.wake: Callable[[], None] | None = None
         """To be called when something has come; never, for files do not come by themselves."""
+        self.trouble = ""
+        """Why nothing comes; never, as above."""
         self.is_behind = False
         """Whether the last `look` left files unopened or unread, which the next one may take at once."""
         self._only_id = only_id
@@ -236,6 +238,9 @@ class Lookout:
 
     def wait(self) -> None:
         """Until there may be something new to read: never, for files are there to be read."""
+
+    def close(self) -> None:
+        """There is nothing to let go of: no file is kept open."""
 
     def look(self, seconds: float | None = None, pause: float = 0.0) -> Iterator[Sight]:
         """What is new in the files since the last look. One look at a time, and each to its end.

@@ -98,15 +98,25 @@ def _need_terminal() -> None:
 def _open(addresses: Sequence[Address], options: Ssh = PLAIN) -> None:
     """Show the dashboard; other machines are connected first, for their passwords are asked for on the terminal."""
     try:
-        sources = open_sources(addresses, options)
+        sources = open_sources(addresses, options, meanwhile=_load_app)
     except (OSError, ValueError) as error:
         fail(str(error), code=1)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     from tracker_tui.app import TrackerApp
 
     app = TrackerApp(sources)
-    app.run()
+    try:
+        app.run()
+    finally:
+        for catalog in sources.catalogs.values():
+            catalog.files.close()
     if app.return_code:
         raise SystemExit(app.return_code)
+
+
+def _load_app() -> None:
+    import tracker_tui.app  # noqa: F401 - takes as long as a connection
 
 
 def _demo(words: list[str]) -> int:

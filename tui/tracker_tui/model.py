@@ -65,6 +65,15 @@ class Hint(NamedTuple):
     """What may be wrong with it if it means no run."""
 
 
+class Sampled(NamedTuple):
+    """Of histories that are shown by few of their rows."""
+
+    size: int
+    """Bytes of all of their rows."""
+    loaded: float | None
+    """How much of them is there, 0 to 1; None where they are not being read."""
+
+
 class Model:
     """The runs there are, which are shown, marked and pinned, and the histories that are looked at.
 
@@ -234,8 +243,28 @@ class Model:
 
     @property
     def is_loading(self) -> bool:
-        """Whether there is more than was read: runs, or the histories that are looked at."""
-        return not self.sources.is_complete or any(not feed.is_whole for feed in self._feeds.values())
+        """Whether more is on its way: runs, or the histories that are looked at."""
+        if any(
+            not catalog.files.is_complete and not catalog.files.trouble for catalog in self.sources.catalogs.values()
+        ):
+            return True
+        return any(not feed.is_whole and not self._is_cut(feed.key) for feed in self._feeds.values())
+
+    def _is_cut(self, key: Key) -> bool:
+        return bool(self.sources.catalogs[key.source].files.trouble)
+
+    def sampled(self) -> Sampled | None:
+        """What there is to say where a history that is looked at is shown by few of its rows; None where none is."""
+        feeds = [feed for feed in self._feeds.values() if feed.is_sampled]
+        if not feeds:
+            return None
+        shares = [feed.loaded for feed in feeds if feed.loaded is not None]
+        return Sampled(sum(feed.size for feed in feeds), min(shares) if len(shares) == len(feeds) else None)
+
+    def load_all(self) -> None:
+        """Read all rows of the histories that are looked at."""
+        for feed in self._feeds.values():
+            feed.load_all()
 
     def drawn(self, place: Place | None) -> list[Key]:
         """The runs whose charts belong to a place, the topmost last.

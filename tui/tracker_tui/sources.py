@@ -30,6 +30,10 @@ class Sources:
         """The catalog that a run is in."""
         return self.catalogs[run.key.source]
 
+    def local_roots(self) -> list[str]:
+        """The folders of this machine."""
+        return [catalog.root for catalog in self.catalogs.values() if not catalog.files.is_far]
+
     @property
     def is_behind(self) -> bool:
         """Whether more can be read at once."""

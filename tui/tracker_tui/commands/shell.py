@@ -15,7 +15,7 @@ from tracker import layout
 from tracker.catalog import StoredRun
 from tracker.records import clean, encode, plain
 from tracker.report import cells, short_path
-from tracker_tui.hosts import Address, Ssh, open_catalog, open_sources, parse
+from tracker_tui.hosts import Address, Ssh, open_sources, parse
 from tracker_tui.sources import Sources
 
 USAGE_ERROR: Final = 2
@@ -123,9 +123,7 @@ def find(
         fail("runs that are named by their files must lie in one folder, and all be named so")
     address = folders.pop() if folders else where(given.dir) if given.dir else None
     is_project = any(_folder_of(each) for each in wanted)
-    sources = _opened(
-        lambda: Sources([open_catalog(address, ssh_of(given), is_project=is_project, may_remove=may_remove)])
-    )
+    sources = _opened(lambda: open_sources([address], ssh_of(given), is_project, may_remove))
     sources.refresh()
     found = {run.key: run for run in (_find(each, sources) for each in wanted)}
     for run in found.values():

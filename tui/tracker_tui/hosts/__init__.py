@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tracker.catalog import Catalog
 from tracker_tui.hosts.address import Address, parse
@@ -10,40 +10,54 @@ from tracker_tui.hosts.ssh import PLAIN, Ssh
 from tracker_tui.sources import Sources
 
 
-def open_catalog(
-    address: Address | None, options: Ssh = PLAIN, is_project: bool = False, source: str = "", may_remove: bool = False
-) -> Catalog:
-    """The catalog of an address; one on another machine is connected.
+def open_sources(
+    addresses: Sequence[Address | None],
+    options: Ssh = PLAIN,
+    is_project: bool = False,
+    may_remove: bool = False,
+    meanwhile: Callable[[], None] | None = None,
+) -> Sources:
+    """The runs of several addresses; those on other machines are connected.
 
     Args:
-        address: where; None: where runs lie if nothing is said.
+        addresses: where, each once; None, or none at all: where runs lie if nothing is said.
         options: how to call ssh.
         is_project: the path is a project's folder.
-        source: as `Catalog` takes it.
-        may_remove: whether files may be removed there.
+        may_remove: whether files may be removed on other machines.
+        meanwhile: done while the first connection is being made.
 
     Raises:
-        OSError: there is no connection to it; the text says why and what may help.
+        OSError: there is no connection to any other machine; the text says why and what may help. Where there is one to
+            some of them, the others are tried again and again.
+        ValueError: the options are of no use.
     """
-    if address is None or not address.host:
-        return Catalog(address.path if address else None, is_project=is_project, source=source)
-    from tracker_tui.hosts.link import Link  # costly: only where there is another machine
+    wanted = list({address.text if address else "": address for address in addresses or [None]}.values())
+    catalogs = []
+    links = []
+    for address in wanted:
+        source = address.text if address is not None and len(wanted) > 1 else ""
+        if address is None or not address.host:
+            catalogs.append(Catalog(address.path if address else None, is_project=is_project, source=source))
+            continue
+        from tracker_tui.hosts.link import Link  # costly: only where there is another machine
 
-    link = Link(address, options, is_project, may_remove)
-    link.connect()
-    return Catalog(files=link, source=source)
+        links.append(Link(address, options, is_project, may_remove))
+        catalogs.append(Catalog(files=links[-1], source=source))
+    failed: list[OSError] = []
+    for link in links:  # one after the other: each may ask for a password
+        link.start()
+        if meanwhile is not None:
+            meanwhile()
+            meanwhile = None
+        try:
+            link.connect()
+        except OSError as error:
+            failed.append(error)
+    if failed and len(failed) == len(catalogs):
+        for link in links:
+            link.close()
+        raise failed[0]
+    return Sources(catalogs)
 
 
-def open_sources(addresses: Sequence[Address], options: Ssh = PLAIN) -> Sources:
-    """The runs of several addresses, or of where runs lie if nothing is said.
-
-    Raises:
-        OSError: there is no connection to one of them.
-    """
-    wanted = list({address.text: address for address in addresses}.values())
-    if len(wanted) < 2:
-        return Sources([open_catalog(wanted[0] if wanted else None, options)])
-    return Sources([open_catalog(address, options, source=address.text) for address in wanted])
-
-
-__all__ = ["PLAIN", "Address", "Ssh", "open_catalog", "open_sources", "parse"]
+__all__ = ["PLAIN", "Address", "Ssh", "open_sources", "parse"]

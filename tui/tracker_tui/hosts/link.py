@@ -28,6 +28,8 @@ from tracker.lookout import Edit, Known, Place, Sight
 from tracker.records import Record, clean
 from tracker_tui.hosts import ssh
 from tracker_tui.hosts.address import Address
+from tracker_tui.look import CALM, long_span
+from tracker_tui.sources import Sources
 
 SILENCE: Final = 8.0
 """Seconds without a word from the far side, which says something every two, after which the link is dead."""
@@ -139,6 +141,9 @@ class Link:
         """When it is tried again, by the monotonic clock."""
         self._options = options
         self._request: dict[str, Any] = {"path": address.path, "is_project": is_project, "may_remove": may_remove}
+        self.needs_asking = False
+        """Whether the last try failed because nobody could be asked: for a password, or about a host's key."""
+        self._may_ask = True
         self._changed = threading.Condition()
         self._is_closing = False
         self._is_open = False
@@ -157,13 +162,16 @@ class Link:
 
     # ---- for whoever reads ----
 
+    def start(self) -> None:
+        """Begin to open the link; passwords are asked for on the terminal."""
+        self._thread.start()
+
     def connect(self) -> None:
-        """Open the link for the first time; passwords are asked for on the terminal.
+        """Wait until the link is open.
 
         Raises:
-            LinkError: there is none to be had.
+            LinkError: it cannot be opened; it is tried again until it is closed.
         """
-        self._thread.start()
         with self._changed:
             while not self._is_open and not self.trouble:
                 self._changed.wait(0.1)  # a time limit lets Ctrl-C through
@@ -183,6 +191,17 @@ class Link:
         """Do not wait any longer before opening the link again."""
         self.next_try = 0.0
         self._poke()
+
+    def ask_now(self) -> None:
+        """Open the link again, with questions on the terminal.
+
+        Raises:
+            LinkError: it cannot be opened.
+        """
+        self._may_ask = True
+        self.trouble = ""
+        self.try_now()
+        self.connect()
 
     @property
     def is_behind(self) -> bool:
@@ -292,10 +311,10 @@ class Link:
 
     def _run(self) -> None:
         tries = 0
-        is_first = True
         is_stuck = False
         while not self._is_closing:
-            session = _Session(self, self._options.command(self.address, is_first, is_stuck), is_first)
+            may_ask, self._may_ask = self._may_ask, False
+            session = _Session(self, self._options.command(self.address, may_ask, is_stuck), may_ask)
             try:
                 session.run()
             except (LinkError, OSError) as error:
@@ -312,10 +331,8 @@ class Link:
                 self._is_open = self._is_complete = False
                 self.next_try = time.monotonic() + WAITS[min(tries, len(WAITS) - 1)]
                 self.trouble = reason
+                self.needs_asking = session.was_refused
             self._notify()
-            if is_first and tries:
-                return
-            is_first = False
             while not self._is_closing and (wait := self.next_try - time.monotonic()) > 0:
                 self._sleep(wait)
 
@@ -450,6 +467,8 @@ class _Session:
         self._noise = b""
         self._said = b""
         self._frames = bytearray()
+        self.was_refused = False
+        """Whether it ended because nobody could be asked."""
         self.was_silent = False
         """Whether it ended because nothing came."""
 
@@ -537,6 +556,7 @@ class _Session:
             os.set_blocking(process.stderr.fileno(), False)
             self._said += process.stderr.read() or b""
         said, noise = self._said.decode("utf-8", "replace"), self._noise.decode("utf-8", "replace")
+        self.was_refused = ssh.is_refusal(said)
         if self._inflate is not None and not said.strip():
             raise LinkError(f"the connection to {self._link.address.machine} was closed")
         raise LinkError(ssh.explain(self._link.address, code, said, noise))
@@ -584,6 +604,19 @@ class _Session:
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
+
+
+def links_of(sources: Sources) -> list[Link]:
+    """The links among the roots that runs come from."""
+    return [catalog.files for catalog in sources.catalogs.values() if isinstance(catalog.files, Link)]
+
+
+def status_of(link: Link) -> str:
+    """What there is to say of a link that is lost."""
+    now = time.monotonic()
+    age = f"as of {long_span((now - link.heard) // CALM * CALM)} ago" if link.heard else "never reached"
+    how = "R asks for the password" if link.needs_asking else "R tries now"
+    return f"✗ {link.address.machine} {age}: {link.trouble} · {how}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> int | None:

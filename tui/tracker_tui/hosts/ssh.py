@@ -102,6 +102,11 @@ def _far_source() -> str:
     return _source_of(spec.origin if spec is not None else None)
 
 
+def is_refusal(said: str) -> bool:
+    """Whether ssh gave up because nobody could be asked: for a password, or about a host's key."""
+    return re.search(r"Permission denied|Host key verification failed|No .* host key is known", said) is not None
+
+
 def explain(address: Address, code: int | None, said: str, noise: str) -> str:
     """Why there is no connection and what may help, in one line.
 

@@ -33,6 +33,7 @@ async def listen(catalog: Catalog, wake: asyncio.Event) -> None:
             loop.call_soon_threadsafe(wake.set)
 
     catalog.files.wake = come
+    wake.set()  # for what has come before
     await loop.create_future()
 
 

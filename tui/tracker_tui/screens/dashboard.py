@@ -21,6 +21,7 @@ from textual.widgets import Footer, Input, Static
 
 from tracker.catalog import Key, StoredRun
 from tracker.records import clean
+from tracker_tui.hosts.link import LinkError, links_of, status_of
 from tracker_tui.hosts.watching import listen
 from tracker_tui.look import GLYPHS, some_runs, with_tilde
 from tracker_tui.model import Batch, Change, Model
@@ -84,6 +85,14 @@ class Dashboard(Editing):
         Binding("6", "table", "Table", id="table.whole", tooltip="The table alone, or with the charts", show=False),
         Binding("f", "filter", "Filter", id="charts.filter", tooltip="Only metrics, or keys, that contain words"),
         Binding(
+            "H",
+            "load_all",
+            "All rows",
+            id="charts.all",
+            tooltip="Read all rows, where only a sample is here",
+            show=False,
+        ),
+        Binding(
             "e", "export", "Export", id="charts.export", tooltip="Write the chart or its data to a file", show=False
         ),
         Binding("1", "pane('tree')", "Runs", id="pane.tree", tooltip="Show or hide the tree of runs", show=False),
@@ -104,6 +113,9 @@ class Dashboard(Editing):
         ),
         Binding(
             "escape", "back", "Back", id="pane.back", tooltip="One step back; at last all runs, no marks", show=False
+        ),
+        Binding(
+            "R", "reconnect", "Reconnect", id="app.reconnect", tooltip="Try a lost connection again now", show=False
         ),
         Binding("ctrl+p", "app.command_palette", "Palette", id="app.palette", tooltip="Commands, themes", show=False),
     ]
@@ -203,6 +215,7 @@ class Dashboard(Editing):
         self.tree_pane.update_lines()
         self.table.update_lines()
         self._show_overview()
+        self._show_status()
 
     # ---- what is looked at ----
 
@@ -274,12 +287,12 @@ class Dashboard(Editing):
         bad = sum(run.bad_lines for run in self.model.runs.values())
         if bad:
             parts.append(f"{bad} bad line{'s' * (bad != 1)} skipped")
-        parts += self._places()
-        self._set("#status", "  ".join(parts))
-
-    def _places(self) -> list[str]:
-        """Where the runs are."""
-        return [f"{platform.node()}:{with_tilde(catalog.root)}" for catalog in self.model.sources.catalogs.values()]
+        parts += [f"{platform.node()}:{with_tilde(root)}" for root in self.model.sources.local_roots()]
+        links = links_of(self.model.sources)
+        parts += [link.root for link in links if not link.trouble]
+        troubles = [status_of(link) for link in links if link.trouble]
+        self.query_one("#status").set_class(bool(troubles), "is-cut")
+        self._set("#status", "  ".join(troubles + parts))
 
     def _set(self, selector: str, text: str) -> None:
         widget = self.query_one(selector, Static)
@@ -560,6 +573,28 @@ class Dashboard(Editing):
 
     def action_export(self) -> None:
         self.centre.export()
+
+    def action_load_all(self) -> None:
+        self.model.load_all()
+        self.centre.show_title()
+
+    # ---- other machines ----
+
+    def action_reconnect(self) -> None:
+        """Try lost connections again; where a password was missing, it is asked for on the terminal."""
+        lost = [link for link in links_of(self.model.sources) if link.trouble]
+        if not lost:
+            self.notify("No connection is lost.")
+        for link in lost:
+            if not link.needs_asking:
+                link.try_now()
+                continue
+            with self.app.suspend():
+                try:
+                    link.ask_now()
+                except LinkError as error:
+                    self.notify(clean(error), severity="error", markup=False)
+        self._show_status()
 
     # ---- what the keys that edit are about ----
 

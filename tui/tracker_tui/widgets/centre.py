@@ -17,6 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tracker.catalog import Key, StoredRun
+from tracker.lookout import Lookout
 from tracker.records import clean
 from tracker_tui import fields
 from tracker_tui.look import with_tilde
@@ -90,11 +91,11 @@ class Centre(Vertical):
         self._show_parts(branch is not None and self.table.line_count() > 0, bool(subjects))
         if subjects:
             self.charts.show(subjects, is_new, has_rows=history)
-            if self._was_loading and not self._model.is_behind:
+            if self._was_loading and not self._model.is_loading:
                 self.charts.draw_now()
         else:
             self.charts.show([], is_new=True)
-        self._was_loading = self._model.is_behind
+        self._was_loading = self._model.is_loading
 
     def _show_table(self, branch: Branch) -> None:
         self.table.show(self._model.table(branch), self._model.views.table_of(branch.project))
@@ -151,12 +152,15 @@ class Centre(Vertical):
             return Content(f"All {hidden} runs are archived or deleted.\n\nTo see them:  /archived:yes OR deleted:yes")
         if others:
             first = f"There are no runs in {root} and {len(others)} more yet."
-        elif not os.path.isdir(catalog.root):
+        elif isinstance(catalog.files, Lookout) and not os.path.isdir(catalog.root):
             first = f"There is no folder {root} yet."
         else:
             first = f"There are no runs in {root} yet."
-        elsewhere = catalog.root != os.path.abspath("runs")
-        where = f"Set TRACKER_DIR={shlex.quote(clean(catalog.root, 4096))} for the script.\n\n" if elsewhere else ""
+        where = ""
+        if not isinstance(catalog.files, Lookout):
+            where = "The script's TRACKER_DIR, or its dir=, must be that folder on that machine.\n\n"
+        elif catalog.root != os.path.abspath("runs"):
+            where = f"Set TRACKER_DIR={shlex.quote(clean(catalog.root, 4096))} for the script.\n\n"
         return Content(
             f"{first}\n\nA run appears here as soon as a script starts one:\n\n"
             "    import tracker\n\n"
@@ -182,7 +186,12 @@ class Centre(Vertical):
             parts += [f"{drawn} of {total} drawn"] if drawn < total else []
             view = self._model.views.table_of(place.project)
             parts += [f"by {_label(view.sort)}"] if view.sort != NEWEST else []
-        if self._model.is_behind:
+        sampled = self._model.sampled()
+        if sampled is not None and sampled.loaded is None:
+            parts.append(f"a sample of the rows, H reads all {sampled.size / 1e6:.0f} MB")
+        elif sampled is not None:
+            parts.append(f"a sample, reading all {sampled.loaded:.0%}")
+        elif self._model.is_loading:
             parts.append("loading…")
         if self.charts.caption:
             parts.append(self.charts.caption)
@@ -197,6 +206,8 @@ class Centre(Vertical):
 
     @on(Charts.Opened)
     def _chart_opened(self) -> None:
+        if self.charts.is_alone:
+            self._model.load_all()
         self.post_message(self.Changed())
 
     def leave(self) -> bool:
@@ -362,6 +373,10 @@ class Centre(Vertical):
         plot = self.charts.plot
         if plot is None:
             self.notify("Put the cursor on a chart to export it.")
+            return
+        if self._model.sampled() is not None:
+            self._model.load_all()
+            self.notify("Only a sample of the rows is here yet. All are being read: export once the title says so.")
             return
         from tracker_tui import export
         from tracker_tui.screens.choose import ChooseScreen
