@@ -97,7 +97,7 @@ class Lines:
 
 
 def _thinned(path: str, start: int, size: int, places: int) -> tuple[bytes, int]:
-    """Lines from places evenly spread over a file, and the offset after the last of them.
+    """Lines from places evenly spread over a file, and the offset from which on all are to be taken.
 
     At each place one line of each set of keys: a metric that is logged seldom is found too, and few lines travel.
     """
@@ -115,6 +115,8 @@ def _thinned(path: str, start: int, size: int, places: int) -> tuple[bytes, int]
         last = block.rfind(b"\n") + 1
         if last <= first:
             continue
+        if number == places - 1:  # from here on all lines are taken
+            return b"".join(lines), place + first
         shapes = set()
         for line in block[first:last].splitlines(True):
             shape = tuple(keys.findall(line[:4096]))

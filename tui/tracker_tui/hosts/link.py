@@ -370,6 +370,10 @@ class Link:
         with self._changed:
             del self._out[:size]
 
+    def explain(self, code: int | None, said: str, noise: str) -> str:
+        """As `ssh.explain`."""
+        return ssh.explain(self.address, code, said, noise, self._options.python)
+
     def ping(self) -> None:
         self._tell("ping")
 
@@ -559,7 +563,7 @@ class _Session:
         self.was_refused = ssh.is_refusal(said)
         if self._inflate is not None and not said.strip():
             raise LinkError(f"the connection to {self._link.address.machine} was closed")
-        raise LinkError(ssh.explain(self._link.address, code, said, noise))
+        raise LinkError(self._link.explain(code, said, noise))
 
     def _hear(self, data: bytes) -> None:
         if self._inflate is None:
@@ -567,7 +571,7 @@ class _Session:
             noise, magic, data = self._noise.partition(MAGIC)
             if not magic:
                 if len(self._noise) > MAX_NOISE:
-                    raise LinkError(ssh.explain(self._link.address, None, "", self._noise.decode("utf-8", "replace")))
+                    raise LinkError(self._link.explain(None, "", self._noise.decode("utf-8", "replace")))
                 return
             self._noise = noise
             self._inflate = zlib.decompressobj()

@@ -107,7 +107,7 @@ def is_refusal(said: str) -> bool:
     return re.search(r"Permission denied|Host key verification failed|No .* host key is known", said) is not None
 
 
-def explain(address: Address, code: int | None, said: str, noise: str) -> str:
+def explain(address: Address, code: int | None, said: str, noise: str, python: str = "") -> str:
     """Why there is no connection and what may help, in one line.
 
     Args:
@@ -115,16 +115,20 @@ def explain(address: Address, code: int | None, said: str, noise: str) -> str:
         code: ssh's exit code; None: it was ended by us.
         said: what came on standard error.
         noise: what came on standard output instead of the far side.
+        python: the interpreter that was asked for.
     """
     where, lines = address.machine, [line.strip() for line in said.splitlines() if line.strip()]
     last = clean(lines[-1], 300) if lines else ""
+    if code == NO_PYTHON and python:
+        return f"{where} has no {python}, or it is older than 3.8: --remote-python takes the path of another"
     if code == NO_PYTHON:
         found = next((line.partition(":")[2].strip() for line in lines if line.startswith("tracker-tui found:")), "")
         old = f" ({clean(found, 100)} there is older)" if found else ""
         return f"{where} has no python3 of 3.8 or newer{old}: name one with --remote-python PATH"
     for pattern, text in _KNOWN:
         if match := re.search(pattern, said, re.IGNORECASE):
-            return text.format(where=where, host=address.host, said=clean(match[0].strip(), 200))
+            port = f" port {address.port}" if address.port else ""
+            return text.format(where=where, host=address.host, port=port, said=clean(match[0].strip(), 200))
     if noise.strip():
         first = clean(noise.strip().splitlines()[0], 100)
         return (
@@ -152,6 +156,6 @@ _KNOWN: Final = (
     ),
     (
         r"(?:Connection refused|Connection timed out|Operation timed out|No route to host|Network is unreachable)",
-        "nothing answers at {where} ({said}): is it on, and are name and port right?",
+        "nothing answers at {where}{port} ({said}): is it on, and are name and port right?",
     ),
 )

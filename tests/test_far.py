@@ -1,0 +1,445 @@
+"""Runs on another machine: a real sshd, real jobs, and a link that is slow, silent or cut."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tracker
+from farhost import NAME, SSH, SSHD, FarHost, Proxy
+from support import StartScript, lines_of, script_environment, tell, wait_for, wait_line, write_journal
+from tracker.catalog import StoredRun
+from tracker_tui.hosts import open_sources, parse
+from tracker_tui.hosts.link import Link, links_of
+from tracker_tui.model import Model
+from tracker_tui.sources import Sources
+
+pytestmark = pytest.mark.skipif(SSHD is None or SSH is None, reason="NO OPENSSH HERE: nothing over ssh is tested")
+
+JOB = """
+import sys, tracker
+run = tracker.init(project="p", name="job", dir=sys.argv[1], config={"lr": 0.1})
+print(run.id, flush=True)
+step = 0
+for line in sys.stdin:
+    for _ in range(int(line)):
+        run.log({"loss": 1 / (step + 1), "acc": step / 2})
+        step += 1
+    print(step, flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarHost]:
+    host = FarHost(tmp_path_factory.mktemp("far"))
+    yield host
+    host.stop()
+
+
+@pytest.fixture(autouse=True)
+def _near(far: FarHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ssh knows the far host here, and nobody's agent is asked."""
+    monkeypatch.setenv("PATH", far.path)
+    monkeypatch.setenv("TRACKER_SILENT", "1")
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+@pytest.fixture
+def proxy(far: FarHost) -> Iterator[Proxy]:
+    between = Proxy(far.port)
+    yield between
+    between.close()
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[str], Model]]:
+    """Opens models of addresses and closes their links with the test."""
+    models: list[Model] = []
+
+    def open_(*texts: str) -> Model:
+        models.append(Model(open_sources([parse(text) for text in texts])))
+        return models[-1]
+
+    yield open_
+    for model in models:
+        for link in links_of(model.sources):
+            link.close()
+
+
+def make(root: Path, name: str, rows: int = 3, **arguments: Any) -> str:
+    """A finished run; its id."""
+    run = tracker.init(**{"project": "p", "name": name, "dir": root, "reinit": "create_new", **arguments})
+    for step in range(rows):
+        run.log({"loss": 1 / (step + 1)})
+    run.finish()
+    return str(run.id)
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tracker_tui", *words],
+        env=script_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def follow(model: Model, until: Callable[[], object], seconds: float = 20.0) -> bool:
+    """Take what comes until something holds."""
+
+    def take() -> bool:
+        model.apply(model.collect())
+        return bool(until())
+
+    return wait_for(take, seconds)
+
+
+def named(model: Model | Sources, name: str) -> StoredRun | None:
+    return next((run for run in model.runs.values() if run.label == name), None)
+
+
+def link_of(model: Model) -> Link:
+    (link,) = links_of(model.sources)
+    return link
+
+
+# ---- commands ----
+
+
+def test_commands_say_the_same_of_runs_that_are_far_away(root: Path) -> None:
+    """`ls` and `show`, as JSON and as text, tell of runs over ssh what they tell on the machine itself."""
+    ids = [make(root, name, config={"lr": 0.1 * place}, tags=["a"]) for place, name in enumerate(["one", "two"])]
+
+    def tidy(text: str) -> list[dict[str, Any]]:
+        found = json.loads(text)
+        for run in found if isinstance(found, list) else [found]:
+            run["path"] = Path(run["path"]).name
+        return found if isinstance(found, list) else [found]
+
+    place = f"{NAME}:{root}"
+    assert tidy(command("ls", place, "--json").stdout) == tidy(command("ls", str(root), "--json").stdout)
+    here, there = (command("show", ids[0], "--dir", where) for where in (str(root), place))
+    assert there.stdout.splitlines()[:12] == here.stdout.splitlines()[:12]
+    chart = ("show", "one", "--chart", "loss", "--width", "60", "--dir")
+    assert command(*chart, place).stdout == command(*chart, str(root)).stdout
+    compare = ("compare", "one", "two", "--dir")
+    assert command(*compare, place).stdout == command(*compare, str(root)).stdout
+    file = f"{place}/p/{next((root / 'p').glob(f'run-*{ids[1]}.jsonl')).name}"
+    assert json.loads(command("show", file, "--json").stdout)["name"] == "two"
+
+
+@pytest.mark.parametrize("where", ["{name}:", "{name}:runs", "{name}:~/runs", "ssh://{name}/~/runs", "ssh://{name}"])
+def test_paths_begin_at_the_home_there(where: str, far: FarHost) -> None:
+    """No path is `~/runs`, and a relative one begins at the home folder of the machine with the runs."""
+    if not (far.home / "runs").exists():
+        make(far.home / "runs", "at-home")
+    assert "at-home" in command("ls", where.format(name=NAME)).stdout
+
+
+def test_port_and_options_are_passed_on(root: Path, proxy: Proxy) -> None:
+    """A port in the address and `--ssh-option` reach ssh."""
+    make(root, "one")
+    assert "one" in command("ls", f"ssh://{NAME}:{proxy.port}{root}").stdout
+    assert proxy.down > 1000
+    before = proxy.down
+    assert "one" in command("ls", f"{NAME}:{root}", "--ssh-option", f"Port={proxy.port}").stdout
+    assert proxy.down > before + 1000
+
+
+def test_edits_from_afar(root: Path) -> None:
+    """Every command that changes runs changes those of another machine, with records in the files there alone."""
+    run_id = make(root, "one")
+    (journal,) = root.glob("p/run-*.jsonl")
+    before = journal.read_bytes()
+    place = ("--dir", f"{NAME}:{root}")
+    assert command("rename", "one", "better", *place).stdout == "one is now better\n"
+    assert command("tag", "better", "--add", "x,y", *place).stdout == "better: x, y\n"
+    assert command("note", "better", "so it is", *place).returncode == 0
+    assert command("archive", "better", *place).returncode == 0
+    assert command("delete", "better", *place).returncode == 0
+    edits = [record for file in root.glob("p/edits-*.jsonl") for record in lines_of(file)]
+    assert [sorted(set(edit) & {"name", "tags", "notes", "archived", "deleted"}) for edit in edits] == [
+        ["name"], ["tags"], ["notes"], ["archived"], ["deleted"],
+    ]  # fmt: skip
+    assert {edit["id"] for edit in edits} == {run_id}
+    assert journal.read_bytes() == before
+    assert command("purge", "--yes", *place).stdout.endswith("removed 1 of 1 run\n")
+    assert not journal.exists()
+
+
+def test_stop_from_afar(root: Path, start: StartScript) -> None:
+    """A job is stopped on the machine where it runs."""
+    job = start(JOB, str(root))
+    wait_line(job)
+    assert command("stop", "job", "--yes", "--dir", f"{NAME}:{root}").stdout.endswith("job was sent SIGTERM\n")
+    assert job.wait(10) == -signal.SIGTERM
+    assert command("ls", f"{NAME}:{root}", "--columns", "state").stdout.split() == ["STATE", "■", "killed"]
+
+
+# ---- following ----
+
+
+def test_rows_come_and_states_are_judged_there(root: Path, start: StartScript, opened: Callable[..., Model]) -> None:
+    """A row is here soon after it was logged; a job that is killed is crashed within two seconds."""
+    job = start(JOB, str(root))
+    run_id = wait_line(job)
+    model = opened(f"{NAME}:{root}")
+    assert follow(model, lambda: model.runs)
+    (key,) = model.runs
+    assert (key.id, model.runs[key].state, model.runs[key].config) == (run_id, "running", {"lr": 0.1})
+    model.look_at([key])
+    for step in (1, 2, 1000):
+        tell(job, str(step))
+        wait_line(job)
+    assert follow(model, lambda: [len(s.history.columns["loss"].steps) for s in model.subjects()] == [1003])
+    assert follow(model, lambda: model.runs[key].step == 1002)
+    job.kill()
+    killed = time.monotonic()
+    assert follow(model, lambda: model.runs[key].state == "crashed")
+    assert time.monotonic() - killed < 4
+
+
+def test_no_row_is_lost_or_doubled_by_cuts(
+    root: Path, start: StartScript, proxy: Proxy, opened: Callable[..., Model]
+) -> None:
+    """The link is cut again and again while rows come; in the end history and summary are those of the file."""
+    job = start(JOB, str(root))
+    wait_line(job)
+    model = opened(f"ssh://{NAME}:{proxy.port}{root}")
+    link = link_of(model)
+    assert follow(model, lambda: model.runs)
+    (key,) = model.runs
+    model.look_at([key])
+    for _ in range(4):
+        tell(job, "3000")
+        wait_line(job)
+        assert follow(model, lambda: model.subjects())
+        proxy.cut()
+        assert follow(model, lambda: link.trouble)
+        tell(job, "10")
+        wait_line(job)
+        assert follow(model, lambda: not link.trouble)
+    assert follow(model, lambda: model.runs[key].step == 12_039 and not model.is_loading)
+    assert follow(model, lambda: len(model.subjects()[0].history.columns["loss"].steps) == 12_040)
+    column = model.subjects()[0].history.columns["loss"]
+    assert list(column.values) == [1 / (step + 1) for step in range(12_040)]
+    assert column.rewrites == 0, "no row came twice"
+    assert (model.runs[key].bad_lines, model.runs[key].summary["acc"]) == (0, 12_039 / 2)
+    sketch = model.runs[key].sketches["loss"]
+    assert sketch.values() == open_local(root).runs[key].sketches["loss"].values()
+
+
+def open_local(root: Path) -> Sources:
+    sources = open_sources([parse(str(root))])
+    sources.refresh()
+    return sources
+
+
+def test_what_changed_while_away_is_seen(root: Path, proxy: Proxy, opened: Callable[..., Model]) -> None:
+    """Runs that came, went, were renamed or replaced while there was no link are so afterwards."""
+    gone, renamed = make(root, "gone"), make(root, "renamed")
+    write_journal(root, [{"_type": "start", "id": "other", "name": "old"}, {"_step": 1, "loss": 1.0}], run_id="other")
+    model = opened(f"ssh://{NAME}:{proxy.port}{root}")
+    assert follow(model, lambda: len(model.runs) == 3 and not model.is_loading)
+    link = link_of(model)
+    proxy.silence()
+    proxy.cut()
+    assert follow(model, lambda: link.trouble)
+    for file in root.glob(f"p/run-*{gone}.jsonl"):
+        file.unlink()
+    assert command("rename", renamed, "new name", "--dir", str(root)).returncode == 0
+    make(root, "came")
+    rows = [{"_step": step, "loss": 2.0} for step in range(9)]
+    write_journal(root, [{"_type": "start", "id": "other", "name": "replaced"}, *rows], run_id="other")
+    proxy.silence(False)
+    link.try_now()
+    wanted = ["came", "new name", "replaced"]
+    assert follow(model, lambda: sorted(run.label for run in model.runs.values()) == wanted)
+    replaced = named(model, "replaced")
+    assert replaced is not None
+    assert (replaced.step, replaced.summary) == (8, {"loss": 2.0})
+
+
+def test_silence_is_noticed_and_edits_are_refused(root: Path, proxy: Proxy, opened: Callable[..., Model]) -> None:
+    """A link that says nothing is lost within ten seconds; what is known stays, edits fail with the reason."""
+    make(root, "one")
+    model = opened(f"ssh://{NAME}:{proxy.port}{root}")
+    assert follow(model, lambda: model.runs)
+    link = link_of(model)
+    proxy.silence()
+    began = time.monotonic()
+    assert follow(model, lambda: link.trouble)
+    assert time.monotonic() - began < 10
+    run = named(model, "one")
+    assert run is not None
+    assert "no connection" in model.edits.why_not([run])
+    outcome = model.edits.change("renamed", [(run, {"name": "two"})])
+    assert outcome.done == 0
+    assert "no connection" in outcome.trouble
+    proxy.cut()
+    proxy.silence(False)
+    link.try_now()
+    assert follow(model, lambda: not link.trouble)
+    assert model.edits.change("renamed", [(run, {"name": "two"})]).done == 1
+    assert list(root.glob("p/edits-*.jsonl"))
+
+
+def test_the_far_side_ends_with_the_client(far: FarHost, root: Path, start: StartScript) -> None:
+    """A client that is killed leaves no process there, and nothing in the home folder."""
+    make(root, "one")
+    before = sorted(far.home.rglob("*"))
+    client = start(
+        "import sys\nfrom tracker_tui.hosts import open_sources, parse\n"
+        "sources = open_sources([parse(sys.argv[1])])\nsources.refresh()\nprint(len(sources.runs), flush=True)\n"
+        "sys.stdin.read()",
+        f"{NAME}:{root}",
+    )
+    wait_line(client, "1")
+    assert far.processes()
+    os.kill(client.pid, signal.SIGKILL)
+    assert wait_for(lambda: not far.processes())
+    assert sorted(far.home.rglob("*")) == before
+
+
+def test_large_run_comes_as_a_sample_then_whole(root: Path, opened: Callable[..., Model], proxy: Proxy) -> None:
+    """Of a run of many megabytes a few rows from all over it come first, seldom metrics too; all of them when asked."""
+    rows = 120_000
+    lines = [b'{"_type":"start","_timestamp":1e9,"id":"big","name":"big"}']
+    for step in range(rows):
+        lines.append(b'{"_step":%d,"_timestamp":1000000000.5,"loss":%.6f,"acc":0.25}' % (step, 1 / (step + 1)))
+        if step % 50 == 0:
+            lines.append(b'{"_step":%d,"val":%.3f}' % (step, step / 10))
+    write_journal(root, b"\n".join(lines) + b"\n", run_id="big")
+    model = opened(f"ssh://{NAME}:{proxy.port}{root}")
+    assert follow(model, lambda: model.runs)
+    before = proxy.down
+    model.look_at(model.runs)
+    assert follow(model, lambda: model.subjects() and not model.is_loading)
+    history = model.subjects()[0].history
+    steps = history.columns["loss"].steps
+    assert 200 < len(steps) < 2000
+    assert (steps[0], steps[-1]) == (0, rows - 1)
+    assert max(b - a for a, b in zip(steps, list(steps)[1:], strict=False)) < rows / 100
+    assert len(history.columns["val"].steps) > 100
+    assert proxy.down - before < 100_000
+    sampled = model.sampled()
+    assert sampled is not None
+    assert sampled.loaded is None
+    model.load_all()
+    assert follow(model, lambda: model.sampled() is None)
+    column = model.subjects()[0].history.columns["loss"]
+    assert list(column.steps) == list(range(rows))
+    assert len(model.subjects()[0].history.columns["val"].steps) == rows // 50
+
+
+def test_several_places_are_one_tree(root: Path, tmp_path: Path, opened: Callable[..., Model]) -> None:
+    """Two machines and a local folder are three branches; runs with the same id are different runs."""
+    make(root, "here", id="same")
+    make(tmp_path / "b", "there", id="same")
+    model = opened(str(root), f"{NAME}:{tmp_path / 'b'}", f"{NAME}2:{tmp_path / 'b'}")
+    assert follow(model, lambda: len(model.runs) == 3)
+    labels = [model.label(node.place) for node in model.tree() if node.depth == 0]
+    assert labels == [str(root), f"{NAME}:{tmp_path / 'b'}", f"{NAME}2:{tmp_path / 'b'}"]
+    assert [node.depth for node in model.tree()] == [0, 1, 2] * 3
+    run = next(run for run in model.runs.values() if run.key.source.startswith("far2"))
+    assert model.edits.change("renamed", [(run, {"name": "moved"})]).done == 1
+    assert follow(model, lambda: [run.label for run in model.runs.values()].count("moved") == 2)
+    assert [run.label for run in model.runs.values()].count("here") == 1
+
+
+def test_one_machine_of_several_may_be_away(root: Path, opened: Callable[..., Model]) -> None:
+    """A machine that cannot be reached does not keep the others from being shown."""
+    make(root, "one")
+    model = opened(f"{NAME}:{root}", "ssh://nowhere.invalid/tmp")
+    assert follow(model, lambda: model.runs)
+    assert [bool(link.trouble) for link in links_of(model.sources)] == [False, True]
+    assert len([node for node in model.tree() if node.depth == 0]) == 2
+
+
+# ---- what goes wrong ----
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("nowhere.invalid:runs", "there is no host 'nowhere.invalid'"),
+        ("{name}:/no/such/folder", "there is no far:/no/such/folder"),
+        ("{name}:/etc/passwd", "far:/etc/passwd is neither a folder nor a run's file"),
+        ("ssh://127.0.0.1:{closed}/tmp", "nothing answers at 127.0.0.1"),
+        ("127.0.0.1:/tmp", "the host key of 127.0.0.1 is not known"),
+        ("root@-oProxyCommand=x:/tmp", "names no machine"),
+        ("ssh://:22/tmp", "is no address"),
+        ("ssh://a:99999/tmp", "names no machine"),
+    ],
+)
+def test_errors_are_one_line(
+    address: str,
+    said: str,
+) -> None:
+    """What keeps a user from the runs is told in one line, without a traceback."""
+    from farhost import free_port
+
+    done = command("ls", address.format(name=NAME, closed=free_port()))
+    assert (done.returncode in (1, 2), done.stdout) == (True, "")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_changed_host_key_and_refusal_are_told(far: FarHost, root: Path) -> None:
+    """A host key that is another than the known one, and a key that nobody accepts, are told with the way out."""
+    other = far.folder / "other_key"
+    if not other.exists():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
+    known = far.folder / "other_known"
+    known.write_text(f"{NAME} {other.with_suffix('.pub').read_text()}")
+    changed = command("ls", f"{NAME}:{root}", "--ssh-option", f"UserKnownHostsFile={known}")
+    assert "the host key of far has changed" in changed.stderr
+    assert "ssh-keygen -R" in changed.stderr
+    refused = command("ls", f"{NAME}:{root}", "--ssh-option", "PubkeyAuthentication=no")
+    assert "far lets nobody in so" in refused.stderr
+
+
+def test_python_that_is_old_or_missing(far: FarHost, root: Path) -> None:
+    """An interpreter that is too old is passed over for another; where none will do, it says so."""
+    make(root, "one")
+    for name in ("python3",):
+        old = far.programs / name
+        old.write_text("#!/bin/sh\nexit 97\n")
+        old.chmod(0o755)
+    try:
+        assert "one" in command("ls", f"{NAME}:{root}").stdout
+    finally:
+        old.unlink()
+    mine = far.programs / "mine"
+    mine.write_text("#!/bin/sh\nexit 97\n")
+    mine.chmod(0o755)
+    done = command("ls", f"{NAME}:{root}", "--remote-python", str(mine))
+    assert "no python3 of 3.8 or newer" in done.stderr
+    done = command("ls", f"{NAME}:{root}", "--remote-python", "/no/python3")
+    assert "/no/python3" in done.stderr
+    assert "one" in command("ls", f"{NAME}:{root}", "--remote-python", sys.executable).stdout
+    assert "letters, digits" in command("ls", f"{NAME}:{root}", "--remote-python", "x; rm -rf").stderr
+
+
+def test_noise_of_the_shell_is_passed_over(far: FarHost, root: Path) -> None:
+    """What the start-up files of the shell print comes before ours and is dropped; a shell that only talks is told."""
+    make(root, "one")
+    greeting = far.home / ".bashrc"
+    greeting.write_text("echo Welcome to the cluster; printf '\\0\\1\\2'; echo warning >&2\n")
+    try:
+        assert "one" in command("ls", f"{NAME}:{root}").stdout
+        greeting.write_text("echo Maintenance until noon; exit 0\n")
+        assert "'Maintenance until noon'" in command("ls", f"{NAME}:{root}").stderr
+    finally:
+        greeting.unlink()
