@@ -425,7 +425,7 @@ def test_python_that_is_old_or_missing(far: FarHost, root: Path) -> None:
     mine.write_text("#!/bin/sh\nexit 97\n")
     mine.chmod(0o755)
     done = command("ls", f"{NAME}:{root}", "--remote-python", str(mine))
-    assert "no python3 of 3.8 or newer" in done.stderr
+    assert "or it is older than 3.8" in done.stderr
     done = command("ls", f"{NAME}:{root}", "--remote-python", "/no/python3")
     assert "/no/python3" in done.stderr
     assert "one" in command("ls", f"{NAME}:{root}", "--remote-python", sys.executable).stdout

@@ -104,7 +104,7 @@ def _thinned(path: str, start: int, size: int, places: int) -> tuple[bytes, int]
     import re  # loaded already by whoever reads paths
 
     keys = re.compile(rb'"((?:[^"\\]|\\.)*)":')
-    lines = []
+    lines: list[bytes] = []
     offset = start
     for number in range(places):
         place = start + (size - start - THIN_BLOCK) * number // max(1, places - 1)

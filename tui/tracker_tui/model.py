@@ -338,7 +338,10 @@ class Model:
             return branch.group
         if branch.project:
             return next((clean(run.project) for run in self.shown() if run.key.project == branch.project), "")
-        return clean(branch.source) if branch.entity is None else branch.entity or "(no entity)"
+        if branch.entity is not None:
+            return branch.entity or "(no entity)"
+        is_cut = bool(self.sources.catalogs[branch.source].files.trouble)
+        return f"{'✗ ' if is_cut else ''}{clean(branch.source)}"
 
     def root_of(self, branch: Branch) -> str:
         """The folder of projects that a branch is in."""

@@ -31,7 +31,7 @@ from tracker_tui.hosts.address import Address
 from tracker_tui.look import CALM, long_span
 from tracker_tui.sources import Sources
 
-SILENCE: Final = 8.0
+SILENCE: Final = 6.5
 """Seconds without a word from the far side, which says something every two, after which the link is dead."""
 PING: Final = 5.0
 """Seconds between two words to the far side."""
@@ -119,6 +119,9 @@ class Link:
         options: how to call ssh.
         is_project: the path is a project's folder.
         may_remove: whether `remove` may be asked for; else the far side writes nothing but edits.
+
+    Raises:
+        ValueError: the options are of no use.
     """
 
     is_far = True
@@ -139,6 +142,7 @@ class Link:
         """Why there is no link now; empty while there is."""
         self.next_try = 0.0
         """When it is tried again, by the monotonic clock."""
+        options.command(address, may_ask=True)  # raises where they are of no use
         self._options = options
         self._request: dict[str, Any] = {"path": address.path, "is_project": is_project, "may_remove": may_remove}
         self.needs_asking = False
@@ -314,7 +318,8 @@ class Link:
         is_stuck = False
         while not self._is_closing:
             may_ask, self._may_ask = self._may_ask, False
-            session = _Session(self, self._options.command(self.address, may_ask, is_stuck), may_ask)
+            command = self._options.command(self.address, may_ask, is_fresh=is_stuck)
+            session = _Session(self, command, may_ask)
             try:
                 session.run()
             except (LinkError, OSError) as error:
@@ -323,8 +328,6 @@ class Link:
                 reason = f"{self.address.machine} said what is not understood ({clean(type(error).__name__)})"
             else:
                 reason = "closed"
-            finally:
-                session.end()
             is_stuck = session.was_silent and not is_stuck
             tries = 0 if self._is_open else tries + 1
             with self._changed:
@@ -333,6 +336,7 @@ class Link:
                 self.trouble = reason
                 self.needs_asking = session.was_refused
             self._notify()
+            session.end()
             while not self._is_closing and (wait := self.next_try - time.monotonic()) > 0:
                 self._sleep(wait)
 
@@ -531,7 +535,7 @@ class _Session:
             quiet = now - (self._link.heard if self._inflate is not None else began)
             if quiet > (SILENCE if self._inflate is not None else GREETING) and not self._is_asking:
                 self.was_silent = True
-                raise LinkError(f"{self._link.address.machine} has not answered for {quiet:.0f} s")
+                raise LinkError(f"{self._link.address.machine} does not answer")
 
     @property
     def _is_asking(self) -> bool:
@@ -617,10 +621,10 @@ def links_of(sources: Sources) -> list[Link]:
 
 def status_of(link: Link) -> str:
     """What there is to say of a link that is lost."""
-    now = time.monotonic()
-    age = f"as of {long_span((now - link.heard) // CALM * CALM)} ago" if link.heard else "never reached"
-    how = "R asks for the password" if link.needs_asking else "R tries now"
-    return f"✗ {link.address.machine} {age}: {link.trouble} · {how}"
+    age = (time.monotonic() - link.heard) // CALM * CALM
+    seen = f"seen {long_span(age) if age else 'seconds'} ago" if link.heard else "not reached yet"
+    how = "R asks for the password" if link.needs_asking else "tried again and again, R: now"
+    return f"✗ {link.address.machine} {seen} · {how} · {link.trouble}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> int | None:

@@ -130,6 +130,7 @@ class Dashboard(Editing):
         self._is_place_due = False
         self._was_narrow = True
         self._overview_at = 0.0
+        self._lost: dict[str, str] = {}
         self._overview_timer: Timer | None = None
         self._before_query: tuple[Widget | None, Place | None, Key | None] = None, None, None
         self.tree_pane = RunTree(model, id="tree")
@@ -170,6 +171,7 @@ class Dashboard(Editing):
             self._wake.clear()
             was_behind = self.model.is_behind
             changed = self._take(await asyncio.to_thread(self.model.collect, LOOK, PAUSE))
+            self._show_links()
             if self.model.is_behind:
                 continue
             if was_behind and not changed:  # nothing more had to be loaded
@@ -579,6 +581,18 @@ class Dashboard(Editing):
         self.centre.show_title()
 
     # ---- other machines ----
+
+    def _show_links(self) -> None:
+        """Say so at once when a connection is lost or there again."""
+        lost = {link.address.machine: link.trouble for link in links_of(self.model.sources) if link.trouble}
+        if lost.keys() == self._lost.keys():
+            self._lost = lost
+            return
+        for machine in self._lost.keys() - lost.keys():
+            self.notify(f"{clean(machine)} is connected again.", markup=False)
+        self._lost = lost
+        self.tree_pane.update_tree()
+        self._show_status()
 
     def action_reconnect(self) -> None:
         """Try lost connections again; where a password was missing, it is asked for on the terminal."""
