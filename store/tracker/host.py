@@ -319,7 +319,7 @@ def append_edit(folder: str, run_id: str, fields: Dict[str, Any], after: float) 
         "host": os.uname().nodename,
         "user": user(),
     }
-    record.update(fields)
+    record.update((name, value) for name, value in fields.items() if name not in record)
     line = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     path = os.path.join(folder, edits_file_name())
     try:

@@ -144,6 +144,8 @@ class FarSide:
             self._may_remove = may_remove
             path = self._lookout.root
         self._say({"opened": path, "trouble": trouble})
+        if self._lookout is not None:
+            self._look(self._lookout)  # whatever is asked for next is listed
 
     def _follow(self, stream: int, project: str, name: str, offset: int, thin: int) -> None:
         if self._lookout is not None:

@@ -27,11 +27,12 @@ _BOOT: Final = (
     f"import sys,os;sys.version_info>=(3,8) or sys.exit({TOO_OLD});import zlib;n=int(os.read(0,8));b=bytes();"
     "exec('while len(b)<n: b+=os.read(0,n-len(b))');exec(compile(zlib.decompress(b),'tracker-tui','exec'))"
 )
-# As a word in single quotes, so without any.
+# As a word in single quotes, so without any. What pyenv puts in place of a python that is not there ends with 127.
 _FIND: Final = (
     f"[ $# -gt 0 ] || set -- {' '.join(PYTHONS)}; old=; "
     'for p; do command -v "$p" >/dev/null 2>&1 || continue; "$p" -ISc "$0"; s=$?; '
-    f'[ $s = {TOO_OLD} ] || exit $s; old="$old $p"; done; echo "tracker-tui found:$old" >&2; exit {NO_PYTHON}'
+    f'case $s in {TOO_OLD}) old="$old $p";; 126|127) ;; *) exit $s;; esac; done; '
+    f'echo "tracker-tui found:$old" >&2; exit {NO_PYTHON}'
 )
 _SAFE: Final = re.compile(r"[A-Za-z0-9_./~+-]+")
 
