@@ -88,14 +88,22 @@ def bench_first_frame() -> None:
         print(f"first frame with {runs:3d} runs {ours:5.2f} s, bare app {bare:5.2f} s: {ratio:4.2f} x   (budget 1.5)")
 
 
-def bench_latency(rate: float, rows: int) -> None:
-    """Rows are told apart by their values: a row counts as seen when its value, or a later one, is in the output."""
+def latency(where: str, rate: float, rows: int) -> tuple[float, float]:
+    """Milliseconds from `log()` to the screen, median and p95.
+
+    Rows are told apart by their values: a row counts as seen when its value, or a later one, is in the output.
+
+    Args:
+        where: what stands before the root in the path to open.
+        rate: rows a second.
+        rows: how many.
+    """
     with tempfile.TemporaryDirectory() as root:
         job = python(JOB, root, rate, rows)
         assert job.stdin is not None
         assert job.stdout is not None
         job.stdout.readline()
-        with Terminal([*DASHBOARD, root]) as terminal:
+        with Terminal([*DASHBOARD, where + root]) as terminal:
             terminal.wait_for("loss  0")
             terminal.settle(1)
             job.stdin.write("\n")
@@ -114,7 +122,11 @@ def bench_latency(rate: float, rows: int) -> None:
             written = dict(map(float, line.split()) for line in job.stdout.read().splitlines())
         job.wait()
     delays = sorted(seen[row] - written[100000 + row] for row in seen if 100000 + row in written)
-    middle, late = delays[len(delays) // 2] * 1000, delays[int(len(delays) * 0.95)] * 1000
+    return delays[len(delays) // 2] * 1000, delays[int(len(delays) * 0.95)] * 1000
+
+
+def bench_latency(rate: float, rows: int) -> None:
+    middle, late = latency("", rate, rows)
     print(f"log() to screen at {rate:5.0f} rows/s: median {middle:4.0f} ms, p95 {late:4.0f} ms   (budget 150)")
 
 

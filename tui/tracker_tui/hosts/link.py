@@ -41,6 +41,8 @@ WAITS: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before the tries to open a link again; the last from then on."""
 ANSWER: Final = 15.0
 """Seconds that an answer may take."""
+OWED: Final = 1 << 16
+"""Bytes that are read before the far side is told."""
 MAX_NOISE: Final = 1 << 18
 MAX_FRAME: Final = MAX_LOOK + 2 * MAX_LINE
 MAX_FILES: Final = 1_000_000
@@ -64,7 +66,7 @@ class FarLines:
         self._number = number
         self._place = place
         self._thin = thin
-        self._parts: deque[tuple[bytes, int]] = deque()
+        self._parts: deque[tuple[bytes, int, int]] = deque()
         self._came = offset
         self._is_told_all = False
 
@@ -80,18 +82,17 @@ class FarLines:
         found: list[bytes] = []
         room = limit
         while self._parts and (room > 0 or not found):
-            data, self.offset = self._parts.popleft()
+            data, self.offset, session = self._parts.popleft()
+            self._link.got(len(data), session)
             found.append(data)
             room -= len(data)
-        data = b"".join(found)
-        self._link.got(len(data))
-        return data
+        return b"".join(found)
 
     def close(self) -> None:
         self._link.forget(self._number)
-        left = sum(len(data) for data, _ in self._parts)
-        self._parts.clear()
-        self._link.got(left)
+        while self._parts:
+            data, _, session = self._parts.popleft()
+            self._link.got(len(data), session)
 
     def request(self) -> dict[str, Any]:
         """What asks the far side for all that has not come yet."""
@@ -100,15 +101,15 @@ class FarLines:
         thin = 0 if self._came else self._thin
         return {"stream": self._number, "project": project, "name": name, "offset": self._came, "thin": thin}
 
-    def take(self, flags: Sequence[Any], data: bytes) -> None:
-        """What the far side sent."""
+    def take(self, flags: Sequence[Any], data: bytes, session: int) -> None:
+        """What the far side sent in this session."""
         offset, skipped, whole, thinned, replaced = flags
         self._came, self.skipped = int(offset), int(skipped)
         self._is_told_all = whole is True
         self.is_thinned |= thinned is True
         self.is_replaced |= replaced is True
         if data:
-            self._parts.append((data, self._came))
+            self._parts.append((data, self._came, session))
 
 
 class Link:
@@ -152,7 +153,9 @@ class Link:
         self._is_closing = False
         self._is_open = False
         self._is_complete = False
-        self._sights: deque[Sight] = deque()
+        self._session = 0
+        self._owed = 0
+        self._sights: deque[tuple[Sight, int]] = deque()
         self._known: dict[Place, Known] = {}
         self._folders: dict[str, str] = {}
         self._numbers = itertools.count(1)
@@ -230,8 +233,8 @@ class Link:
         """What has come; as `Lookout.look`."""
         start = time.monotonic()
         while self._sights and (seconds is None or time.monotonic() - start <= seconds):
-            sight = self._sights.popleft()
-            self.got(len(sight.data))
+            sight, session = self._sights.popleft()
+            self.got(len(sight.data), session)
             yield sight
             if pause:
                 time.sleep(pause)
@@ -247,10 +250,15 @@ class Link:
         if self._streams.pop(number, None) is not None:
             self._tell("close", stream=number)
 
-    def got(self, size: int) -> None:
-        """Bytes that came were read: as many more may come."""
-        if size:
-            self._tell("got", size=size)
+    def got(self, size: int, session: int) -> None:
+        """Bytes that came in a session were read: as many more may come; told when they are many."""
+        with self._changed:
+            if session != self._session:  # the far side of another one knows nothing of it
+                return
+            self._owed += size
+            if self._owed >= OWED:
+                self._tell("got", size=self._owed)
+                self._owed = 0
 
     def append_edits(self, edits: Sequence[Edit]) -> Sequence[tuple[Record | None, str]]:
         answer, trouble = self._ask("append_edits", [list(edit) for edit in edits])
@@ -361,6 +369,8 @@ class Link:
         """The first words of a session, but for the program."""
         known = [[*place, *known] for place, known in self._known.items()]
         with self._changed:
+            self._session += 1
+            self._owed = 0
             self._deflate = zlib.compressobj()
             self._out = bytearray(ssh.program())
         self._tell("open", **self._request, known=known)
@@ -393,9 +403,9 @@ class Link:
         elif "lines" in meta:
             stream = self._streams.get(meta["lines"])
             if stream is None:
-                self.got(len(data))
+                self.got(len(data), self._session)
             else:
-                stream.take(meta["as"], data)
+                stream.take(meta["as"], data, self._session)
         elif "answer" in meta:
             with self._changed:
                 if meta["number"] in self._answers:
@@ -455,7 +465,7 @@ class Link:
             self._known[project, name] = Known(sight.offset, sight.mark, sight.ended)
         if len(self._known) > MAX_FILES:
             raise ValueError("endless list")
-        self._sights.append(sight)
+        self._sights.append((sight, self._session))
 
 
 def _is_component(name: object) -> bool:
