@@ -22,11 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path[:0] = [
-    str(Path(__file__).parents[1]),
-    str(Path(__file__).parents[2] / "store"),
-    str(Path(__file__).parents[2] / "tui"),
-]
+sys.path.extend(str(Path(__file__).parents[2] / part) for part in ("store", "tui", "tests", "tests/benchmarks"))
 
 from dashboard import JOB, cpu_seconds, latency, python
 
@@ -207,9 +203,8 @@ def bench_idle(host: FarHost, root: Path, seconds: float = 20.0) -> None:
         time.sleep(seconds)
         cpu = (cpu_seconds(far) - before) / seconds
         memory = next(line for line in Path(f"/proc/{far}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    print(
-        f"far side idle with {len(model.runs)} runs: {cpu:4.1%} CPU (budget 1 %), {int(memory.split()[1]) / 1000:.0f} MB"
-    )
+        megabytes = int(memory.split()[1]) / 1000
+    print(f"far side idle with {len(model.runs)} runs: {cpu:4.1%} CPU (budget 1 %), {megabytes:.0f} MB")
 
 
 def main() -> None:
