@@ -17,6 +17,13 @@ from tracker.api import ApiRun, Runs
 from tracker.mappings import Config, Summary
 
 HOST = REPOSITORY / "store" / "tracker" / "host.py"
+FAR = [
+    HOST,
+    HOST.with_name("lines.py"),
+    HOST.with_name("lookout.py"),
+    REPOSITORY / "tui" / "tracker_tui" / "hosts" / "far.py",
+]
+"""What runs on other machines."""
 
 
 def imports_of(path: Path) -> set[str]:
@@ -30,14 +37,16 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-def test_host_is_python_3_8() -> None:
-    """`host` has no syntax that is younger than Python 3.8: it is to run on other machines."""
-    ast.parse(HOST.read_text(encoding="utf-8"), feature_version=(3, 8))
+@pytest.mark.parametrize("path", FAR, ids=lambda path: path.stem)
+def test_what_runs_elsewhere_is_python_3_8(path: Path) -> None:
+    """It has no syntax that is younger than Python 3.8."""
+    ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
 
 
-def test_host_needs_the_standard_library_only() -> None:
-    """`host` imports nothing of ours and nothing that has to be installed."""
-    assert imports_of(HOST) - sys.stdlib_module_names == set()
+@pytest.mark.parametrize("path", FAR, ids=lambda path: path.stem)
+def test_what_runs_elsewhere_needs_the_standard_library_only(path: Path) -> None:
+    """It imports nothing that has to be installed, and of ours only what is sent with it."""
+    assert imports_of(path) - sys.stdlib_module_names <= ({"tracker"} if path != HOST else set())
 
 
 def test_host_runs_from_its_source_alone(tmp_path: Path) -> None:

@@ -30,11 +30,13 @@ commands (each has its own --help):
   stop RUN...             send SIGTERM to running jobs, after asking
   demo                    open the dashboard on a few short training jobs
 
-RUN is an id, a unique name, project/id or the path of a run's file.
+RUN is an id, a unique name, project/id or the path of a run's file. PATH may be on another machine:
+user@host:path, host: (its ~/runs), ssh://user@host:port/path.
 
 examples:
   tracker-tui                          watch ./runs, or the folder in TRACKER_DIR
   tracker-tui ~/experiments/runs       watch another folder
+  tracker-tui gpu1: me@gpu2:work/runs  watch other machines over ssh: ~/runs on gpu1, work/runs on gpu2
   tracker-tui ls --query 'val/loss<0.2 lr>=0.01' --sort val/loss
   tracker-tui ls --json | jq '.[0]'    the newest run, for scripts
   tracker-tui rename jolly-haze-4 "lr 0.1, no warm-up"

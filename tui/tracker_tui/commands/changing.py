@@ -169,8 +169,8 @@ def stop(words: list[str]) -> int:
     """End the jobs of runs."""
     parser = Parser(
         prog="tracker-tui stop",
-        description="Send SIGTERM to the jobs of runs, after asking. Only to a process of this machine whose pid, start"
-        " time and boot are the run's own.",
+        description="Send SIGTERM to the jobs of runs, after asking. Only to a process whose pid, start time and"
+        " boot are the run's own, on the machine with the files.",
     )
     parser.add_runs()
     parser.add_argument("--yes", action="store_true", help="do not ask")
