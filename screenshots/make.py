@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tracker_tui.app import TrackerApp
 from tracker_tui.demo import PACE, Demo
+from tracker_tui.hosts import open_sources, parse
 
 HERE = Path(__file__).parent
 ROWS = 300
@@ -31,7 +32,7 @@ PICTURES = {
 
 async def take(root: Path) -> None:
     for name, (columns, rows, keys) in PICTURES.items():
-        app = TrackerApp(root)
+        app = TrackerApp(open_sources([parse(str(root))]))
         async with app.run_test(size=(columns, rows)) as pilot:
             while not app.model.subjects():
                 await pilot.pause(0.1)
@@ -47,7 +48,7 @@ async def take(root: Path) -> None:
 
 
 async def until_worth_seeing(root: Path) -> None:
-    app = TrackerApp(root)
+    app = TrackerApp(open_sources([parse(str(root))]))
     while True:
         app.model.apply(app.model.collect())
         states = app.model.counts()

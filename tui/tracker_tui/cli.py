@@ -55,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command is not None:
             return command(words[1:])
         return _dashboard(words)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):  # e.g. `| head`: nobody reads on
@@ -103,8 +105,6 @@ def _open(addresses: Sequence[Address], options: Ssh = PLAIN) -> None:
         sources = open_sources(addresses, options, meanwhile=_load_app)
     except (OSError, ValueError) as error:
         fail(str(error), code=1)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
     from tracker_tui.app import TrackerApp
 
     app = TrackerApp(sources)

@@ -67,9 +67,8 @@ class HistoryFeed:
 
     def __init__(self, catalog: Catalog, run: StoredRun, thin: int = THIN) -> None:
         self.key = run.key
-        self.path = run.path
+        self.run = run
         self._catalog = catalog
-        self._run = run
         self._shown = _Course(catalog, run, thin)
         self._whole: _Course | None = None
 
@@ -117,7 +116,7 @@ class HistoryFeed:
     def load_all(self) -> None:
         """Read all rows."""
         if self._whole is None and self.is_sampled:
-            self._whole = _Course(self._catalog, self._run, 0)
+            self._whole = _Course(self._catalog, self.run, 0)
 
     def read(self, room: int = HISTORY_CHUNK) -> Rows:
         """The next rows, from about `room` bytes at most."""

@@ -129,6 +129,11 @@ class Model:
             if feed.is_replaced and feed.key in self.runs:
                 feed.close()
                 self._feeds[feed.key] = self._feed(self.runs[feed.key])
+        for key in change.runs.changed & self._feeds.keys():
+            if self._feeds[key].run is not self.runs[key]:  # another file, maybe in the place of the one before
+                self._feeds.pop(key).close()
+                self._feeds[key] = self._feed(self.runs[key])
+                change.history = True
         if change.runs:
             self.forget()
         return change
@@ -210,7 +215,7 @@ class Model:
             if run is None:
                 continue
             feed = before.get(key)
-            if feed is None or feed.path != run.path:
+            if feed is None or feed.run is not run:
                 feed = self._feed(run)
                 room -= feed.take(room)
             self._feeds[key] = feed

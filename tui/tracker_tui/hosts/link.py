@@ -241,8 +241,9 @@ class Link:
 
     def lines(self, project: str, name: str, offset: int = 0, thin: int = 0) -> FarLines:
         number = next(self._numbers)
-        lines = self._streams[number] = FarLines(self, number, (project, name), offset, thin)
-        self._tell("follow", **lines.request())
+        with self._changed:  # a link that is opened meanwhile follows it or this does, not both
+            lines = self._streams[number] = FarLines(self, number, (project, name), offset, thin)
+            self._tell("follow", **lines.request())
         return lines
 
     def forget(self, number: int) -> None:
@@ -315,7 +316,8 @@ class Link:
         with contextlib.suppress(OSError):  # the pipe is full: the thread is awake as it is
             os.write(self._wake_write, b".")
 
-    def _notify(self) -> None:
+    def notify(self) -> None:
+        """Something has come, or the link's state is another."""
         with self._changed:
             self._changed.notify_all()
         if self.wake is not None:
@@ -343,7 +345,7 @@ class Link:
                 self.next_try = time.monotonic() + WAITS[min(tries, len(WAITS) - 1)]
                 self.trouble = reason
                 self.needs_asking = session.was_refused
-            self._notify()
+            self.notify()
             session.end()
             while not self._is_closing and (wait := self.next_try - time.monotonic()) > 0:
                 self._sleep(wait)
@@ -392,7 +394,7 @@ class Link:
         self._tell("ping")
 
     def hear(self, meta: dict[str, Any], data: bytes) -> None:
-        """A frame has come.
+        """A frame has come; `notify` is called after the last of several.
 
         Raises:
             Exception: any, if it is none that the far side would send.
@@ -417,12 +419,8 @@ class Link:
         elif "hello" in meta:
             ahead = float(meta["now"]) - time.time()
             self.clock = ahead if abs(ahead) > 2 else 0.0  # less is the way here
-            return
         elif "opened" in meta:
             self._opened(str(meta["opened"]), str(meta["trouble"]))
-        elif "beat" in meta:
-            return
-        self._notify()
 
     def _opened(self, path: str, trouble: str) -> None:
         if trouble:
@@ -598,6 +596,7 @@ class _Session:
     def _cut(self) -> None:
         """Take whole frames off what has come."""
         start = 0
+        has_news = False
         while len(self._frames) - start >= 4:
             (size,) = struct.unpack_from(">I", self._frames, start)
             if size > MAX_FRAME:
@@ -610,7 +609,10 @@ class _Session:
             if not isinstance(meta, dict):
                 raise ValueError("no frame")
             self._link.hear(meta, data)
+            has_news |= "beat" not in meta
         del self._frames[:start]
+        if has_news:
+            self._link.notify()
 
     def end(self) -> None:
         """Let go of the process, whatever state it is in."""
