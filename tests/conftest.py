@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tracker
+from farhost import SSH, SSHD, FarHost, Proxy
 from support import StartScript, end_script, start_script
 
 
@@ -60,3 +61,32 @@ def start(tmp_path: Path) -> Iterator[StartScript]:
     yield start
     for process in started:
         end_script(process)
+
+
+# ---- another machine ----
+
+
+@pytest.fixture(scope="session")
+def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarHost]:
+    """Another machine, behind a real sshd."""
+    if SSHD is None or SSH is None:
+        pytest.skip("NO OPENSSH HERE: nothing that goes over ssh is tested")
+    host = FarHost(tmp_path_factory.mktemp("far"))
+    yield host
+    host.stop()
+
+
+@pytest.fixture
+def near_far(far: FarHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ssh knows the other machine here, and nobody's agent is asked."""
+    monkeypatch.setenv("PATH", far.path)
+    monkeypatch.setenv("TRACKER_SILENT", "1")
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+@pytest.fixture
+def proxy(far: FarHost) -> Iterator[Proxy]:
+    """What stands between."""
+    between = Proxy(far.port)
+    yield between
+    between.close()

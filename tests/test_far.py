@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import tracker
-from farhost import NAME, SSH, SSHD, FarHost, Proxy
+from farhost import NAME, FarHost, Proxy
 from support import StartScript, lines_of, script_environment, tell, wait_for, wait_line, write_journal
 from tracker.catalog import StoredRun
 from tracker_tui.hosts import open_sources, parse
@@ -23,7 +23,7 @@ from tracker_tui.hosts.link import Link, links_of
 from tracker_tui.model import Model
 from tracker_tui.sources import Sources
 
-pytestmark = pytest.mark.skipif(SSHD is None or SSH is None, reason="NO OPENSSH HERE: nothing over ssh is tested")
+pytestmark = pytest.mark.usefixtures("near_far")
 
 JOB = """
 import sys, tracker
@@ -36,28 +36,6 @@ for line in sys.stdin:
         step += 1
     print(step, flush=True)
 """
-
-
-@pytest.fixture(scope="session")
-def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarHost]:
-    host = FarHost(tmp_path_factory.mktemp("far"))
-    yield host
-    host.stop()
-
-
-@pytest.fixture(autouse=True)
-def _near(far: FarHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ssh knows the far host here, and nobody's agent is asked."""
-    monkeypatch.setenv("PATH", far.path)
-    monkeypatch.setenv("TRACKER_SILENT", "1")
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-
-
-@pytest.fixture
-def proxy(far: FarHost) -> Iterator[Proxy]:
-    between = Proxy(far.port)
-    yield between
-    between.close()
 
 
 @pytest.fixture

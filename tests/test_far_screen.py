@@ -7,41 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import tracker
-from farhost import NAME, SSH, SSHD, FarHost, Proxy
+from farhost import NAME, FarHost, Proxy
 from support import REPOSITORY, StartScript, lines_of, tell, wait_for, wait_line
 from terminal import Terminal
 from test_far import JOB, make
 
-pytestmark = pytest.mark.skipif(SSHD is None or SSH is None, reason="NO OPENSSH HERE: nothing over ssh is tested")
+pytestmark = pytest.mark.usefixtures("near_far")
 
 APP = ["-m", "tracker_tui"]
-
-
-@pytest.fixture(scope="module")
-def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarHost]:
-    host = FarHost(tmp_path_factory.mktemp("far"))
-    yield host
-    host.stop()
-
-
-@pytest.fixture(autouse=True)
-def _near(far: FarHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", far.path)
-    monkeypatch.setenv("TRACKER_SILENT", "1")
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-
-
-@pytest.fixture
-def proxy(far: FarHost) -> Iterator[Proxy]:
-    between = Proxy(far.port)
-    yield between
-    between.close()
 
 
 def rename(terminal: Terminal, name: str) -> None:

@@ -17,7 +17,7 @@ import pytest
 from support import lines_of, script_environment, write_journal
 from tracker_tui.hosts import parse, ssh
 from tracker_tui.hosts.far import MAGIC
-from tracker_tui.hosts.link import MAGIC as EXPECTED
+from tracker_tui.hosts.session import MAGIC as EXPECTED
 
 
 def test_both_ends_know_the_same_magic() -> None:

@@ -131,7 +131,7 @@ class Model:
                 self._feeds[feed.key] = self._feed(self.runs[feed.key])
         for key in change.runs.changed & self._feeds.keys():
             if self._feeds[key].run is not self.runs[key]:  # another file, maybe in the place of the one before
-                self._feeds.pop(key).close()
+                self._feeds[key].close()
                 self._feeds[key] = self._feed(self.runs[key])
                 change.history = True
         if change.runs:

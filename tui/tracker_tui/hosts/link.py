@@ -11,47 +11,30 @@ import contextlib
 import itertools
 import json
 import os
-import selectors
-import struct
-import subprocess
-import sys
 import threading
 import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from tracker import host
-from tracker.lines import CHUNK, MAX_LINE, MAX_LOOK
+from tracker.lines import CHUNK
 from tracker.lookout import Edit, Known, Place, Sight
 from tracker.records import Record, clean
 from tracker_tui.hosts import ssh
 from tracker_tui.hosts.address import Address
+from tracker_tui.hosts.session import LinkError, Session
 from tracker_tui.look import CALM, long_span
 from tracker_tui.sources import Sources
 
-SILENCE: Final = 6.5
-"""Seconds without a word from the far side, which says something every two, after which the link is dead."""
-PING: Final = 5.0
-"""Seconds between two words to the far side."""
-GREETING: Final = 20.0
-"""Seconds that a new link may take, where nobody is asked for a password."""
 WAITS: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before the tries to open a link again; the last from then on."""
 ANSWER: Final = 15.0
 """Seconds that an answer may take."""
 OWED: Final = 1 << 16
 """Bytes that are read before the far side is told."""
-MAX_NOISE: Final = 1 << 18
-MAX_FRAME: Final = MAX_LOOK + 2 * MAX_LINE
 MAX_FILES: Final = 1_000_000
-MAGIC: Final = b"\0tracker-tui 1\n"
-"""As `far.MAGIC`, which is source for there and not imported here."""
-
-
-class LinkError(OSError):
-    """There is no link, or no longer; the text says why and what may help."""
 
 
 class FarLines:
@@ -227,7 +210,7 @@ class Link:
         with self._changed:
             self._changed.wait(0.1)
             if not self._is_open and not self._sights:
-                raise LinkError(self.trouble or f"the link to {self.address.machine} is gone")
+                raise LinkError(self.trouble or f"the link to {self.machine} is gone")
 
     def look(self, seconds: float | None = None, pause: float = 0.0) -> Iterator[Sight]:
         """What has come; as `Lookout.look`."""
@@ -287,7 +270,7 @@ class Link:
     def _why_not(self) -> str:
         if self._is_open:
             return ""
-        return f"there is no connection to {self.address.machine} now"
+        return f"there is no connection to {self.machine} now"
 
     def _ask(self, what: str, *args: Any) -> tuple[Any, str]:
         """The far side's answer and "", or None and why there is none."""
@@ -300,7 +283,7 @@ class Link:
             self._changed.wait_for(lambda: self._answers[number] is not None or not self._is_open, ANSWER)
             answer = self._answers.pop(number)
             self._changed.notify_all()
-        return answer or (None, f"{self.address.machine} did not answer: whether it was done shows when it is back")
+        return answer or (None, f"{self.machine} did not answer: whether it was done shows when it is back")
 
     # ---- the link's own thread ----
 
@@ -329,13 +312,13 @@ class Link:
         while not self._is_closing:
             may_ask, self._may_ask = self._may_ask, False
             command = self._options.command(self.address, may_ask, is_fresh=is_stuck)
-            session = _Session(self, command, may_ask)
+            session = Session(self, command, may_ask)
             try:
                 session.run()
             except (LinkError, OSError) as error:
                 reason = str(error)
             except Exception as error:  # what came is not what the far side says
-                reason = f"{self.address.machine} said what is not understood ({clean(type(error).__name__)})"
+                reason = f"{self.machine} said what is not understood ({clean(type(error).__name__)})"
             else:
                 reason = "closed"
             is_stuck = session.was_silent and not is_stuck
@@ -357,6 +340,11 @@ class Link:
             os.read(self._wake_read, 4096)
 
     # ---- what a session says and hears ----
+
+    @property
+    def machine(self) -> str:
+        """User and host."""
+        return self.address.machine
 
     @property
     def is_closing(self) -> bool:
@@ -471,161 +459,6 @@ def _is_component(name: object) -> bool:
     return isinstance(name, str) and 0 < len(name) <= 1024 and not set(name) & {"/", "\0"} and name not in (".", "..")
 
 
-class _Session:
-    """One ssh process, from its start to its end."""
-
-    def __init__(self, link: Link, command: Sequence[str], may_ask: bool) -> None:
-        self._link = link
-        self._may_ask = may_ask
-        self._command = command
-        self._process: subprocess.Popen[bytes] | None = None
-        self._inflate: Any = None
-        self._noise = b""
-        self._said = b""
-        self._frames = bytearray()
-        self.was_refused = False
-        """Whether it ended because nobody could be asked."""
-        self.was_silent = False
-        """Whether it ended because nothing came."""
-
-    def run(self) -> None:
-        """Speak with the far side until one of both ends.
-
-        Raises:
-            LinkError: it ended, or is ended because nothing comes.
-        """
-        try:
-            process = self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-            )
-        except OSError as error:
-            raise LinkError(f"cannot start ssh ({error.strerror}): install the OpenSSH client") from None
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        os.set_blocking(process.stdin.fileno(), False)
-        self._link.begin()
-        with selectors.DefaultSelector() as selector:
-            for stream in (process.stdout, process.stderr, self._link.wake_descriptor):
-                selector.register(stream, selectors.EVENT_READ)
-            self._loop(selector, process.stdin, process.stdout, process.stderr)
-
-    def _loop(self, selector: selectors.BaseSelector, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> None:
-        began = pinged = time.monotonic()
-        is_writing = False
-        while not self._link.is_closing:
-            wants = bool(self._link.take_out())
-            if wants != is_writing:
-                is_writing = wants
-                if wants:
-                    selector.register(stdin, selectors.EVENT_WRITE)
-                else:
-                    selector.unregister(stdin)
-            for key, _ in selector.select(1.0):
-                if key.fileobj is stdin:
-                    self._send(stdin)
-                elif key.fileobj is stdout:
-                    data = os.read(stdout.fileno(), 1 << 16)
-                    if not data:
-                        self._ended()
-                    self._hear(data)
-                elif key.fileobj is stderr:
-                    said = os.read(stderr.fileno(), 1 << 16)
-                    if not said:
-                        selector.unregister(stderr)
-                    self._overhear(said)
-                else:
-                    os.read(self._link.wake_descriptor, 4096)
-            now = time.monotonic()
-            if now - pinged > PING:
-                pinged = now
-                self._link.ping()
-            quiet = now - (self._link.heard if self._inflate is not None else began)
-            if quiet > (SILENCE if self._inflate is not None else GREETING) and not self._is_asking:
-                self.was_silent = True
-                raise LinkError(f"{self._link.address.machine} does not answer")
-
-    @property
-    def _is_asking(self) -> bool:
-        return self._may_ask and self._inflate is None
-
-    def _send(self, stdin: IO[bytes]) -> None:
-        try:
-            self._link.sent(os.write(stdin.fileno(), bytes(self._link.take_out()[: 1 << 16])))
-        except BlockingIOError:
-            return
-        except OSError:  # it ends; what it said tells why
-            self._ended()
-
-    def _overhear(self, said: bytes) -> None:
-        """What ssh says, and the shell there; while passwords are asked for, the user sees it."""
-        self._said = (self._said + said)[-16384:]
-        if said and self._is_asking and sys.stderr.isatty():
-            sys.stderr.write("".join(clean(line) + "\n" for line in said.decode("utf-8", "replace").splitlines()))
-
-    def _ended(self) -> None:
-        process = self._process
-        assert process is not None
-        assert process.stderr is not None
-        code = _end(process)
-        with contextlib.suppress(OSError):
-            os.set_blocking(process.stderr.fileno(), False)
-            self._said += process.stderr.read() or b""
-        said, noise = self._said.decode("utf-8", "replace"), self._noise.decode("utf-8", "replace")
-        self.was_refused = ssh.is_refusal(said)
-        if self._inflate is not None and not said.strip():
-            raise LinkError(f"the connection to {self._link.address.machine} was closed")
-        raise LinkError(self._link.explain(code, said, noise))
-
-    def _hear(self, data: bytes) -> None:
-        if self._inflate is None:
-            self._noise += data
-            noise, magic, data = self._noise.partition(MAGIC)
-            if not magic:
-                if len(self._noise) > MAX_NOISE:
-                    raise LinkError(self._link.explain(None, "", self._noise.decode("utf-8", "replace")))
-                return
-            self._noise = noise
-            self._inflate = zlib.decompressobj()
-            self._link.heard = time.monotonic()
-        while data:
-            self._frames += self._inflate.decompress(data, CHUNK)
-            data = self._inflate.unconsumed_tail
-            self._cut()
-
-    def _cut(self) -> None:
-        """Take whole frames off what has come."""
-        start = 0
-        has_news = False
-        while len(self._frames) - start >= 4:
-            (size,) = struct.unpack_from(">I", self._frames, start)
-            if size > MAX_FRAME:
-                raise ValueError("endless frame")
-            if len(self._frames) - start < 4 + size:
-                break
-            head, _, data = bytes(self._frames[start + 4 : start + 4 + size]).partition(b"\n")
-            start += 4 + size
-            meta = json.loads(head)
-            if not isinstance(meta, dict):
-                raise ValueError("no frame")
-            self._link.hear(meta, data)
-            has_news |= "beat" not in meta
-        del self._frames[:start]
-        if has_news:
-            self._link.notify()
-
-    def end(self) -> None:
-        """Let go of the process, whatever state it is in."""
-        process = self._process
-        if process is None:
-            return
-        _end(process)
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-
-
 def links_of(sources: Sources) -> list[Link]:
     """The links among the roots that runs come from."""
     return [catalog.files for catalog in sources.catalogs.values() if isinstance(catalog.files, Link)]
@@ -636,17 +469,4 @@ def status_of(link: Link) -> str:
     age = (time.monotonic() - link.heard) // CALM * CALM
     seen = f"seen {long_span(age) if age else 'seconds'} ago" if link.heard else "not reached yet"
     how = "R asks for the password" if link.needs_asking else "tried again and again, R: now"
-    return f"✗ {link.address.machine} {seen} · {how} · {link.trouble}"
-
-
-def _end(process: subprocess.Popen[bytes]) -> int | None:
-    """The exit code of a process that ends now; None if it had to be ended."""
-    with contextlib.suppress(OSError):
-        assert process.stdin is not None
-        process.stdin.close()
-    try:
-        return process.wait(1.0)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return None
+    return f"✗ {link.machine} {seen} · {how} · {link.trouble}"

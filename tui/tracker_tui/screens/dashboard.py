@@ -21,7 +21,8 @@ from textual.widgets import Footer, Input, Static
 
 from tracker.catalog import Key, StoredRun
 from tracker.records import clean
-from tracker_tui.hosts.link import LinkError, links_of, status_of
+from tracker_tui.hosts.link import links_of, status_of
+from tracker_tui.hosts.session import LinkError
 from tracker_tui.hosts.watching import listen
 from tracker_tui.look import GLYPHS, some_runs, with_tilde
 from tracker_tui.model import Batch, Change, Model
@@ -584,7 +585,7 @@ class Dashboard(Editing):
 
     def _show_links(self) -> None:
         """Say so at once when a connection is lost or there again."""
-        lost = {link.address.machine: link.trouble for link in links_of(self.model.sources) if link.trouble}
+        lost = {link.machine: link.trouble for link in links_of(self.model.sources) if link.trouble}
         if lost.keys() == self._lost.keys():
             self._lost = lost
             return
