@@ -207,6 +207,7 @@ def test_no_row_is_lost_or_doubled_by_cuts(
         assert follow(model, lambda: link.trouble)
         tell(job, "10")
         wait_line(job)
+        link.try_now()
         assert follow(model, lambda: not link.trouble)
     assert follow(model, lambda: model.runs[key].step == 12_039 and not model.is_loading)
     assert follow(model, lambda: len(model.subjects()[0].history.columns["loss"].steps) == 12_040)

@@ -23,7 +23,7 @@ from tracker import layout, records
 from tracker.journal import LineReader, Tail, decode_lines
 from tracker.lookout import Edit, Lookout, Place, Sight
 from tracker.records import Record
-from tracker.replay import RunState, State, is_row_until, merge_rows
+from tracker.replay import MAX_TIME, RunState, State, is_row_until, merge_rows
 
 
 class Key(NamedTuple):
@@ -48,6 +48,8 @@ class StoredRun(RunState):
         self.alive: bool | None = None
         """Whether its process lives or, where that cannot be told, whether the file has grown of late."""
         self.deadly_signal: str | None = None
+        self.size = 0
+        """Bytes of its journal, as far as it was looked at."""
         self.number = 0
         """Its place among the runs of its project, by the names of their files, the oldest 0."""
         self.clock = 0.0
@@ -197,6 +199,11 @@ class Catalog:
                 break
         return found
 
+    def size_of(self, run: StoredRun) -> int:
+        """Bytes of the journals that hold a run's history, as far as they were looked at."""
+        segments = self._segments.get(run.key, {})
+        return sum(segments[name].size for name, _ in self.lineage(run) if name in segments)
+
     def rows(self, run: StoredRun) -> list[Record]:
         """All history rows of a run in order of step, those of one step merged."""
         rows: list[Record] = []
@@ -269,7 +276,7 @@ class Catalog:
         try:
             created = float(calendar.timegm(time.strptime(stamp, "%Y%m%d_%H%M%S")))
         except ValueError:
-            created = sight.mtime
+            created = sight.mtime if 0 <= sight.mtime < MAX_TIME else 0.0
         run = StoredRun(key, os.path.join(self.root, sight.project, sight.name), created)
         run.number = sight.number
         run.clock = self.files.clock
@@ -285,6 +292,7 @@ class Catalog:
             for edit in self._edits.get(run.key, ()):
                 run.apply_edit(edit)
         run.bad_lines = reading.bad_lines
+        run.size = reading.sight.offset
         run.alive = reading.sight.alive
         run.deadly_signal = reading.sight.deadly_signal
 

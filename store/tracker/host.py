@@ -72,12 +72,13 @@ def list_projects(root: str) -> Optional[List[str]]:
         return None
 
 
-def folder_stamp(path: str) -> int:
-    """Changes when a file is added to or removed from the folder (mtime in ns; -1: not there)."""
+def folder_stamp(path: str, may_be_link: bool = False) -> int:
+    """Changes when a file is added to or removed from the folder (mtime in ns; -1: not there, or a link to it)."""
     try:
-        return os.stat(path).st_mtime_ns
+        status = os.stat(path, follow_symlinks=may_be_link)
     except OSError:
         return -1
+    return status.st_mtime_ns if stat.S_ISDIR(status.st_mode) else -1
 
 
 def list_files(root: str, project: str) -> List[Entry]:

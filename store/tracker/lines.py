@@ -6,7 +6,7 @@ Like `host` it uses the standard library alone and keeps to Python 3.8, for its 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Tuple
 
 from tracker import host
 
@@ -17,12 +17,12 @@ MAX_LINE = 16 * 1024 * 1024
 FIRST_TAIL = 4096
 WHOLE = 1 << 20
 """Bytes of a journal up to which opening it looks at every line; of a larger one at its head and tail."""
-MAX_LOOK = 4 * 1024 * 1024
+MAX_LOOK = 512 * 1024
 """Bytes that one look takes from one file, about; the rest follows at the next."""
 THIN = 400
 """Places of a large file from which a thinned reading takes lines."""
 THIN_BLOCK = 8192
-"""Bytes that are looked through at each of them: one line of each set of keys is taken."""
+"""Bytes that are looked through at each of them, more if no line is whole in them: one line of each set of keys."""
 THIN_ABOVE = 4 * 1024 * 1024
 """Bytes of a file up to which nothing is thinned."""
 
@@ -103,28 +103,41 @@ def _thinned(path: str, start: int, size: int, places: int) -> tuple[bytes, int]
     """
     import re  # loaded already by whoever reads paths
 
-    keys = re.compile(rb'"((?:[^"\\]|\\.)*)":')
+    keys = re.compile(rb'[{,]"([^"\\]{1,200})":')
     lines: list[bytes] = []
     offset = start
     for number in range(places):
-        place = start + (size - start - THIN_BLOCK) * number // max(1, places - 1)
-        if place < offset:
-            continue
-        block = host.read(path, place, THIN_BLOCK) or b""
-        first = block.find(b"\n") + 1 if place > start else 0
-        last = block.rfind(b"\n") + 1
-        if last <= first:
-            continue
+        place = max(offset, start + (size - start - THIN_BLOCK) * number // max(1, places - 1))
+        block, first, last = _block(path, place, offset)
         if number == places - 1:  # from here on all lines are taken
-            return b"".join(lines), place + first
+            return b"".join(lines), place + first if last > first else offset
         shapes = set()
         for line in block[first:last].splitlines(True):
             shape = tuple(keys.findall(line[:4096]))
             if shape not in shapes:
                 shapes.add(shape)
                 lines.append(line)
-        offset = place + last
+        if last > first:
+            offset = place + last
     return b"".join(lines), offset
+
+
+def _block(path: str, place: int, start: int) -> Tuple[bytes, int, int]:
+    """Bytes from a place on, and where in them the first whole line begins and the last one ends.
+
+    Args:
+        path: the file.
+        place: an offset.
+        start: an offset at which a line begins.
+    """
+    length = THIN_BLOCK
+    while True:
+        block = host.read(path, place, length) or b""
+        first = block.find(b"\n") + 1 if place > start else 0
+        last = block.rfind(b"\n") + 1
+        if last > first or len(block) < length or length > MAX_LINE:
+            return block, first, max(first, last)
+        length *= 2
 
 
 # ---- opening a journal ----

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Dict, NamedTuple, Tuple
 
 from tracker import host
-from tracker.lines import Lines, all_of, first_line, last_checkpoint, open_lines, record_of
+from tracker.lines import MAX_LOOK, Lines, all_of, first_line, last_checkpoint, open_lines, record_of
 
 SKIP = 1 << 20
 """Bytes of growth from which a journal is taken up again at its last checkpoint."""
@@ -26,7 +26,7 @@ NEWBORN = 2.0
 """Seconds that an empty journal is given to get its first line."""
 DEAD_LOOK = 5.0
 """Seconds between two looks at a run whose process is gone."""
-DEAD_LOOKS = 200
+DEAD_LOOKS = 100
 """Looks at such runs a second, at most."""
 Place = Tuple[str, str]
 """The folder name of a project and the name of a file in it."""
@@ -41,6 +41,7 @@ class Known(NamedTuple):
     mark: int
     """`Sight.mark` of it."""
     ended: bool
+    mtime: float
 
 
 class Sight(NamedTuple):
@@ -90,7 +91,7 @@ class _File:
         self._start: dict[str, Any] | None = None
         self._opened = False
         self._grew = time.monotonic() - max(0.0, time.time() - entry.mtime)
-        if known is not None and known.ended and known.offset == entry.size:
+        if known is not None and known.ended and (known.offset, known.mtime) == (entry.size, entry.mtime):
             self.ended = True
 
     def look(self) -> Sight | None:
@@ -98,15 +99,18 @@ class _File:
         now = time.monotonic()
         first, self._opened = not self._opened, True
         size = host.size_of(self._path)
+        if not first and size == self._lines.offset and self.is_journal and self.alive is False:
+            return None  # still as dead as it was
         is_new, data = self._take_up(size) if first or self._lines.offset > (size or 0) else (False, b"")
+        self.is_behind = False
         if size is not None and size > self._lines.offset:
-            data += self._read_on(size)
+            data += self._read_on(size, len(data))
             if data and not first:
                 self._grew = now
         before = self.alive
         signal = None
         if self.is_journal:
-            data += self._judge(size, now)
+            data += self._judge(size, len(data), now)
             if not self.alive and not self.ended:
                 signal = host.deadly_signal(self._path[: -len(".jsonl")])
         if not data and not is_new and self.alive == before and not (first and self.is_journal):
@@ -135,15 +139,23 @@ class _File:
         head = first_line(self._path)
         mark = zlib.crc32(head)
         if known is not None and known.offset <= size and (known.mark == mark or not known.offset):
-            self._lines, self._mark = Lines(self._path, known.offset), mark
+            self._lines, self._mark, self.ended = Lines(self._path, known.offset), mark, known.ended
             return False, b""
         self._start, self._mark = None, mark
         data, self._lines = open_lines(self._path, size, head) if self.is_journal else (b"", Lines(self._path))
         self._learn(data)
         return was_read, data
 
-    def _read_on(self, size: int) -> bytes:
-        """The lines that came since; of very many those from the last checkpoint on, which repeats the rest."""
+    def _read_on(self, size: int, taken: int) -> bytes:
+        """The lines that came since; of very many those from the last checkpoint on, which repeats the rest.
+
+        Args:
+            size: of the file.
+            taken: bytes that this look has taken already; none are after `MAX_LOOK`.
+        """
+        if taken >= MAX_LOOK:
+            self.is_behind = True
+            return b""
         if self.is_journal and size - self._lines.offset > SKIP:
             checkpoint = last_checkpoint(self._path, self._lines.offset, size)
             self._lines.offset = checkpoint or self._lines.offset
@@ -158,7 +170,7 @@ class _File:
             if not self._mark:
                 self._mark = zlib.crc32(first_line(self._path))
 
-    def _judge(self, size: int | None, now: float) -> bytes:
+    def _judge(self, size: int | None, taken: int, now: float) -> bytes:
         """Find out whether the run lives; its last words, where they came just now."""
         alive, data = None, b""
         if not self.ended:
@@ -166,7 +178,7 @@ class _File:
                 self._start = record_of(first_line(self._path))
             alive = host.is_alive(self._start or {})
         if alive is False:
-            data = self._read_on(size or 0)
+            data = self._read_on(size or 0, taken)
         if self.ended:
             self.alive = False
         else:
@@ -297,7 +309,7 @@ class Lookout:
         looked: set[str] = set()
         found: dict[Place, host.Entry] = {}
         for project in {*(projects or ()), *self._stamps}:
-            stamp = host.folder_stamp(os.path.join(self.root, project))
+            stamp = host.folder_stamp(os.path.join(self.root, project), may_be_link=project == self._only_project)
             if stamp == self._stamps.get(project):
                 continue
             # A file made within the same tick of the clock would not change the stamp again.
@@ -372,9 +384,10 @@ class Lookout:
     def _append_edit(
         self, project: str, run_id: str, fields: dict[str, Any], after: float
     ) -> tuple[dict[str, Any] | None, str]:
-        if project not in self.projects():
+        folder = os.path.join(self.root, project)
+        if project not in self.projects() or (os.path.islink(folder) and project != self._only_project):
             return None, "there is no project %r" % project
-        return host.append_edit(os.path.join(self.root, project), run_id, fields, after)
+        return host.append_edit(folder, run_id, fields, after)
 
     def why_not_editable(self, project: str) -> str:
         """Why an edit would fail, as far as can be told before; else empty."""

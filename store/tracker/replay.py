@@ -28,6 +28,8 @@ HANDED_ON: Final = ("step", "summary", "metrics", "tallies", "last_steps", "sket
 """What of a checkpoint a resumed or forked run begins with."""
 MAX_STEP: Final = 1e300
 """Beyond it a step is none: differences would overflow."""
+MAX_TIME: Final = 1e11
+"""Seconds since the epoch that a calendar can show."""
 MAX_KEYS: Final = 100_000
 """Metrics of one run; rows may name more, they are left out of summary and history."""
 ALERT: Final = ("title", "text", "level")
@@ -395,7 +397,7 @@ def _number(value: Any) -> float | None:
 def _time(value: Any) -> float | None:
     """Seconds since the epoch that a calendar can show; anything else is no time."""
     time = _number(value)
-    return time if time is not None and 0 <= time < 1e11 else None
+    return time if time is not None and 0 <= time < MAX_TIME else None
 
 
 def _is_record(value: Any) -> bool:

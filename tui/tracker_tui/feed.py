@@ -14,19 +14,36 @@ HISTORY_CHUNK: Final = 1 << 20
 """Bytes of journals folded into histories at a time, so that keys are never late."""
 
 
+LARGE: Final = 16 << 20
+"""Bytes of journals on this machine from which on few rows are read first."""
+
+
 class _Course:
-    """One reading of a history, of all its rows or of few."""
+    """One reading of a history, of all its rows or of few.
+
+    A journal is opened when those before it are read: what is on its way is what is read next.
+    """
 
     def __init__(self, catalog: Catalog, run: StoredRun, thin: int) -> None:
         self.history = History()
-        self.tails = [
-            (Tail(catalog.files.lines(run.key.project, name, thin=thin)), last) for name, last in catalog.lineage(run)
-        ]
+        self.tails: list[tuple[Tail, float]] = []
+        self._files, self._project, self._thin = catalog.files, run.key.project, thin
+        self._later = catalog.lineage(run)
+        self._open_next()
+
+    def _open_next(self) -> None:
+        name, last = self._later.pop(0)
+        self.tails.append((Tail(self._files.lines(self._project, name, thin=self._thin)), last))
 
     @property
     def is_whole(self) -> bool:
         """Whether all that was on disk at the last look has been read."""
-        return all(tail.lines.is_whole for tail, _ in self.tails)
+        return not self._later and all(tail.lines.is_whole for tail, _ in self.tails)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more can be read at once."""
+        return any(tail.lines.is_behind for tail, _ in self.tails)
 
     @property
     def taken(self) -> int:
@@ -36,13 +53,14 @@ class _Course:
     def read(self, room: int) -> list[Record]:
         """The next rows, from about `room` bytes at most; those of an earlier journal before those of a later one."""
         rows: list[Record] = []
-        for tail, last in self.tails:
-            before = tail.taken
-            rows += (row for row in tail.read(room) if is_row_until(row, last))
-            room -= tail.taken - before
-            if room <= 0 or not tail.lines.is_whole:
-                break
-        return rows
+        before = self.taken
+        while True:
+            for tail, last in self.tails:
+                rows += (row for row in tail.read(room + before - self.taken) if is_row_until(row, last))
+            is_read = all(tail.lines.is_whole for tail, _ in self.tails)
+            if not self._later or not is_read or self.taken - before >= room:
+                return rows
+            self._open_next()
 
     def close(self) -> None:
         for tail, _ in self.tails:
@@ -66,10 +84,12 @@ class HistoryFeed:
     """
 
     def __init__(self, catalog: Catalog, run: StoredRun, thin: int = THIN) -> None:
+        self.is_large = not catalog.files.is_far and catalog.size_of(run) > LARGE
+        """Whether it takes long to read files of this machine."""
         self.key = run.key
         self.run = run
         self._catalog = catalog
-        self._shown = _Course(catalog, run, thin)
+        self._shown = _Course(catalog, run, thin if self.is_large or catalog.files.is_far else 0)
         self._whole: _Course | None = None
 
     @property
@@ -94,7 +114,7 @@ class HistoryFeed:
     @property
     def is_behind(self) -> bool:
         """Whether more can be read at once."""
-        return any(tail.lines.is_behind for course in self._courses for tail, _ in course.tails)
+        return any(course.is_behind for course in self._courses)
 
     @property
     def is_replaced(self) -> bool:
@@ -127,7 +147,7 @@ class HistoryFeed:
             self.load_all()
         if self._whole is not None and room > 0:
             found.append((self._whole, self._whole.read(room)))
-        return [(course, rows) for course, rows in found if rows]
+        return [(course, rows) for course, rows in found if rows or (course is self._whole and course.is_whole)]
 
     def take(self, room: int) -> int:
         """Read and fold up to about `room` bytes; how many they were."""

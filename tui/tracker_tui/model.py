@@ -217,7 +217,7 @@ class Model:
             feed = before.get(key)
             if feed is None or feed.run is not run:
                 feed = self._feed(run)
-                room -= feed.take(room)
+                room -= feed.take(room) if not feed.is_large else 0
             self._feeds[key] = feed
         for key, feed in before.items():
             if self._feeds.get(key) is not feed:

@@ -45,9 +45,14 @@ class Sources:
         return all(catalog.files.is_complete for catalog in self.catalogs.values())
 
     def refresh(self) -> None:
-        """Look at everything, and fold."""
+        """Look at everything that can be reached, and fold.
+
+        Raises:
+            OSError: a connection is lost meanwhile.
+        """
         for catalog in self.catalogs.values():
-            self._take(catalog.refresh(), catalog)
+            if not catalog.files.trouble:
+                self._take(catalog.refresh(), catalog)
 
     def collect(self, seconds: float | None = None, pause: float = 0.0) -> Readings:
         """What is new, as `Catalog.collect` tells it."""

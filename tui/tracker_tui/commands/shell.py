@@ -90,6 +90,9 @@ def ssh_of(given: argparse.Namespace) -> Ssh:
 def open_where(given: argparse.Namespace, texts: Sequence[str]) -> Sources:
     """The runs of the addresses a user gave, all of them looked at; or the end of the command."""
     sources = _opened(lambda: open_sources([where(text) for text in texts], ssh_of(given)))
+    for catalog in sources.catalogs.values():
+        if catalog.files.trouble:
+            warn(catalog.files.trouble)
     sources.refresh()
     return sources
 

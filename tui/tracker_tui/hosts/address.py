@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Final, NamedTuple
 
 DEFAULT_PATH: Final = "~/runs"
 """On another machine, where none is named."""
 
-_SCP: Final = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^@/:\[\]]+):(?P<path>.*)", re.DOTALL)
+_SCP: Final = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[^\]/@]+\]|[^@/:\[\]]+):(?P<path>.*)", re.DOTALL)
 _URL: Final = re.compile(
-    r"ssh://(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^@/:\[\]]+)(?::(?P<port>\d+))?(?P<path>/.*)?",
+    r"ssh://(?:(?P<user>[^@/:]+)@)?(?P<host>\[[^\]/@]+\]|[^@/:\[\]]+)(?::(?P<port>\d+))?(?P<path>/.*)?",
     re.DOTALL,
 )
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.%:-]*")
 """Users and hosts; none begins with `-`, which would be an option to ssh."""
+_IPV6: Final = re.compile(r"\[[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?\]")
 
 
 class Address(NamedTuple):
@@ -33,7 +33,8 @@ class Address(NamedTuple):
     @property
     def machine(self) -> str:
         """User and host, as ssh and people know them."""
-        return f"{self.user}@{self.host}" if self.user else self.host
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.user}@{host}" if self.user else host
 
     def at(self, path: str) -> str:
         """How to say another path of this machine."""
@@ -62,13 +63,11 @@ def parse(text: str) -> Address:
         path = (found["path"] or "").removeprefix("/~/") if (found["path"] or "").startswith("/~/") else found["path"]
         path = "" if path in (None, "/") else path
         port = int(found["port"]) if found["port"] else None
-    host, user = found["host"].strip("[]"), found["user"] or ""
-    if not _NAME.fullmatch(host) or (user and not _NAME.fullmatch(user)) or not 0 < (port or 22) < 65536:
+    host, user = found["host"], found["user"] or ""
+    if (
+        not (_NAME.fullmatch(host) or _IPV6.fullmatch(host))
+        or (user and not _NAME.fullmatch(user))
+        or not 0 < (port or 22) < 65536
+    ):
         raise ValueError(f"{text!r} names no machine: user@host:path (a folder of that name here: ./{text})")
-    return Address(text, path or DEFAULT_PATH, host, user, port)
-
-
-def split_file(text: str) -> tuple[str, str]:
-    """The address of the folder that a file is in, and the file's name."""
-    folder, name = os.path.split(text)
-    return folder, name
+    return Address(text, path or DEFAULT_PATH, host.strip("[]"), user, port)

@@ -14,9 +14,9 @@ import contextlib
 import json
 import os
 import select
-import signal
 import struct
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Callable
@@ -61,8 +61,10 @@ class FarSide:
         self._heard = b""
         self._pending = bytearray()
         self._unread = 0
-        self._spoke = time.monotonic()
+        self._spoke = self._heard_at = time.monotonic()
+        self._saying = threading.RLock()
         self._lookout: Lookout | None = None
+        self._root = ""
         self._may_remove = False
         self._is_complete: bool | None = None
         self._folders: dict[str, str] = {}
@@ -72,18 +74,18 @@ class FarSide:
 
     def serve(self) -> None:
         """Answer until the near side is gone."""
-        signal.alarm(PATIENCE)  # its action is to end the process, also one that waits for a pipe
         self._write(MAGIC)
+        threading.Thread(target=self._beat, daemon=True).start()
         self._say({"hello": 1, "python": sys.version.split()[0], "host": os.uname().nodename, "now": time.time()})
         self._flush()
         due = 0.0
         while True:
-            wait = max(0.0, due - time.monotonic()) if self._lookout else BEAT
-            if select.select([self._source], [], [], min(wait, BEAT))[0]:
+            wait = max(0.0, due - time.monotonic()) if self._lookout else PATIENCE
+            if select.select([self._source], [], [], wait)[0]:
                 data = os.read(self._source, 1 << 16)
                 if not data:
                     return
-                signal.alarm(PATIENCE)
+                self._heard_at = time.monotonic()
                 self._hear(data)
             now = time.monotonic()
             is_busy = self._stream()
@@ -93,9 +95,23 @@ class FarSide:
                 due = now + self._pace()
             if is_busy:
                 due = 0.0
-            if now - self._spoke > BEAT:
-                self._say({"beat": 1})
             self._flush()
+
+    def _beat(self) -> None:
+        """Break silence, in a thread of its own: a look may take long. And end it all when nobody is there any more."""
+        while True:
+            time.sleep(BEAT / 2)
+            now = time.monotonic()
+            if now - self._heard_at > PATIENCE and not select.select([self._source], [], [], 0)[0]:
+                os._exit(1)
+            if now - self._spoke > BEAT and self._saying.acquire(blocking=False):  # else it is not silent
+                try:
+                    self._say({"beat": 1})
+                    self._flush()
+                except OSError:
+                    os._exit(1)
+                finally:
+                    self._saying.release()
 
     def _pace(self) -> float:
         """Seconds until the next look."""
@@ -108,21 +124,22 @@ class FarSide:
 
     def _say(self, meta: dict[str, Any], data: bytes = b"") -> None:
         head = json.dumps(meta, separators=(",", ":")).encode() + b"\n"
-        self._pending += struct.pack(">I", len(head) + len(data)) + head + data
-        self._spoke = time.monotonic()
-        if len(self._pending) > PIECE:
-            self._flush()
+        with self._saying:
+            self._pending += struct.pack(">I", len(head) + len(data)) + head + data
+            if len(self._pending) > PIECE:
+                self._flush()
 
     def _flush(self) -> None:
-        if self._pending:
-            self._write(self._deflate.compress(bytes(self._pending)) + self._deflate.flush(zlib.Z_SYNC_FLUSH))
-            self._pending = bytearray()
+        with self._saying:
+            if self._pending:
+                self._write(self._deflate.compress(bytes(self._pending)) + self._deflate.flush(zlib.Z_SYNC_FLUSH))
+                self._pending = bytearray()
+                self._spoke = time.monotonic()
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(self._target, view) :]  # waits while the link is slow: nothing gathers here
-            signal.alarm(PATIENCE)
 
     # ---- hearing ----
 
@@ -139,10 +156,10 @@ class FarSide:
         path = os.path.normpath(path)
         trouble = _why_not_readable(path)
         if not trouble:
-            places = {(project, name): Known(offset, mark, ended) for project, name, offset, mark, ended in known}
+            places = {(project, name): Known(*parts) for project, name, *parts in known}
             self._lookout = Lookout(path, is_project, known=places, calm=CALM)
             self._may_remove = may_remove
-            path = self._lookout.root
+            path = self._root = self._lookout.root
         self._say({"opened": path, "trouble": trouble})
         if self._lookout is not None:
             self._look(self._lookout)  # whatever is asked for next is listed
@@ -195,6 +212,9 @@ class FarSide:
         """Tell what is new; whether more can be told at once."""
         self._look_at_folders(lookout)
         for sight in lookout.look(LOOK):
+            if lookout.root != self._root:
+                self._root = lookout.root
+                self._say({"root": self._root})
             self._unread += len(sight.data)
             self._say({"see": [*sight[:2], *sight[3:]]}, sight.data)
         if lookout.is_complete != self._is_complete:

@@ -15,26 +15,34 @@ import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from tracker import host
 from tracker.lines import CHUNK
 from tracker.lookout import Edit, Known, Place, Sight
 from tracker.records import Record, clean
+from tracker.replay import MAX_TIME
 from tracker_tui.hosts import ssh
 from tracker_tui.hosts.address import Address
 from tracker_tui.hosts.session import LinkError, Session
 from tracker_tui.look import CALM, long_span
 from tracker_tui.sources import Sources
 
+STEADY: Final = 20.0
+"""Seconds after which a link was no accident: when it is lost, it is tried again at once."""
 WAITS: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before the tries to open a link again; the last from then on."""
 ANSWER: Final = 15.0
 """Seconds that an answer may take."""
 OWED: Final = 1 << 16
 """Bytes that are read before the far side is told."""
+MAX_UNREAD: Final = 64 * 1024 * 1024
+"""Bytes that wait to be read; the far side stops far below."""
 MAX_FILES: Final = 1_000_000
+
+
+NOT_UNDERSTOOD: Final = "the answer is not understood: whether it was done shows in the list"
 
 
 class FarLines:
@@ -49,50 +57,66 @@ class FarLines:
         self._number = number
         self._place = place
         self._thin = thin
+        self._lock = threading.Lock()  # the link's thread brings what others take
         self._parts: deque[tuple[bytes, int, int]] = deque()
         self._came = offset
         self._is_told_all = False
+        self._is_closed = False
 
     @property
     def is_whole(self) -> bool:
-        return self._is_told_all and not self._parts
+        with self._lock:
+            return self._is_told_all and not self._parts
 
     @property
     def is_behind(self) -> bool:
         return bool(self._parts)
 
     def read(self, limit: int = CHUNK) -> bytes:
-        found: list[bytes] = []
+        found = []
         room = limit
-        while self._parts and (room > 0 or not found):
-            data, self.offset, session = self._parts.popleft()
-            self._link.got(len(data), session)
-            found.append(data)
-            room -= len(data)
-        return b"".join(found)
+        with self._lock:
+            while self._parts and (room > 0 or not found):
+                found.append(self._parts.popleft())
+                room -= len(found[-1][0])
+                self.offset = found[-1][1]
+        return b"".join(self._read(found))
 
     def close(self) -> None:
         self._link.forget(self._number)
-        while self._parts:
-            data, _, session = self._parts.popleft()
+        with self._lock:
+            self._is_closed = True
+            left, self._parts = self._parts, deque()
+        for _ in self._read(left):
+            pass
+
+    def _read(self, parts: Iterable[tuple[bytes, int, int]]) -> Iterator[bytes]:
+        """The bytes of parts; tells that they are read. Without the lock: the link has its own."""
+        for data, _, session in parts:
             self._link.got(len(data), session)
+            yield data
 
     def request(self) -> dict[str, Any]:
         """What asks the far side for all that has not come yet."""
         project, name = self._place
-        self._is_told_all = False
+        with self._lock:
+            self._is_told_all = False
         thin = 0 if self._came else self._thin
         return {"stream": self._number, "project": project, "name": name, "offset": self._came, "thin": thin}
 
     def take(self, flags: Sequence[Any], data: bytes, session: int) -> None:
         """What the far side sent in this session."""
         offset, skipped, whole, thinned, replaced = flags
-        self._came, self.skipped = int(offset), int(skipped)
-        self._is_told_all = whole is True
-        self.is_thinned |= thinned is True
-        self.is_replaced |= replaced is True
-        if data:
-            self._parts.append((data, self._came, session))
+        with self._lock:
+            is_late = self._is_closed
+            self._came, self.skipped = _count(offset), _count(skipped)
+            if data and not is_late:
+                self._parts.append((data, self._came, session))
+            self._is_told_all = whole is True
+            self.is_thinned |= thinned is True
+            self.is_replaced |= replaced is True
+        if is_late:
+            self._link.got(len(data), session)
 
 
 class Link:
@@ -135,9 +159,12 @@ class Link:
         self._changed = threading.Condition()
         self._is_closing = False
         self._is_open = False
+        self._opened_at = 0.0
+        self._refusal = ""
         self._is_complete = False
         self._session = 0
         self._owed = 0
+        self._unread = 0
         self._sights: deque[tuple[Sight, int]] = deque()
         self._known: dict[Place, Known] = {}
         self._folders: dict[str, str] = {}
@@ -186,12 +213,22 @@ class Link:
         """Open the link again, with questions on the terminal.
 
         Raises:
-            LinkError: it cannot be opened.
+            LinkError: it cannot be opened, or the user will not be asked any further.
         """
-        self._may_ask = True
-        self.trouble = ""
+        with self._changed:
+            self._refusal = ""
+            self._may_ask = True  # ends the try that is under way
         self.try_now()
-        self.connect()
+        try:
+            with self._changed:
+                while not self._is_open and not self._refusal:
+                    self._changed.wait(0.1)
+        except KeyboardInterrupt:
+            self._refusal = "not asked any further"
+        finally:
+            self._may_ask = False
+        if not self._is_open:
+            raise LinkError(self._refusal)
 
     @property
     def is_behind(self) -> bool:
@@ -237,6 +274,7 @@ class Link:
     def got(self, size: int, session: int) -> None:
         """Bytes that came in a session were read: as many more may come; told when they are many."""
         with self._changed:
+            self._unread -= size
             if session != self._session:  # the far side of another one knows nothing of it
                 return
             self._owed += size
@@ -246,26 +284,25 @@ class Link:
 
     def append_edits(self, edits: Sequence[Edit]) -> Sequence[tuple[Record | None, str]]:
         answer, trouble = self._ask("append_edits", [list(edit) for edit in edits])
-        if isinstance(answer, list) and len(answer) == len(edits):
-            return [(record, "") if isinstance(record, dict) else (None, clean(why_not)) for record, why_not in answer]
-        return [(None, trouble)] * len(edits)
+        written = [_written(each) for each in answer] if isinstance(answer, list) else []
+        return written if len(written) == len(edits) else [(None, trouble or NOT_UNDERSTOOD)] * len(edits)
 
     def why_not_editable(self, project: str) -> str:
         return self._why_not() or self._folders.get(project, "")
 
     def stop(self, project: str, name: str) -> str:
         answer, trouble = self._ask("stop", project, name)
-        return trouble or clean(answer)
+        return trouble or (clean(answer) if isinstance(answer, str) else NOT_UNDERSTOOD)
 
     def files_of(self, project: str, names: Sequence[str]) -> Sequence[str]:
         answer, trouble = self._ask("files_of", project, list(names))
-        if trouble:
-            raise LinkError(trouble)
-        return [self.address.at(str(path)) for path in answer]
+        if trouble or not isinstance(answer, list):
+            raise LinkError(trouble or NOT_UNDERSTOOD)
+        return [self.address.at(clean(path)) for path in answer]
 
     def remove(self, project: str, names: Sequence[str]) -> str:
         answer, trouble = self._ask("remove", project, list(names))
-        return trouble or clean(answer)
+        return trouble or (clean(answer) if isinstance(answer, str) else NOT_UNDERSTOOD)
 
     def _why_not(self) -> str:
         if self._is_open:
@@ -310,7 +347,9 @@ class Link:
         tries = 0
         is_stuck = False
         while not self._is_closing:
-            may_ask, self._may_ask = self._may_ask, False
+            with self._changed:
+                may_ask, self._may_ask = self._may_ask, False
+                self._refusal = ""
             command = self._options.command(self.address, may_ask, is_fresh=is_stuck)
             session = Session(self, command, may_ask)
             try:
@@ -322,8 +361,10 @@ class Link:
             else:
                 reason = "closed"
             is_stuck = session.was_silent and not is_stuck
-            tries = 0 if self._is_open else tries + 1
+            was_steady = self._is_open and time.monotonic() - self._opened_at > STEADY
+            tries = 0 if was_steady else tries + 1
             with self._changed:
+                self._refusal = reason if may_ask else ""
                 self._is_open = self._is_complete = False
                 self.next_try = time.monotonic() + WAITS[min(tries, len(WAITS) - 1)]
                 self.trouble = reason
@@ -349,6 +390,14 @@ class Link:
     @property
     def is_closing(self) -> bool:
         return self._is_closing
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_open
+
+    def is_asked_anew(self, may_ask: bool) -> bool:
+        """Whether a try that may ask on the terminal, or may not, makes way for another one that may, or for none."""
+        return (self._may_ask and not self._is_open) or (may_ask and bool(self._refusal))
 
     @property
     def wake_descriptor(self) -> int:
@@ -387,7 +436,10 @@ class Link:
         Raises:
             Exception: any, if it is none that the far side would send.
         """
-        self.heard = time.monotonic()
+        with self._changed:
+            self._unread += len(data)
+        if self._unread > MAX_UNREAD or len(self._sights) > MAX_FILES:
+            raise ValueError("more than was asked for")
         if "see" in meta:
             self._see(meta["see"], data)
         elif "lines" in meta:
@@ -405,10 +457,13 @@ class Link:
         elif "folders" in meta:
             self._folders = {str(project): clean(trouble) for project, trouble in meta["folders"].items()}
         elif "hello" in meta:
-            ahead = float(meta["now"]) - time.time()
+            now = _moment(meta["now"])
+            ahead = now - time.time() if now else 0.0
             self.clock = ahead if abs(ahead) > 2 else 0.0  # less is the way here
         elif "opened" in meta:
             self._opened(str(meta["opened"]), str(meta["trouble"]))
+        elif "root" in meta:
+            self.root = clean(self.address.at(str(meta["root"])), 4096)
 
     def _opened(self, path: str, trouble: str) -> None:
         if trouble:
@@ -422,6 +477,7 @@ class Link:
         self.root = clean(self.address.at(path), 4096)
         with self._changed:
             self._is_open = True
+            self._opened_at = time.monotonic()
             self.trouble = ""
             for stream in list(self._streams.values()):
                 self._tell("follow", **stream.request())
@@ -434,11 +490,11 @@ class Link:
             project,
             name,
             data,
-            int(offset),
-            int(mark),
-            int(skipped),
-            int(number),
-            float(mtime),
+            _count(offset),
+            _count(mark),
+            _count(skipped),
+            _count(number),
+            _moment(mtime),
             None if alive is None else alive is True,
             signal if signal in host.SIGNAL_FILES else None,
             ended is True,
@@ -448,10 +504,44 @@ class Link:
         if sight.gone:
             self._known.pop((project, name), None)
         else:
-            self._known[project, name] = Known(sight.offset, sight.mark, sight.ended)
+            self._known[project, name] = Known(sight.offset, sight.mark, sight.ended, sight.mtime)
         if len(self._known) > MAX_FILES:
             raise ValueError("endless list")
         self._sights.append((sight, self._session))
+
+
+def _written(answer: object) -> tuple[Record | None, str]:
+    """What came of an edit."""
+    if isinstance(answer, list) and len(answer) == 2:
+        record, why_not = answer
+        if isinstance(record, dict):
+            return record, ""
+        if isinstance(why_not, str) and why_not:
+            return None, clean(why_not)
+    return None, NOT_UNDERSTOOD
+
+
+def _count(value: object) -> int:
+    """A number of bytes or things.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError("no count")
+    return value
+
+
+def _moment(value: object) -> float:
+    """Seconds since the epoch; 0 where a file's are outside of any calendar.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    if type(value) not in (int, float):
+        raise ValueError("no moment")
+    assert isinstance(value, (int, float))
+    return float(value) if 0 <= value < MAX_TIME else 0.0
 
 
 def _is_component(name: object) -> bool:

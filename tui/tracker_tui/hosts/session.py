@@ -23,9 +23,9 @@ SILENCE: Final = 6.5
 PING: Final = 5.0
 """Seconds between two words to the far side."""
 GREETING: Final = 20.0
-"""Seconds that a new link may take, where nobody is asked for a password."""
+"""Seconds that a new link may take, but for the questions on the terminal."""
 MAX_NOISE: Final = 1 << 18
-MAX_FRAME: Final = MAX_LOOK + 2 * MAX_LINE
+MAX_FRAME: Final = 2 * (MAX_LOOK + MAX_LINE)
 MAGIC: Final = b"\0tracker-tui 1\n"
 """As `far.MAGIC`, which is source for there and not imported here."""
 
@@ -44,7 +44,10 @@ class Near(Protocol):
     @property
     def is_closing(self) -> bool: ...
     @property
+    def is_open(self) -> bool: ...
+    @property
     def wake_descriptor(self) -> int: ...
+    def is_asked_anew(self, may_ask: bool) -> bool: ...
     def begin(self) -> None: ...
     def take_out(self) -> bytearray: ...
     def sent(self, size: int) -> None: ...
@@ -66,6 +69,7 @@ class Session:
         self._noise = b""
         self._said = b""
         self._frames = bytearray()
+        self._began = 0.0
         self.was_refused = False
         """Whether it ended because nobody could be asked."""
         self.was_silent = False
@@ -94,16 +98,9 @@ class Session:
             self._loop(selector, process.stdin, process.stdout, process.stderr)
 
     def _loop(self, selector: selectors.BaseSelector, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> None:
-        began = pinged = time.monotonic()
-        is_writing = False
+        self._began = pinged = time.monotonic()
         while not self._near.is_closing:
-            wants = bool(self._near.take_out())
-            if wants != is_writing:
-                is_writing = wants
-                if wants:
-                    selector.register(stdin, selectors.EVENT_WRITE)
-                else:
-                    selector.unregister(stdin)
+            self._write_if_wanted(selector, stdin)
             for key, _ in selector.select(1.0):
                 if key.fileobj is stdin:
                     self._send(stdin)
@@ -123,10 +120,26 @@ class Session:
             if now - pinged > PING:
                 pinged = now
                 self._near.ping()
-            quiet = now - (self._near.heard if self._inflate is not None else began)
-            if quiet > (SILENCE if self._inflate is not None else GREETING) and not self._is_asking:
-                self.was_silent = True
-                raise LinkError(f"{self._near.machine} does not answer")
+            self._end_if_silent(now)
+
+    def _write_if_wanted(self, selector: selectors.BaseSelector, stdin: IO[bytes]) -> None:
+        """Wait for room to write while there is something to be written."""
+        is_waiting = stdin in selector.get_map()
+        if self._near.take_out() and not is_waiting:
+            selector.register(stdin, selectors.EVENT_WRITE)
+        elif is_waiting and not self._near.take_out():
+            selector.unregister(stdin)
+
+    def _end_if_silent(self, now: float) -> None:
+        """Make an end where nothing comes, or where somebody wants to be asked."""
+        if self._near.is_asked_anew(self._may_ask):
+            raise LinkError("asked anew")
+        if self._is_asking:
+            self._began = now
+        is_late = not self._near.is_open and now - self._began > GREETING
+        if is_late or (self._inflate is not None and now - self._near.heard > SILENCE):
+            self.was_silent = True
+            raise LinkError(f"{self._near.machine} does not answer")
 
     @property
     def _is_asking(self) -> bool:
@@ -170,7 +183,7 @@ class Session:
                 return
             self._noise = noise
             self._inflate = zlib.decompressobj()
-            self._near.heard = time.monotonic()
+        self._near.heard = time.monotonic()
         while data:
             self._frames += self._inflate.decompress(data, CHUNK)
             data = self._inflate.unconsumed_tail

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
@@ -605,10 +606,13 @@ class Dashboard(Editing):
                 link.try_now()
                 continue
             with self.app.suspend():
+                before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C ends the question
                 try:
                     link.ask_now()
                 except LinkError as error:
                     self.notify(clean(error), severity="error", markup=False)
+                finally:
+                    signal.signal(signal.SIGINT, before)
         self._show_status()
 
     # ---- what the keys that edit are about ----
