@@ -115,10 +115,13 @@ class Proxy:
     Args:
         target: the port that it leads to.
         delay: seconds that every byte takes, one way.
+        bytes_a_second: how many may pass, each way.
     """
 
-    def __init__(self, target: int, delay: float = 0.0) -> None:
+    def __init__(self, target: int, delay: float = 0.0, bytes_a_second: float = 0.0) -> None:
         self.delay = delay
+        self.bytes_a_second = bytes_a_second
+        self.connections = 0
         self.up = self.down = 0
         """Bytes from and to the client."""
         self._target = target
@@ -169,6 +172,7 @@ class Proxy:
             return
         for end in (near, far):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connections += 1
         self._pairs.append((near, far))
         back = threading.Thread(target=self._pump, args=(far, near, "down"), daemon=True)
         back.start()
@@ -188,9 +192,11 @@ class Proxy:
                     if self._is_silent:
                         time.sleep(0.02)
                         continue
-                    data = source.recv(65536)
+                    data = source.recv(65536 if not self.bytes_a_second else 4096)
                     if not data:
                         break
+                    if self.bytes_a_second:
+                        time.sleep(len(data) / self.bytes_a_second)
                     setattr(self, name, getattr(self, name) + len(data))
                     waiting.append((time.monotonic() + self.delay, data))
                 while waiting and not self._is_silent and waiting[0][0] <= time.monotonic():

@@ -299,6 +299,7 @@ def test_large_run_comes_as_a_sample_then_whole(root: Path, opened: Callable[...
         lines.append(b'{"_step":%d,"_timestamp":1000000000.5,"loss":%.6f,"acc":0.25}' % (step, 1 / (step + 1)))
         if step % 50 == 0:
             lines.append(b'{"_step":%d,"val":%.3f}' % (step, step / 10))
+    lines.append(b'{"_type":"end","exit_code":0}')
     write_journal(root, b"\n".join(lines) + b"\n", run_id="big")
     model = opened(f"ssh://{NAME}:{proxy.port}{root}")
     assert follow(model, lambda: model.runs)
@@ -346,6 +347,28 @@ def test_one_machine_of_several_may_be_away(root: Path, opened: Callable[..., Mo
     assert len([node for node in model.tree() if node.depth == 0]) == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "host", "user", "port", "path"),
+    [
+        ("gpu1:", "gpu1", "", None, "~/runs"),
+        ("me@gpu1:a b/c", "gpu1", "me", None, "a b/c"),
+        ("gpu1:/x:y", "gpu1", "", None, "/x:y"),
+        ("[::1]:runs", "::1", "", None, "runs"),
+        ("ssh://me@[fe80::1%eth0]:2222/data", "fe80::1%eth0", "me", 2222, "/data"),
+        ("ssh://gpu1", "gpu1", "", None, "~/runs"),
+        ("ssh://gpu1/~/runs/x", "gpu1", "", None, "runs/x"),
+        ("./gpu1:x", "", "", None, "./gpu1:x"),
+        ("runs/a:b", "", "", None, "runs/a:b"),
+        ("/a:b", "", "", None, "/a:b"),
+    ],
+)
+def test_addresses(text: str, host: str, user: str, port: int | None, path: str) -> None:
+    """What has a colon before its first slash is on another machine, as with scp; and so is a URL."""
+    address = parse(text)
+    assert (address.host, address.user, address.port, address.path) == (host, user, port, path)
+    assert parse(address.at("/x"))[1:] == ("/x", host, user, port)
+
+
 # ---- what goes wrong ----
 
 
@@ -353,13 +376,15 @@ def test_one_machine_of_several_may_be_away(root: Path, opened: Callable[..., Mo
     ("address", "said"),
     [
         ("nowhere.invalid:runs", "there is no host 'nowhere.invalid'"),
-        ("{name}:/no/such/folder", "there is no far:/no/such/folder"),
+        ("{name}:/no/such/folder", "there is no folder /no/such/folder on far"),
         ("{name}:/etc/passwd", "far:/etc/passwd is neither a folder nor a run's file"),
         ("ssh://127.0.0.1:{closed}/tmp", "nothing answers at 127.0.0.1"),
         ("127.0.0.1:/tmp", "the host key of 127.0.0.1 is not known"),
         ("root@-oProxyCommand=x:/tmp", "names no machine"),
-        ("ssh://:22/tmp", "is no address"),
-        ("ssh://a:99999/tmp", "names no machine"),
+        ("ssh://:22/tmp", "names no machine"),
+        (":runs", "names no machine"),
+        ("root@:runs", "names no machine"),
+        ("ssh://a:99999/tmp", "a port is 1 to 65535"),
     ],
 )
 def test_errors_are_one_line(
@@ -386,7 +411,7 @@ def test_changed_host_key_and_refusal_are_told(far: FarHost, root: Path) -> None
     assert "the host key of far has changed" in changed.stderr
     assert "ssh-keygen -R" in changed.stderr
     refused = command("ls", f"{NAME}:{root}", "--ssh-option", "PubkeyAuthentication=no")
-    assert "far lets nobody in so" in refused.stderr
+    assert "far does not let you in" in refused.stderr
 
 
 def test_python_that_is_old_or_missing(far: FarHost, root: Path) -> None:
@@ -422,3 +447,123 @@ def test_noise_of_the_shell_is_passed_over(far: FarHost, root: Path) -> None:
         assert "'Maintenance until noon'" in command("ls", f"{NAME}:{root}").stderr
     finally:
         greeting.unlink()
+
+
+# ---- what is slow, long, or goes wrong again and again ----
+
+
+def test_a_slow_link_is_a_link(far: FarHost, root: Path, opened: Callable[..., Model]) -> None:
+    """What takes longer to come than a silence may last comes all the same, over one connection."""
+    proxy = Proxy(far.port, bytes_a_second=40_000)
+    noise = [json.dumps({"_step": step, "note": os.urandom(100).hex()}) for step in range(3000)]
+    write_journal(root, "\n".join(['{"_type":"start","id":"abcd1234","name":"slow"}', *noise, ""]).encode())
+    model = opened(f"ssh://{NAME}:{proxy.port}{root}")
+    assert follow(model, lambda: model.sources.is_complete and model.runs, 40)
+    assert proxy.connections == 1
+    assert next(iter(model.runs.values())).step == 2999
+    proxy.close()
+
+
+def test_a_link_that_dies_at_once_is_not_hammered(root: Path, proxy: Proxy, opened: Callable[..., Model]) -> None:
+    """The tries of a link that opens and is lost again and again come further and further apart."""
+    make(root, "one")
+    model = opened(f"ssh://{NAME}:{proxy.port}{root}")
+    link = link_of(model)
+    began = time.monotonic()
+    while time.monotonic() - began < 6:
+        if not link.trouble:
+            proxy.cut()
+        follow(model, lambda: False, 0.05)
+    assert 2 <= proxy.connections <= 5
+
+
+def test_history_of_a_resumed_run(root: Path, proxy: Proxy, opened: Callable[..., Model]) -> None:
+    """Rows of several journals come in their order, whatever their sizes, over a link that goes on reading."""
+    sizes = (70_000, 8_000, 10)
+    for number, size in enumerate(sizes):
+        start: dict[str, Any] = {"_type": "start", "id": "abcd1234", "name": "long", "_timestamp": 1e9 + number}
+        if number:
+            start |= {"resumed": True}
+        rows = [{"_step": 50 * number + step, "x": number, "pad": "p" * size} for step in range(60)]
+        write_journal(root, [start, *rows, {"_type": "end", "exit_code": 0}], stamp=f"20260101_12000{number}")
+    model = opened(f"ssh://{NAME}:{proxy.port}{root}")
+    assert follow(model, lambda: model.runs)
+    model.look_at(model.runs)
+    assert follow(model, lambda: model.subjects() and not model.is_loading)
+    model.load_all()
+    assert follow(model, lambda: model.sampled() is None)
+    column = model.subjects()[0].history.columns["x"]
+    assert list(column.steps) == list(range(160))
+    assert list(column.values) == [0.0] * 50 + [1.0] * 50 + [2.0] * 60
+
+
+def test_rows_longer_than_a_block_are_sampled(root: Path, opened: Callable[..., Model]) -> None:
+    """Of a large file with rows of 20 kB few come at first, too."""
+    rows = [{"_step": step, "x": step, **{f"metric/{n}": n + step for n in range(700)}} for step in range(600)]
+    write_journal(root, [{"_type": "start", "id": "abcd1234"}, *rows, {"_type": "end", "exit_code": 0}])
+    model = opened(f"{NAME}:{root}")
+    assert follow(model, lambda: model.runs)
+    model.look_at(model.runs)
+    assert follow(model, lambda: model.subjects() and not model.is_loading)
+    steps = model.subjects()[0].history.columns["x"].steps
+    assert 100 < len(steps) < 500
+    assert steps[0] < 5
+    assert steps[-1] == 599
+
+
+def test_huge_lines_do_not_end_the_link(root: Path, opened: Callable[..., Model]) -> None:
+    """A journal of lines of 15 MB each is listed like another."""
+    line = b'{"_step":%d,"x":1,"pad":"' + b"p" * 15_000_000 + b'"}\n'
+    write_journal(root, b'{"_type":"start","id":"abcd1234","name":"huge"}\n' + b"".join(line % n for n in range(4)))
+    make(root, "small")
+    model = opened(f"{NAME}:{root}")
+    assert follow(model, lambda: len(model.runs) == 2 and model.sources.is_complete)
+    huge = named(model, "huge")
+    assert huge is not None
+    assert (huge.step, link_of(model).trouble) == (3, "")
+
+
+def test_history_of_a_file_in_anothers_place(root: Path, proxy: Proxy, opened: Callable[..., Model]) -> None:
+    """A file that was replaced by a longer one while there was no link is shown from its first row on."""
+    start = {"_type": "start", "id": "abcd1234", "name": "old"}
+    write_journal(root, [start, *({"_step": step, "x": 1.0} for step in range(100))])
+    model = opened(f"ssh://{NAME}:{proxy.port}{root}")
+    assert follow(model, lambda: model.runs)
+    model.look_at(model.runs)
+    assert follow(model, lambda: model.subjects() and not model.is_loading)
+    proxy.silence()
+    proxy.cut()
+    assert follow(model, lambda: link_of(model).trouble)
+    write_journal(root, [start | {"name": "new"}, *({"_step": step, "x": 2.0} for step in range(300))])
+    proxy.silence(False)
+    link_of(model).try_now()
+    assert follow(model, lambda: named(model, "new"))
+    assert follow(model, lambda: [list(s.history.columns["x"].values) for s in model.subjects()] == [[2.0] * 300])
+
+
+def test_a_folder_that_becomes_a_link_is_left_alone(root: Path, tmp_path: Path, opened: Callable[..., Model]) -> None:
+    """A project's folder that is replaced by a link out of the root is read no more, and not written through."""
+    make(root, "one")
+    outside = tmp_path / "outside"
+    (root / "p").rename(outside)
+    (root / "p").mkdir()
+    make(root, "two")
+    model = opened(f"{NAME}:{root}")
+    assert follow(model, lambda: model.runs)
+    run = named(model, "two")
+    assert run is not None
+    (root / "p").rename(tmp_path / "away")
+    (root / "p").symlink_to(outside)
+    assert model.edits.change("renamed", [(run, {"name": "x"})]).done == 0
+    assert follow(model, lambda: not model.runs)
+    assert not list(outside.glob("edits-*"))
+
+
+def test_commands_tell_of_those_that_answer(root: Path) -> None:
+    """`ls` of several places prints the runs of those that can be reached, says which cannot, and ends with 1."""
+    make(root, "one")
+    done = command("ls", f"{NAME}:{root}", "nowhere.invalid:runs", str(root))
+    assert done.stdout.count("one") == 2
+    assert "PLACE" in done.stdout
+    assert "there is no host 'nowhere.invalid'" in done.stderr
+    assert done.returncode == 1

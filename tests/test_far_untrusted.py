@@ -32,8 +32,10 @@ def frame(meta: Any, data: bytes = b"") -> bytes:
     return struct.pack(">I", len(head) + len(data)) + head + data
 
 
-def sight(project: Any = "p", name: Any = "run-20260101_120000-abcd1234.jsonl", number: Any = 0) -> dict[str, Any]:
-    return {"see": [project, name, 0, 0, 0, number, 0.0, None, None, True, False, False]}
+def sight(
+    project: Any = "p", name: Any = "run-20260101_120000-abcd1234.jsonl", number: Any = 0, mtime: Any = 0.0
+) -> dict[str, Any]:
+    return {"see": [project, name, 0, 0, 0, number, mtime, None, None, True, False, False]}
 
 
 HELLO = frame({"hello": 1, "python": "3.11", "host": "h", "now": 1e9})
@@ -45,14 +47,15 @@ COMPLETE = frame({"complete": True})
 
 @pytest.fixture
 def lie(tmp_path: Path) -> Any:
-    """Runs `tracker-tui ls` against an `ssh` that says these frames and then waits."""
+    """Runs `tracker-tui ls` against an `ssh` that says these frames and then waits; with a reply, `rename`."""
     folder = tmp_path / "liar"
     folder.mkdir()
 
-    def run(frames: bytes, *words: str) -> subprocess.CompletedProcess[str]:
+    def run(frames: bytes, reply: bytes = b"") -> subprocess.CompletedProcess[str]:
         (folder / "said").write_bytes(MAGIC + frames)
+        (folder / "reply").write_bytes(reply)
         liar = folder / "ssh"
-        liar.write_text(f"#!/bin/sh\ncat {folder}/said; cat > /dev/null\n")
+        liar.write_text(f"#!/bin/sh\ncat {folder}/said; sleep 1; cat {folder}/reply; cat > /dev/null\n")
         liar.chmod(0o755)
         environment = script_environment({"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"})
         source = (
@@ -60,8 +63,9 @@ def lie(tmp_path: Path) -> Any:
             "except SystemExit as end: code = end.code\n"
             "sys.stderr.write(f'{code} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}')"
         )
+        words = ["rename", "one", "two", "--dir", "far:/runs"] if reply else ["ls", "far:/runs"]
         return subprocess.run(
-            [sys.executable, "-c", source, "ls", "far:/runs", *words],
+            [sys.executable, "-c", source, *words],
             env=environment,
             capture_output=True,
             text=True,
@@ -94,6 +98,9 @@ def test_honest_words_are_believed(lie: Any) -> None:
         frame(sight(project=7)),
         frame(sight(number="x")),
         frame(sight(number=None)),
+        frame(sight(number=-1)),
+        frame(sight(number=10**30)),
+        frame(sight(mtime="x")),
         frame({"see": []}),
         frame({"lines": 1}),
         frame({"folders": 3}),
@@ -109,6 +116,27 @@ def test_lies_end_the_link(lie: Any, lied: bytes) -> None:
     done = lie(packed(HELLO, OPENED, GOOD, lied))
     assert done.stderr.startswith("tracker-tui: far ")
     assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("mtime", ["NaN", "1e300", "Infinity", "-5"])
+def test_odd_times_are_no_times(lie: Any, mtime: str) -> None:
+    """A file's time that no calendar has, and a clock that is nowhere, stand in nobody's way."""
+    odd = json.dumps(sight(name="run-99999999_999999-abcd1234.jsonl", mtime=0.125)).replace("0.125", mtime)
+    hello = frame(HELLO[4:].split(b"\n")[0].replace(b"1000000000.0", mtime.encode()))
+    done = lie(packed(hello, OPENED, frame(odd.encode(), END), COMPLETE))
+    assert "one" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("answer", [1, None, [], [1], [[1, 2, 3]], [[None, ""]], [{}], "x"])
+def test_answers_that_are_none_are_failures(lie: Any, answer: Any) -> None:
+    """An answer to an edit that says nothing is not taken for success."""
+    pack = zlib.compressobj()
+    said = pack.compress(HELLO + OPENED + GOOD + COMPLETE) + pack.flush(zlib.Z_SYNC_FLUSH)
+    reply = pack.compress(frame({"answer": answer, "number": 1, "trouble": ""})) + pack.flush(zlib.Z_SYNC_FLUSH)
+    done = lie(said, reply)
+    assert "not renamed: the answer is not understood" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -64,6 +64,11 @@ class StoredRun(RunState):
         """What to call it: the name, else the id."""
         return self.name or self.id
 
+    @property
+    def place(self) -> str:
+        """Where it comes from: the folder of projects."""
+        return self.key.source or os.path.dirname(os.path.dirname(self.path))
+
     def duration(self, now: float) -> float:
         """Seconds from the start to the end; to the last record of a run that crashed; to `now` of a running one."""
         return self.age(now) if self.state == "running" else self.runtime

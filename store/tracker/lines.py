@@ -23,6 +23,8 @@ THIN = 400
 """Places of a large file from which a thinned reading takes lines."""
 THIN_BLOCK = 8192
 """Bytes that are looked through at each of them, more if no line is whole in them: one line of each set of keys."""
+LAST_BLOCK = 64 * 1024
+"""Bytes at the end of which all lines are taken, so that the newest row is among them."""
 THIN_ABOVE = 4 * 1024 * 1024
 """Bytes of a file up to which nothing is thinned."""
 
@@ -107,7 +109,7 @@ def _thinned(path: str, start: int, size: int, places: int) -> tuple[bytes, int]
     lines: list[bytes] = []
     offset = start
     for number in range(places):
-        place = max(offset, start + (size - start - THIN_BLOCK) * number // max(1, places - 1))
+        place = max(offset, start + (size - start - LAST_BLOCK) * number // max(1, places - 1))
         block, first, last = _block(path, place, offset)
         if number == places - 1:  # from here on all lines are taken
             return b"".join(lines), place + first if last > first else offset

@@ -312,12 +312,13 @@ class Lookout:
             stamp = host.folder_stamp(os.path.join(self.root, project), may_be_link=project == self._only_project)
             if stamp == self._stamps.get(project):
                 continue
+            looked.add(project)
+            if stamp == -1:
+                self._stamps.pop(project, None)
+                continue
             # A file made within the same tick of the clock would not change the stamp again.
             recent = time.time() - stamp / 1e9 < 2.0
             self._stamps[project] = 0 if recent else stamp
-            if stamp == -1:
-                del self._stamps[project]
-            looked.add(project)
             found.update({(project, e.name): e for e in host.list_files(self.root, project) if self._is_wanted(e.name)})
         # Opened from the end: edits first, for they name the runs, then the newest run.
         for place in sorted(found.keys() - self._files.keys(), key=lambda place: (place[1] < "run-", place[1])):

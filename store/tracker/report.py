@@ -97,6 +97,8 @@ def format_number(value: float) -> str:
 
 def short_path(path: str) -> str:
     """The path as one would read it: relative when it is below the working folder, nothing unprintable."""
+    if not os.path.isabs(path):  # on another machine
+        return clean(path, 4096)
     try:
         relative = os.path.relpath(path)
     except (OSError, ValueError):

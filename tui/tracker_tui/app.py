@@ -39,6 +39,11 @@ class TrackerApp(App[None]):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
 
+    async def on_unmount(self) -> None:
+        """Let go of other machines: whoever waits for them waits no longer."""
+        closing = (asyncio.to_thread(catalog.files.close) for catalog in self.model.sources.catalogs.values())
+        await asyncio.gather(*closing)
+
     def action_command_palette(self) -> None:
         """Commands and themes."""
         from tracker_tui.screens.palette import Palette

@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 from tracker import __version__
 from tracker.records import clean
 from tracker_tui.commands import changing, reading
-from tracker_tui.commands.shell import FOLDER_HELP, Parser, fail, ssh_of, where
+from tracker_tui.commands.shell import FOLDER_HELP, Parser, fail, ssh_of, warn, where
 from tracker_tui.hosts import PLAIN, Address, Ssh, open_sources
 
 EXAMPLES: Final = """\
@@ -106,13 +106,13 @@ def _open(addresses: Sequence[Address], options: Ssh = PLAIN) -> None:
     except (OSError, ValueError) as error:
         fail(str(error), code=1)
     from tracker_tui.app import TrackerApp
+    from tracker_tui.hosts.link import links_of
 
     app = TrackerApp(sources)
-    try:
-        app.run()
-    finally:
-        for catalog in sources.catalogs.values():
-            catalog.files.close()
+    app.run()
+    for link in links_of(sources):
+        if link.unanswered:
+            warn(f"{link.machine} did not tell whether the last change was made")
     if app.return_code:
         raise SystemExit(app.return_code)
 

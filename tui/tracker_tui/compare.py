@@ -15,7 +15,20 @@ from tracker_tui.look import BEST, last_value, long_span
 from tracker_tui.query import is_number
 from tracker_tui.table import best_of, exact
 
-ABOUT: Final = ("state", "duration", "step", "created", "git", "host", "user", "command", "group", "job_type", "tags")
+ABOUT: Final = (
+    "state",
+    "duration",
+    "step",
+    "created",
+    "git",
+    "place",
+    "host",
+    "user",
+    "command",
+    "group",
+    "job_type",
+    "tags",
+)
 """Properties that are compared besides config and summary."""
 MISSING: Final = "–"
 WIDTH: Final = 60

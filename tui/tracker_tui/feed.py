@@ -87,10 +87,15 @@ class HistoryFeed:
         self.is_large = not catalog.files.is_far and catalog.size_of(run) > LARGE
         """Whether it takes long to read files of this machine."""
         self.key = run.key
-        self.run = run
+        self._run = run
+        self._lineage = catalog.lineage(run)
         self._catalog = catalog
         self._shown = _Course(catalog, run, thin if self.is_large or catalog.files.is_far else 0)
         self._whole: _Course | None = None
+
+    def is_of(self, run: StoredRun) -> bool:
+        """Whether it reads the files that a run's history is in now; others may be found, or take their place."""
+        return self._run is run and self._catalog.lineage(run) == self._lineage
 
     @property
     def history(self) -> History:
@@ -136,7 +141,7 @@ class HistoryFeed:
     def load_all(self) -> None:
         """Read all rows."""
         if self._whole is None and self.is_sampled:
-            self._whole = _Course(self._catalog, self.run, 0)
+            self._whole = _Course(self._catalog, self._run, 0)
 
     def read(self, room: int = HISTORY_CHUNK) -> Rows:
         """The next rows, from about `room` bytes at most."""

@@ -34,6 +34,7 @@ _OF: Final[dict[str, Callable[[StoredRun], Any]]] = {
     "entity": lambda run: run.entity,
     "job_type": lambda run: run.job_type,
     "id": lambda run: run.id,
+    "place": lambda run: clean(run.place, 4096),
     "host": lambda run: clean(run.start.get("host") or ""),
     "user": lambda run: clean(run.start.get("user") or ""),
     "command": lambda run: clean(run.start.get("command") or "", 4096),
@@ -51,7 +52,7 @@ PROPERTIES: Final = (*list(_OF)[:3], "age", "duration", *list(_OF)[3:])
 ALIASES: Final = {"tag": "tags", "note": "notes", "time": "duration", "commit": "git", "error": "exception"}
 SPOKEN: Final = ("name", "id", "project", "group", "tag", "state", "host", "note")
 """Properties that a query best names with `:`."""
-GROUPABLE: Final = ("group", "state", "tags", "job_type", "host", "user", "git", "project", "entity")
+GROUPABLE: Final = ("group", "state", "tags", "job_type", "place", "host", "user", "git", "project", "entity")
 """Properties that tell kinds of runs apart, beside the config."""
 OFFERED: Final = {
     "age": ("10m", "2h", "1d", "7d"),

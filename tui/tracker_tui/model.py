@@ -130,7 +130,7 @@ class Model:
                 feed.close()
                 self._feeds[feed.key] = self._feed(self.runs[feed.key])
         for key in change.runs.changed & self._feeds.keys():
-            if self._feeds[key].run is not self.runs[key]:  # another file, maybe in the place of the one before
+            if not self._feeds[key].is_of(self.runs[key]):
                 self._feeds[key].close()
                 self._feeds[key] = self._feed(self.runs[key])
                 change.history = True
@@ -215,7 +215,7 @@ class Model:
             if run is None:
                 continue
             feed = before.get(key)
-            if feed is None or feed.run is not run:
+            if feed is None or not feed.is_of(run):
                 feed = self._feed(run)
                 room -= feed.take(room) if not feed.is_large else 0
             self._feeds[key] = feed
@@ -345,8 +345,11 @@ class Model:
             return next((clean(run.project) for run in self.shown() if run.key.project == branch.project), "")
         if branch.entity is not None:
             return branch.entity or "(no entity)"
-        is_cut = bool(self.sources.catalogs[branch.source].files.trouble)
-        return f"{'✗ ' if is_cut else ''}{clean(branch.source)}"
+        return f"{'✗ ' if self.trouble_at(branch) else ''}{clean(branch.source)}"
+
+    def trouble_at(self, branch: Branch) -> str:
+        """Why nothing comes from where a branch is; empty while it does."""
+        return self.sources.catalogs[branch.source].files.trouble
 
     def root_of(self, branch: Branch) -> str:
         """The folder of projects that a branch is in."""

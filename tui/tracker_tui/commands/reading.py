@@ -55,7 +55,9 @@ def ls(words: list[str]) -> int:
     given = parser.parse_args(words)
     for address in map(where, given.paths):
         if not address.host and not os.path.exists(address.path):
-            fail(f"there is no folder {address.path!r}")
+            fail(
+                f"there is no folder {address.path!r}{'' if '/' in address.text else f' (a machine: {address.text}:)'}"
+            )
     sources = open_where(given, given.paths)
     runs = _asked_for(sources, given.query)
     for name in [given.sort, *(given.columns or ())]:
@@ -73,7 +75,7 @@ def ls(words: list[str]) -> int:
         hidden = len(sources.runs)
         what = f"all {hidden} runs are archived or deleted" if hidden else "no runs"
         warn(f"{what} in {roots_of(sources)}{'' if hidden else ' yet'}")
-    return 0
+    return 1 if any(catalog.files.trouble for catalog in sources.catalogs.values()) else 0
 
 
 def _asked_for(sources: Sources, text: str) -> list[StoredRun]:
@@ -100,7 +102,8 @@ def _columns(text: str) -> list[str]:
 def _usual(runs: list[StoredRun], sort: str) -> list[str]:
     """What `ls` shows by itself: the main metric of each run behind the rest, and what runs are ordered by."""
     is_there = sort in LS_COLUMNS or fields.metric_of(sort) == main_metric(runs[0])
-    return [*LS_COLUMNS, *([] if is_there else [sort]), MAIN]
+    has_places = len({run.key.source for run in runs}) > 1
+    return [*LS_COLUMNS, *(["place"] if has_places else []), *([] if is_there else [sort]), MAIN]
 
 
 def _plain(run: StoredRun, name: str, now: float) -> object:

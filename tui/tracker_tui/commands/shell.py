@@ -160,7 +160,8 @@ def _find(wanted: str, sources: Sources) -> StoredRun:
         ] or [run for run in runs if run.label == wanted]
         found = [run for run in found if not run.deleted] or found
     if not found:
-        fail(f"there is no run {wanted!r} in {roots_of(sources)}")
+        hint = f" (on another machine: --dir {wanted.split(':')[0]}:PATH)" if ":" in project else ""
+        fail(f"there is no run {wanted!r} in {roots_of(sources)}{hint}")
     if len(found) > 1:
         places = ", ".join(f"{run.project}/{run.id}" for run in found[:5])
         fail(f"{len(found)} runs are called {wanted!r}: say which one, e.g. {places}")

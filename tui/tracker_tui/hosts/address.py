@@ -51,23 +51,18 @@ def parse(text: str) -> Address:
     Raises:
         ValueError: it looks like one on another machine, but names no host or port that could be.
     """
-    if not text.startswith("ssh://"):
-        found = _SCP.fullmatch(text) if ":" in text.split("/", 1)[0] or text.startswith("[") else None
-        if found is None:
-            return Address(text, text)
-        path, port = found["path"], None
-    else:
-        found = _URL.fullmatch(text)
-        if found is None:
-            raise ValueError(f"{text!r} is no address: ssh://user@host:port/path")
-        path = (found["path"] or "").removeprefix("/~/") if (found["path"] or "").startswith("/~/") else found["path"]
-        path = "" if path in (None, "/") else path
-        port = int(found["port"]) if found["port"] else None
-    host, user = found["host"], found["user"] or ""
-    if (
-        not (_NAME.fullmatch(host) or _IPV6.fullmatch(host))
-        or (user and not _NAME.fullmatch(user))
-        or not 0 < (port or 22) < 65536
-    ):
-        raise ValueError(f"{text!r} names no machine: user@host:path (a folder of that name here: ./{text})")
+    is_url = text.startswith("ssh://")
+    if not is_url and ":" not in text.split("/", 1)[0]:
+        return Address(text, text)
+    found = (_URL if is_url else _SCP).fullmatch(text)
+    parts = found.groupdict() if found is not None else {}
+    host, user, path = (parts.get(name) or "" for name in ("host", "user", "path"))
+    if not (_NAME.fullmatch(host) or _IPV6.fullmatch(host)) or (user and not _NAME.fullmatch(user)):
+        how = "ssh://user@host:port/path" if is_url else f"user@host:path (a folder of that name here: ./{text})"
+        raise ValueError(f"{text!r} names no machine: {how}")
+    port = int(parts["port"]) if parts.get("port") else None
+    if port is not None and not 0 < port < 65536:
+        raise ValueError(f"{text!r}: a port is 1 to 65535")
+    if is_url:
+        path = path.removeprefix("/~/") if path != "/" else ""
     return Address(text, path or DEFAULT_PATH, host.strip("[]"), user, port)

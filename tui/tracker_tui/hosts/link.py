@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import json
 import os
+import sys
 import threading
 import time
 import zlib
@@ -73,7 +74,7 @@ class FarLines:
         return bool(self._parts)
 
     def read(self, limit: int = CHUNK) -> bytes:
-        found = []
+        found: list[tuple[bytes, int, int]] = []
         room = limit
         with self._lock:
             while self._parts and (room > 0 or not found):
@@ -148,6 +149,8 @@ class Link:
         """When something came last, by the monotonic clock."""
         self.trouble = ""
         """Why there is no link now; empty while there is."""
+        self.unanswered = 0
+        """How often something was to be done and it was not told whether it was."""
         self.next_try = 0.0
         """When it is tried again, by the monotonic clock."""
         options.command(address, may_ask=True)  # raises where they are of no use
@@ -181,6 +184,9 @@ class Link:
 
     def start(self) -> None:
         """Begin to open the link; passwords are asked for on the terminal."""
+        if sys.stderr.isatty():  # taken back once there is a link
+            sys.stderr.write(f"connecting to {clean(self.machine)} … ")
+            sys.stderr.flush()
         self._thread.start()
 
     def connect(self) -> None:
@@ -192,6 +198,9 @@ class Link:
         with self._changed:
             while not self._is_open and not self.trouble:
                 self._changed.wait(0.1)  # a time limit lets Ctrl-C through
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
         if self.trouble:
             raise LinkError(self.trouble)
 
@@ -200,6 +209,7 @@ class Link:
         with self._changed:
             self._changed.wait_for(lambda: not self._answers or not self._is_open, 2.0)
             self._is_closing = True
+            self._changed.notify_all()
         self._poke()
         if self._thread.is_alive():
             self._thread.join(5.0)
@@ -317,8 +327,11 @@ class Link:
         with self._changed:
             self._answers[number] = None
             self._tell("ask", number=number, what=what, args=list(args))
-            self._changed.wait_for(lambda: self._answers[number] is not None or not self._is_open, ANSWER)
+            self._changed.wait_for(
+                lambda: self._answers[number] is not None or not self._is_open or self._is_closing, ANSWER
+            )
             answer = self._answers.pop(number)
+            self.unanswered += answer is None
             self._changed.notify_all()
         return answer or (None, f"{self.machine} did not answer: whether it was done shows when it is back")
 
@@ -371,7 +384,7 @@ class Link:
                 self.needs_asking = session.was_refused
             self.notify()
             session.end()
-            while not self._is_closing and (wait := self.next_try - time.monotonic()) > 0:
+            while not self._is_closing and not self._may_ask and (wait := self.next_try - time.monotonic()) > 0:
                 self._sleep(wait)
 
     def _sleep(self, seconds: float) -> None:
@@ -470,7 +483,7 @@ class Link:
             where = clean(self.address.at(path))
             raise LinkError(
                 {
-                    "missing": f"there is no {where}: say which folder, e.g. {self.address.at('PATH')}",
+                    "missing": f"there is no folder {clean(path)} on {self.machine}: name one there",
                     "no folder": f"{where} is neither a folder nor a run's file",
                 }.get(trouble, f"{where} is {clean(trouble)} for the user there")
             )
@@ -554,9 +567,15 @@ def links_of(sources: Sources) -> list[Link]:
     return [catalog.files for catalog in sources.catalogs.values() if isinstance(catalog.files, Link)]
 
 
-def status_of(link: Link) -> str:
-    """What there is to say of a link that is lost."""
+def status_of(links: Sequence[Link]) -> str:
+    """What there is to say of links that are lost; empty where none is."""
+    lost = [link for link in links if link.trouble]
+    if not lost:
+        return ""
+    if len(lost) > 1:
+        return f"✗ no connection to {', '.join(link.machine for link in lost)} · trying again, R: now"
+    (link,) = lost
     age = (time.monotonic() - link.heard) // CALM * CALM
     seen = f"seen {long_span(age) if age else 'seconds'} ago" if link.heard else "not reached yet"
-    how = "R asks for the password" if link.needs_asking else "tried again and again, R: now"
+    how = "R: ask for the password" if link.needs_asking else "trying again, R: now"
     return f"✗ {link.machine} {seen} · {how} · {link.trouble}"

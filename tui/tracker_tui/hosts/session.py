@@ -22,8 +22,10 @@ SILENCE: Final = 6.5
 """Seconds without a word from the far side, which says something every two, after which the link is dead."""
 PING: Final = 5.0
 """Seconds between two words to the far side."""
-GREETING: Final = 20.0
+GREETING: Final = 30.0
 """Seconds that a new link may take, but for the questions on the terminal."""
+LAST_WORDS: Final = 0.2
+"""Seconds in which ssh ends after it said why."""
 MAX_NOISE: Final = 1 << 18
 MAX_FRAME: Final = 2 * (MAX_LOOK + MAX_LINE)
 MAGIC: Final = b"\0tracker-tui 1\n"
@@ -62,12 +64,14 @@ class Session:
 
     def __init__(self, near: Near, command: Sequence[str], may_ask: bool) -> None:
         self._near = near
-        self._may_ask = may_ask
+        self._may_ask = may_ask and _has_terminal()
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._inflate: Any = None
         self._noise = b""
         self._said = b""
+        self._unshown = b""
+        self._show_at = 0.0
         self._frames = bytearray()
         self._began = 0.0
         self.was_refused = False
@@ -101,7 +105,7 @@ class Session:
         self._began = pinged = time.monotonic()
         while not self._near.is_closing:
             self._write_if_wanted(selector, stdin)
-            for key, _ in selector.select(1.0):
+            for key, _ in selector.select(LAST_WORDS if self._unshown else 1.0):
                 if key.fileobj is stdin:
                     self._send(stdin)
                 elif key.fileobj is stdout:
@@ -120,6 +124,7 @@ class Session:
             if now - pinged > PING:
                 pinged = now
                 self._near.ping()
+            self._show_said(now)
             self._end_if_silent(now)
 
     def _write_if_wanted(self, selector: selectors.BaseSelector, stdin: IO[bytes]) -> None:
@@ -139,7 +144,8 @@ class Session:
         is_late = not self._near.is_open and now - self._began > GREETING
         if is_late or (self._inflate is not None and now - self._near.heard > SILENCE):
             self.was_silent = True
-            raise LinkError(f"{self._near.machine} does not answer")
+            what = "" if self._inflate is not None else f": what does `ssh {self._near.machine} python3 -V` say?"
+            raise LinkError(f"{self._near.machine} does not answer{what}")
 
     @property
     def _is_asking(self) -> bool:
@@ -156,8 +162,17 @@ class Session:
     def _overhear(self, said: bytes) -> None:
         """What ssh says, and the shell there; while passwords are asked for, the user sees it."""
         self._said = (self._said + said)[-16384:]
-        if said and self._is_asking and sys.stderr.isatty():
-            sys.stderr.write("".join(clean(line) + "\n" for line in said.decode("utf-8", "replace").splitlines()))
+        if self._is_asking and sys.stderr.isatty():
+            self._unshown += said
+            self._show_at = time.monotonic() + LAST_WORDS
+
+    def _show_said(self, now: float) -> None:
+        """What was said a moment ago: the last words of an ssh that ends are told in ours."""
+        if self._unshown and now > self._show_at:
+            lines = self._unshown.decode("utf-8", "replace").splitlines()
+            self._unshown = b""
+            sys.stderr.write("".join(clean(line) + "\n" for line in lines))
+            sys.stderr.flush()
 
     def _ended(self) -> None:
         process = self._process
@@ -220,6 +235,15 @@ class Session:
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
+
+
+def _has_terminal() -> bool:
+    """Whether ssh could ask anybody."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> int | None:

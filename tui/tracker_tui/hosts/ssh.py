@@ -119,7 +119,7 @@ def explain(address: Address, code: int | None, said: str, noise: str, python: s
         python: the interpreter that was asked for.
     """
     where, lines = address.machine, [line.strip() for line in said.splitlines() if line.strip()]
-    last = clean(lines[-1], 300) if lines else ""
+    last = clean(lines[-1], 120) if lines else ""
     if code == NO_PYTHON and python:
         return f"{where} has no {python}, or it is older than 3.8: --remote-python takes the path of another"
     if code == NO_PYTHON:
@@ -153,7 +153,7 @@ _KNOWN: Final = (
     (r"Could not resolve hostname.*", "there is no host {host!r}: look at its name, or at ~/.ssh/config"),
     (
         r"[^\n]*Permission denied \([^)]*\)|Too many authentication failures|No more authentication methods[^\n]*",
-        "{where} lets nobody in so ({said}): does `ssh {where}` work?",
+        "{where} does not let you in ({said}): does `ssh {where}` work?",
     ),
     (
         r"(?:Connection refused|Connection timed out|Operation timed out|No route to host|Network is unreachable)",

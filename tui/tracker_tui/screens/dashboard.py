@@ -133,6 +133,7 @@ class Dashboard(Editing):
         self._was_narrow = True
         self._overview_at = 0.0
         self._lost: dict[str, str] = {}
+        self._is_saving = False
         self._overview_timer: Timer | None = None
         self._before_query: tuple[Widget | None, Place | None, Key | None] = None, None, None
         self.tree_pane = RunTree(model, id="tree")
@@ -272,7 +273,7 @@ class Dashboard(Editing):
             self.overview.show_branch(" ".join(row.path[-2:]), list(row.runs), count(row.runs))
         elif isinstance(place, Branch):
             runs = self.model.runs_of(place)
-            self.overview.show_branch(self.model.label(place), runs, count(runs))
+            self.overview.show_branch(self.model.label(place), runs, count(runs), self.model.trouble_at(place))
         else:
             self.overview.show_nothing()
 
@@ -291,12 +292,15 @@ class Dashboard(Editing):
         bad = sum(run.bad_lines for run in self.model.runs.values())
         if bad:
             parts.append(f"{bad} bad line{'s' * (bad != 1)} skipped")
-        parts += [f"{platform.node()}:{with_tilde(root)}" for root in self.model.sources.local_roots()]
-        links = links_of(self.model.sources)
-        parts += [link.root for link in links if not link.trouble]
-        troubles = [status_of(link) for link in links if link.trouble]
-        self.query_one("#status").set_class(bool(troubles), "is-cut")
-        self._set("#status", "  ".join(troubles + parts))
+        parts += [
+            f"{platform.node()}:{with_tilde(catalog.root)}" if not catalog.files.is_far else catalog.root
+            for catalog in self.model.sources.catalogs.values()
+            if not catalog.files.trouble
+        ]
+        lost = status_of(links_of(self.model.sources))
+        self.query_one("#status").set_class(bool(lost), "is-cut")
+        saving = ["saving…"] if self._is_saving else []
+        self._set("#status", "  ".join([*saving, *([lost] if lost else []), *parts]))
 
     def _set(self, selector: str, text: str) -> None:
         widget = self.query_one(selector, Static)
@@ -591,10 +595,11 @@ class Dashboard(Editing):
             self._lost = lost
             return
         for machine in self._lost.keys() - lost.keys():
-            self.notify(f"{clean(machine)} is connected again.", markup=False)
+            self.notify(f"{clean(machine)} is connected again.", timeout=3, markup=False)
         self._lost = lost
         self.tree_pane.update_tree()
-        self._show_status()
+        self._show_place(history=False)
+        self._show_overview()
 
     def action_reconnect(self) -> None:
         """Try lost connections again; where a password was missing, it is asked for on the terminal."""
@@ -636,6 +641,11 @@ class Dashboard(Editing):
             self.table.go_to(key)
         else:
             self.tree_pane.go_to(key)
+
+    def show_saving(self, is_saving: bool) -> None:
+        if is_saving != self._is_saving:
+            self._is_saving = is_saving
+            self._show_status()
 
     def show_edited(self) -> None:
         self.tree_pane.update_tree()

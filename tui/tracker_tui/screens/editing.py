@@ -29,6 +29,8 @@ COPIES = {
     "summary": "summary, as JSON",
 }
 """What `y` copies of a run."""
+SLOW = 0.3
+"""Seconds from which on an edit that is on its way is spoken of."""
 NAMED = 8
 """Runs that a question lists by name."""
 
@@ -80,6 +82,10 @@ class Editing(Screen[object]):
         """Show runs that were changed."""
         raise NotImplementedError
 
+    def show_saving(self, is_saving: bool) -> None:
+        """Show that an edit is on its way, or no longer."""
+        raise NotImplementedError
+
     # ---- which runs ----
 
     def _targets(self, what: str) -> list[StoredRun]:
@@ -105,20 +111,34 @@ class Editing(Screen[object]):
             self.notify(f"Nothing can be changed here: {clean(trouble)}", severity="error", markup=False)
         return not trouble
 
-    def _change(self, what: str, changes: Iterable[tuple[StoredRun, Mapping[str, Any]]]) -> None:
-        self._write(lambda: self.model.edits.plan(what, changes))
+    def _change(
+        self,
+        what: str,
+        changes: Iterable[tuple[StoredRun, Mapping[str, Any]]],
+        again: Callable[[], object] | None = None,
+    ) -> None:
+        """Give runs other values; where nothing came of it, `again` brings back what was typed."""
+        self._write(lambda: self.model.edits.plan(what, changes), again)
 
     @work(group="write")
-    async def _write(self, planned: Callable[[], Plan | None]) -> None:
+    async def _write(self, planned: Callable[[], Plan | None], again: Callable[[], object] | None = None) -> None:
         """Write edits and show what came of them; one after the other, for each is planned after the one before."""
         async with self._writing:
             plan = planned()
             if plan is None:
                 self.notify("There is nothing to take back.")
                 return
-            outcome = self.model.edits.fold(plan, await asyncio.to_thread(self.model.edits.write, plan))
+            timer = self.set_timer(SLOW, lambda: self.show_saving(True))
+            try:
+                written = await asyncio.to_thread(self.model.edits.write, plan)
+            finally:
+                timer.stop()
+                self.show_saving(False)
+            outcome = self.model.edits.fold(plan, written)
         if plan.undoes is None:
             self._tell(outcome, "u undoes")
+            if outcome.trouble and not outcome.done and again is not None and self.is_current:
+                again()
             return
         self._tell(outcome._replace(what=f"taken back: {outcome.what}"))
         if outcome.keys:
@@ -129,7 +149,8 @@ class Editing(Screen[object]):
         self.model.forget()
         self.show_edited()
         if outcome.trouble:
-            self.notify(clean(f"Not all done: {outcome.trouble}"), severity="error", markup=False)
+            how = "Not all done" if outcome.done else "Not done"
+            self.notify(clean(f"{how}: {outcome.trouble}"), severity="error", markup=False)
         if outcome.done:
             what = clean(outcome.what)
             self.notify(f"{what[:1].upper()}{what[1:]}{f' · {more}' if more else ''}", markup=False)
@@ -144,9 +165,12 @@ class Editing(Screen[object]):
 
         def rename(name: str | None) -> None:
             if name is not None:
-                self._change("renamed", [(run, {"name": name})])
+                self._change("renamed", [(run, {"name": name})], lambda: ask(name))
 
-        self.app.push_screen(RenameScreen(run.label, self.rename_offset()), rename)
+        def ask(text: str) -> None:
+            self.app.push_screen(RenameScreen(run.label, self.rename_offset(), text), rename)
+
+        ask(run.label)
 
     def action_tags(self) -> None:
         runs = self._targets("tag")
@@ -171,9 +195,12 @@ class Editing(Screen[object]):
 
         def note(notes: str | None) -> None:
             if notes is not None:
-                self._change("noted", [(run, {"notes": notes})])
+                self._change("noted", [(run, {"notes": notes})], lambda: ask(notes))
 
-        self.app.push_screen(NotesScreen(f"Notes of {run.label}", run.notes), note)
+        def ask(text: str) -> None:
+            self.app.push_screen(NotesScreen(f"Notes of {run.label}", run.notes, text), note)
+
+        ask(run.notes)
 
     def action_archive(self) -> None:
         """Archive runs; where all of them are, show them again."""
@@ -258,8 +285,13 @@ class Editing(Screen[object]):
 
 def _names(runs: Sequence[StoredRun]) -> list[str]:
     """A line for each of the first runs, and one for the rest."""
-    lines = [f"{GLYPHS[run.state]} {run.label}" for run in runs[:NAMED]]
+    lines = [f"{GLYPHS[run.state]} {run.label}{_where(run)}" for run in runs[:NAMED]]
     return lines + ([f"and {len(runs) - NAMED} more"] if len(runs) > NAMED else [])
+
+
+def _where(run: StoredRun) -> str:
+    """Where a run is, where that may be several places."""
+    return f"  in {clean(run.key.source)}" if run.key.source else ""
 
 
 def _called(runs: Sequence[StoredRun]) -> str:

@@ -15,6 +15,7 @@ class NotesScreen(Dialog[str]):
     Args:
         title: whose notes.
         notes: as they are.
+        text: what the editor holds at first.
     """
 
     DEFAULT_CSS = """
@@ -26,14 +27,15 @@ class NotesScreen(Dialog[str]):
     ]
     HINT = "ctrl+s saves · esc leaves"
 
-    def __init__(self, title: str, notes: str) -> None:
+    def __init__(self, title: str, notes: str, text: str) -> None:
         super().__init__()
         self._title = title
         self._notes = notes
+        self._text = text
         self._is_leaving = False
 
     def compose(self) -> ComposeResult:
-        area = TextArea(self._notes, soft_wrap=True, show_line_numbers=False, tab_behavior="focus")
+        area = TextArea(self._text, soft_wrap=True, show_line_numbers=False, tab_behavior="focus")
         area.cursor_blink = False
         yield titled(area, self._title, self.HINT)
 

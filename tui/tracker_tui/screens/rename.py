@@ -18,6 +18,7 @@ class RenameScreen(Dialog[str]):
     Args:
         name: the old name.
         at: where on the screen the input's first character should be, as far as there is room.
+        text: what the input holds at first.
     """
 
     DEFAULT_CSS = """
@@ -34,13 +35,14 @@ class RenameScreen(Dialog[str]):
     """
     BINDINGS = [Binding("escape", "leave", "Leave", id="rename.leave", tooltip="Keep the old name")]
 
-    def __init__(self, name: str, at: Offset) -> None:
+    def __init__(self, name: str, at: Offset, text: str) -> None:
         super().__init__()
         self._old_name = name
+        self._text = text
         self._at = at
 
     def compose(self) -> ComposeResult:
-        field = Input(self._old_name, max_length=200, select_on_focus=False)
+        field = Input(self._text, max_length=200, select_on_focus=False)
         field.cursor_blink = False
         field.border_title = "Rename run"
         field.border_subtitle = "enter saves · esc leaves"

@@ -139,6 +139,13 @@ class Centre(Vertical):
             return Content(f"No run fits  {self._model.query.text}") if self._model.query.text else self._how_to_begin()
         if self._model.is_loading:
             return Content("Loading…")
+        if isinstance(place, Branch) and not self._model.runs_of(place):
+            trouble = clean(self._model.trouble_at(place))
+            return Content(
+                f"No connection.\n\n{trouble}\n\nIt is tried again by itself; R tries at once."
+                if trouble
+                else "No runs."
+            )
         if isinstance(place, Branch):
             return Content("These runs logged no numbers.")
         run = self._model.runs[place]

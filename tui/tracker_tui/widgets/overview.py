@@ -107,8 +107,8 @@ class Overview(Lines):
         entries += self._section("Summary", _in_sections(run.summary), width)
         self._show(run.key, entries)
 
-    def show_branch(self, name: str, runs: list[StoredRun], counts: Mapping[str, int]) -> None:
-        """Show a project or group."""
+    def show_branch(self, name: str, runs: list[StoredRun], counts: Mapping[str, int], trouble: str = "") -> None:
+        """Show a project or group, or a place, with what is wrong with it."""
         width = max(20, self.size.width - 1)
         entries = [
             Entry(((fit(clean(name), width), "strong"),), ("name",), name),
@@ -118,6 +118,9 @@ class Overview(Lines):
         for state, count in counts.items():
             label = f"{GLYPHS[state]} {state}".ljust(LABEL_WIDTH + 2)
             entries.append(Entry(((label, state), (str(count), "")), (state,), str(count)))
+        if trouble:
+            entries.append(Entry(()))
+            entries += [Entry(((line, "error"),), ("trouble", line), trouble) for line in _wrap(clean(trouble), width)]
         self._show(name, entries)
 
     def show_nothing(self) -> None:
