@@ -16,17 +16,15 @@ import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from tracker import host
-from tracker.lines import CHUNK
 from tracker.lookout import Edit, Known, Place, Sight
 from tracker.records import Record, clean
-from tracker.replay import MAX_TIME
-from tracker_tui.hosts import ssh
+from tracker_tui.hosts import checked, ssh
 from tracker_tui.hosts.address import Address
 from tracker_tui.hosts.session import LinkError, Session
+from tracker_tui.hosts.streams import FarLines
 from tracker_tui.look import CALM, long_span
 from tracker_tui.sources import Sources
 
@@ -41,83 +39,6 @@ OWED: Final = 1 << 16
 MAX_UNREAD: Final = 64 * 1024 * 1024
 """Bytes that wait to be read; the far side stops far below."""
 MAX_FILES: Final = 1_000_000
-
-
-NOT_UNDERSTOOD: Final = "the answer is not understood: whether it was done shows in the list"
-
-
-class FarLines:
-    """The whole lines of a file there, as they come; `tracker.lookout.Lines` reads them."""
-
-    def __init__(self, link: Link, number: int, place: Place, offset: int, thin: int) -> None:
-        self.offset = offset
-        self.skipped = 0
-        self.is_thinned = False
-        self.is_replaced = False
-        self._link = link
-        self._number = number
-        self._place = place
-        self._thin = thin
-        self._lock = threading.Lock()  # the link's thread brings what others take
-        self._parts: deque[tuple[bytes, int, int]] = deque()
-        self._came = offset
-        self._is_told_all = False
-        self._is_closed = False
-
-    @property
-    def is_whole(self) -> bool:
-        with self._lock:
-            return self._is_told_all and not self._parts
-
-    @property
-    def is_behind(self) -> bool:
-        return bool(self._parts)
-
-    def read(self, limit: int = CHUNK) -> bytes:
-        found: list[tuple[bytes, int, int]] = []
-        room = limit
-        with self._lock:
-            while self._parts and (room > 0 or not found):
-                found.append(self._parts.popleft())
-                room -= len(found[-1][0])
-                self.offset = found[-1][1]
-        return b"".join(self._read(found))
-
-    def close(self) -> None:
-        self._link.forget(self._number)
-        with self._lock:
-            self._is_closed = True
-            left, self._parts = self._parts, deque()
-        for _ in self._read(left):
-            pass
-
-    def _read(self, parts: Iterable[tuple[bytes, int, int]]) -> Iterator[bytes]:
-        """The bytes of parts; tells that they are read. Without the lock: the link has its own."""
-        for data, _, session in parts:
-            self._link.got(len(data), session)
-            yield data
-
-    def request(self) -> dict[str, Any]:
-        """What asks the far side for all that has not come yet."""
-        project, name = self._place
-        with self._lock:
-            self._is_told_all = False
-        thin = 0 if self._came else self._thin
-        return {"stream": self._number, "project": project, "name": name, "offset": self._came, "thin": thin}
-
-    def take(self, flags: Sequence[Any], data: bytes, session: int) -> None:
-        """What the far side sent in this session."""
-        offset, skipped, whole, thinned, replaced = flags
-        with self._lock:
-            is_late = self._is_closed
-            self._came, self.skipped = _count(offset), _count(skipped)
-            if data and not is_late:
-                self._parts.append((data, self._came, session))
-            self._is_told_all = whole is True
-            self.is_thinned |= thinned is True
-            self.is_replaced |= replaced is True
-        if is_late:
-            self._link.got(len(data), session)
 
 
 class Link:
@@ -294,25 +215,25 @@ class Link:
 
     def append_edits(self, edits: Sequence[Edit]) -> Sequence[tuple[Record | None, str]]:
         answer, trouble = self._ask("append_edits", [list(edit) for edit in edits])
-        written = [_written(each) for each in answer] if isinstance(answer, list) else []
-        return written if len(written) == len(edits) else [(None, trouble or NOT_UNDERSTOOD)] * len(edits)
+        written = [checked.written(each) for each in answer] if isinstance(answer, list) else []
+        return written if len(written) == len(edits) else [(None, trouble or checked.NOT_UNDERSTOOD)] * len(edits)
 
     def why_not_editable(self, project: str) -> str:
         return self._why_not() or self._folders.get(project, "")
 
     def stop(self, project: str, name: str) -> str:
         answer, trouble = self._ask("stop", project, name)
-        return trouble or (clean(answer) if isinstance(answer, str) else NOT_UNDERSTOOD)
+        return trouble or (clean(answer) if isinstance(answer, str) else checked.NOT_UNDERSTOOD)
 
     def files_of(self, project: str, names: Sequence[str]) -> Sequence[str]:
         answer, trouble = self._ask("files_of", project, list(names))
         if trouble or not isinstance(answer, list):
-            raise LinkError(trouble or NOT_UNDERSTOOD)
+            raise LinkError(trouble or checked.NOT_UNDERSTOOD)
         return [self.address.at(clean(path)) for path in answer]
 
     def remove(self, project: str, names: Sequence[str]) -> str:
         answer, trouble = self._ask("remove", project, list(names))
-        return trouble or (clean(answer) if isinstance(answer, str) else NOT_UNDERSTOOD)
+        return trouble or (clean(answer) if isinstance(answer, str) else checked.NOT_UNDERSTOOD)
 
     def _why_not(self) -> str:
         if self._is_open:
@@ -468,9 +389,9 @@ class Link:
         elif "complete" in meta:
             self._is_complete = meta["complete"] is True
         elif "folders" in meta:
-            self._folders = {str(project): clean(trouble) for project, trouble in meta["folders"].items()}
+            self._folders = checked.folders(meta["folders"])
         elif "hello" in meta:
-            now = _moment(meta["now"])
+            now = checked.moment(meta["now"])
             ahead = now - time.time() if now else 0.0
             self.clock = ahead if abs(ahead) > 2 else 0.0  # less is the way here
         elif "opened" in meta:
@@ -496,70 +417,14 @@ class Link:
                 self._tell("follow", **stream.request())
 
     def _see(self, parts: list[Any], data: bytes) -> None:
-        project, name, offset, mark, skipped, number, mtime, alive, signal, ended, is_new, gone = parts
-        if not _is_component(project) or not _is_component(name) or not name.startswith(("run-", "edits-")):
-            raise ValueError("no file of a run")
-        sight = Sight(
-            project,
-            name,
-            data,
-            _count(offset),
-            _count(mark),
-            _count(skipped),
-            _count(number),
-            _moment(mtime),
-            None if alive is None else alive is True,
-            signal if signal in host.SIGNAL_FILES else None,
-            ended is True,
-            is_new is True,
-            gone is True,
-        )
+        sight = checked.sight(parts, data)
         if sight.gone:
-            self._known.pop((project, name), None)
+            self._known.pop(sight[:2], None)
         else:
-            self._known[project, name] = Known(sight.offset, sight.mark, sight.ended, sight.mtime)
+            self._known[sight[:2]] = Known(sight.offset, sight.mark, sight.ended, sight.mtime)
         if len(self._known) > MAX_FILES:
             raise ValueError("endless list")
         self._sights.append((sight, self._session))
-
-
-def _written(answer: object) -> tuple[Record | None, str]:
-    """What came of an edit."""
-    if isinstance(answer, list) and len(answer) == 2:
-        record, why_not = answer
-        if isinstance(record, dict):
-            return record, ""
-        if isinstance(why_not, str) and why_not:
-            return None, clean(why_not)
-    return None, NOT_UNDERSTOOD
-
-
-def _count(value: object) -> int:
-    """A number of bytes or things.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if type(value) is not int or not 0 <= value < 2**63:
-        raise ValueError("no count")
-    return value
-
-
-def _moment(value: object) -> float:
-    """Seconds since the epoch; 0 where a file's are outside of any calendar.
-
-    Raises:
-        ValueError: it is no number.
-    """
-    if type(value) not in (int, float):
-        raise ValueError("no moment")
-    assert isinstance(value, (int, float))
-    return float(value) if 0 <= value < MAX_TIME else 0.0
-
-
-def _is_component(name: object) -> bool:
-    """Whether a name can be that of one file or folder."""
-    return isinstance(name, str) and 0 < len(name) <= 1024 and not set(name) & {"/", "\0"} and name not in (".", "..")
 
 
 def links_of(sources: Sources) -> list[Link]:

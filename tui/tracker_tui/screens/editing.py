@@ -137,7 +137,7 @@ class Editing(Screen[object]):
             outcome = self.model.edits.fold(plan, written)
         if plan.undoes is None:
             self._tell(outcome, "u undoes")
-            if outcome.trouble and not outcome.done and again is not None and self.is_current:
+            if plan.edits and not outcome.done and again is not None and self.is_current:
                 again()
             return
         self._tell(outcome._replace(what=f"taken back: {outcome.what}"))

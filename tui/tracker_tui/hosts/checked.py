@@ -1,0 +1,87 @@
+"""What a far side says, taken only as what it should be: whoever it is may say anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from tracker import host
+from tracker.lookout import Sight
+from tracker.records import Record, clean
+from tracker.replay import MAX_TIME
+
+NOT_UNDERSTOOD: Final = "the answer is not understood: whether it was done shows in the list"
+
+
+def sight(parts: Sequence[Any], data: bytes) -> Sight:
+    """What a look there brought.
+
+    Args:
+        parts: a `Sight` without its data.
+        data: the data.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    project, name, offset, mark, skipped, number, mtime, alive, signal, ended, is_new, gone = parts
+    if not _is_component(project) or not _is_component(name) or not name.startswith(("run-", "edits-")):
+        raise ValueError("no file of a run")
+    return Sight(
+        project,
+        name,
+        data,
+        count(offset),
+        count(mark),
+        count(skipped),
+        count(number),
+        moment(mtime),
+        None if alive is None else alive is True,
+        signal if signal in host.SIGNAL_FILES else None,
+        ended is True,
+        is_new is True,
+        gone is True,
+    )
+
+
+def folders(value: dict[str, Any]) -> dict[str, str]:
+    """Why projects cannot be changed."""
+    return {str(project): clean(trouble) for project, trouble in value.items()}
+
+
+def written(answer: object) -> tuple[Record | None, str]:
+    """What came of an edit."""
+    if isinstance(answer, list) and len(answer) == 2:
+        record, why_not = answer
+        if isinstance(record, dict):
+            return record, ""
+        if isinstance(why_not, str) and why_not:
+            return None, clean(why_not)
+    return None, NOT_UNDERSTOOD
+
+
+def count(value: object) -> int:
+    """A number of bytes or things.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError("no count")
+    return value
+
+
+def moment(value: object) -> float:
+    """Seconds since the epoch; 0 where a file's are outside of any calendar.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    if type(value) not in (int, float):
+        raise ValueError("no moment")
+    assert isinstance(value, (int, float))
+    return float(value) if 0 <= value < MAX_TIME else 0.0
+
+
+def _is_component(name: object) -> bool:
+    """Whether a name can be that of one file or folder."""
+    return isinstance(name, str) and 0 < len(name) <= 1024 and not set(name) & {"/", "\0"} and name not in (".", "..")
