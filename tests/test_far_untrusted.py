@@ -61,7 +61,8 @@ def lie(tmp_path: Path) -> Any:
         source = (
             "import re, sys\nfrom tracker_tui.cli import main\ntry: code = main(sys.argv[1:])\n"
             "except SystemExit as end: code = end.code\n"
-            "peak = re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())\n"
+            "import os; status = '/proc/self/status'\n"
+            "peak = re.search(r'VmHWM:\\s*(\\d+)', open(status).read() if os.path.exists(status) else 'VmHWM: 0')\n"
             "sys.stderr.write(f'{code} {int(peak[1]) // 1024}')"
         )
         words = ["rename", "one", "two", "--dir", "far:/runs"] if reply else ["ls", "far:/runs"]

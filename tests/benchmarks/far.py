@@ -29,7 +29,7 @@ from dashboard import JOB, cpu_seconds, latency, python
 from farhost import NAME, FarHost, Proxy
 from tracker.catalog import Key
 from tracker_tui.hosts import open_sources, parse
-from tracker_tui.hosts.link import links_of
+from tracker_tui.hosts.link import STEADY, links_of
 from tracker_tui.model import Model
 
 MANY = 10_000
@@ -185,6 +185,7 @@ def bench_reconnect(host: FarHost, root: Path, delay: float) -> None:
         (link,) = links_of(model.sources)
         take_until(model, lambda: model.sources.is_complete)
         for _ in range(ROUNDS):
+            time.sleep(STEADY + 1)  # else it is taken for a link that dies at once
             proxy.cut()
             began = time.perf_counter()
             take_until(model, lambda: link.trouble)

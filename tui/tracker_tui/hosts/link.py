@@ -28,7 +28,7 @@ from tracker_tui.hosts.streams import FarLines
 from tracker_tui.look import CALM, long_span
 from tracker_tui.sources import Sources
 
-STEADY: Final = 20.0
+STEADY: Final = 5.0
 """Seconds after which a link was no accident: when it is lost, it is tried again at once."""
 WAITS: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before the tries to open a link again; the last from then on."""
