@@ -106,6 +106,7 @@ class Files(Protocol):
     clock: float
     wake: Callable[[], None] | None
     trouble: str
+    unanswered: int
 
     @property
     def is_behind(self) -> bool: ...

@@ -216,6 +216,8 @@ class Lookout:
         """To be called when something has come; never, for files do not come by themselves."""
         self.trouble = ""
         """Why nothing comes; never, as above."""
+        self.unanswered = 0
+        """How often it was not told whether something was done; never."""
         self.is_behind = False
         """Whether the last `look` left files unopened or unread, which the next one may take at once."""
         self._only_id = only_id

@@ -106,13 +106,12 @@ def _open(addresses: Sequence[Address], options: Ssh = PLAIN) -> None:
     except (OSError, ValueError) as error:
         fail(str(error), code=1)
     from tracker_tui.app import TrackerApp
-    from tracker_tui.hosts.link import links_of
 
     app = TrackerApp(sources)
     app.run()
-    for link in links_of(sources):
-        if link.unanswered:
-            warn(f"{link.machine} did not tell whether the last change was made")
+    for catalog in sources.catalogs.values():
+        if catalog.files.unanswered:
+            warn(f"{clean(catalog.root)}: it was not told whether the last change was made")
     if app.return_code:
         raise SystemExit(app.return_code)
 

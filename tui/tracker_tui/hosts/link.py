@@ -25,7 +25,6 @@ from tracker_tui.hosts import checked, ssh
 from tracker_tui.hosts.address import Address
 from tracker_tui.hosts.session import LinkError, Session
 from tracker_tui.hosts.streams import FarLines
-from tracker_tui.look import CALM, long_span
 from tracker_tui.sources import Sources
 
 STEADY: Final = 5.0
@@ -430,17 +429,3 @@ class Link:
 def links_of(sources: Sources) -> list[Link]:
     """The links among the roots that runs come from."""
     return [catalog.files for catalog in sources.catalogs.values() if isinstance(catalog.files, Link)]
-
-
-def status_of(links: Sequence[Link]) -> str:
-    """What there is to say of links that are lost; empty where none is."""
-    lost = [link for link in links if link.trouble]
-    if not lost:
-        return ""
-    if len(lost) > 1:
-        return f"✗ no connection to {', '.join(link.machine for link in lost)} · trying again, R: now"
-    (link,) = lost
-    age = (time.monotonic() - link.heard) // CALM * CALM
-    seen = f"seen {long_span(age) if age else 'seconds'} ago" if link.heard else "not reached yet"
-    how = "R: ask for the password" if link.needs_asking else "trying again, R: now"
-    return f"✗ {link.machine} {seen} · {how} · {link.trouble}"

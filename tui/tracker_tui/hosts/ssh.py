@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import zlib
 from pathlib import Path
@@ -99,6 +98,8 @@ def _source_of(path: str | None) -> str:
 
 def _far_source() -> str:
     """Found, not imported: it serves no purpose here."""
+    import importlib.util
+
     spec = importlib.util.find_spec("tracker_tui.hosts.far")
     return _source_of(spec.origin if spec is not None else None)
 

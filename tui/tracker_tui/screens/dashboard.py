@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import platform
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -22,10 +22,9 @@ from textual.widgets import Footer, Input, Static
 
 from tracker.catalog import Key, StoredRun
 from tracker.records import clean
-from tracker_tui.hosts.link import links_of, status_of
-from tracker_tui.hosts.session import LinkError
 from tracker_tui.hosts.watching import listen
-from tracker_tui.look import GLYPHS, some_runs, with_tilde
+from tracker_tui.look import CALM as CALM_AGE
+from tracker_tui.look import GLYPHS, long_span, some_runs, with_tilde
 from tracker_tui.model import Batch, Change, Model
 from tracker_tui.painting import CellCompositor
 from tracker_tui.plot import MAX_RUNS
@@ -56,6 +55,9 @@ PAUSE = 0.0005
 """Seconds that the thread leaves the interpreter alone after each file that it opens, so that keys need not wait."""
 NARROW = 120
 """Columns below which one pane is shown at a time."""
+
+if TYPE_CHECKING:
+    from tracker_tui.hosts.link import Link
 
 Pane = Literal["tree", "centre", "overview"]
 PANES: dict[Pane, str] = {"tree": "Runs", "centre": "Charts", "overview": "Overview"}
@@ -134,6 +136,11 @@ class Dashboard(Editing):
         self._overview_at = 0.0
         self._lost: dict[str, str] = {}
         self._is_saving = False
+        self._links: list[Link] = []
+        if any(catalog.files.is_far for catalog in model.sources.catalogs.values()):
+            from tracker_tui.hosts.link import links_of  # loaded with the first of them
+
+            self._links = links_of(model.sources)
         self._overview_timer: Timer | None = None
         self._before_query: tuple[Widget | None, Place | None, Key | None] = None, None, None
         self.tree_pane = RunTree(model, id="tree")
@@ -220,7 +227,8 @@ class Dashboard(Editing):
         self.tree_pane.update_lines()
         self.table.update_lines()
         self._show_overview()
-        self._show_status()
+        if self._lost:
+            self._show_status()
 
     # ---- what is looked at ----
 
@@ -297,7 +305,7 @@ class Dashboard(Editing):
             for catalog in self.model.sources.catalogs.values()
             if not catalog.files.trouble
         ]
-        lost = status_of(links_of(self.model.sources))
+        lost = _status_of(self._links)
         self.query_one("#status").set_class(bool(lost), "is-cut")
         saving = ["saving…"] if self._is_saving else []
         self._set("#status", "  ".join([*saving, *([lost] if lost else []), *parts]))
@@ -590,7 +598,7 @@ class Dashboard(Editing):
 
     def _show_links(self) -> None:
         """Say so at once when a connection is lost or there again."""
-        lost = {link.machine: link.trouble for link in links_of(self.model.sources) if link.trouble}
+        lost = {link.machine: link.trouble for link in self._links if link.trouble}
         if lost.keys() == self._lost.keys():
             self._lost = lost
             return
@@ -603,7 +611,7 @@ class Dashboard(Editing):
 
     def action_reconnect(self) -> None:
         """Try lost connections again; where a password was missing, it is asked for on the terminal."""
-        lost = [link for link in links_of(self.model.sources) if link.trouble]
+        lost = [link for link in self._links if link.trouble]
         if not lost:
             self.notify("No connection is lost.")
         for link in lost:
@@ -614,7 +622,7 @@ class Dashboard(Editing):
                 before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C ends the question
                 try:
                     link.ask_now()
-                except LinkError as error:
+                except OSError as error:
                     self.notify(clean(error), severity="error", markup=False)
                 finally:
                     signal.signal(signal.SIGINT, before)
@@ -651,3 +659,17 @@ class Dashboard(Editing):
         self.tree_pane.update_tree()
         self._show_place()
         self._show_overview()
+
+
+def _status_of(links: Sequence[Link]) -> str:
+    """What there is to say of links that are lost; empty where none is."""
+    lost = [link for link in links if link.trouble]
+    if not lost:
+        return ""
+    if len(lost) > 1:
+        return f"✗ no connection to {', '.join(link.machine for link in lost)} · trying again, R: now"
+    (link,) = lost
+    age = (monotonic() - link.heard) // CALM_AGE * CALM_AGE
+    seen = f"seen {long_span(age) if age else 'seconds'} ago" if link.heard else "not reached yet"
+    how = "R: ask for the password" if link.needs_asking else "trying again, R: now"
+    return f"✗ {link.machine} {seen} · {how} · {link.trouble}"
