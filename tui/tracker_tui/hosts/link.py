@@ -77,7 +77,7 @@ class Link:
         self._options = options
         self._request: dict[str, Any] = {"path": address.path, "is_project": is_project, "may_remove": may_remove}
         self.needs_asking = False
-        """Whether the last try failed because nobody could be asked: for a password, or about a host's key."""
+        """Whether a try since it was lost failed because nobody could be asked: for a password, or about a key."""
         self._may_ask = True
         self._changed = threading.Condition()
         self._is_closing = False
@@ -301,7 +301,7 @@ class Link:
                 self._is_open = self._is_complete = False
                 self.next_try = time.monotonic() + WAITS[min(tries, len(WAITS) - 1)]
                 self.trouble = reason
-                self.needs_asking = session.was_refused
+                self.needs_asking |= session.was_refused
             self.notify()
             session.end()
             while not self._is_closing and not self._may_ask and (wait := self.next_try - time.monotonic()) > 0:
@@ -411,7 +411,7 @@ class Link:
         with self._changed:
             self._is_open = True
             self._opened_at = time.monotonic()
-            self.trouble = ""
+            self.trouble, self.needs_asking = "", False
             for stream in list(self._streams.values()):
                 self._tell("follow", **stream.request())
 
