@@ -88,6 +88,7 @@ class _File:
         self._known = known
         self._lines = Lines(path)
         self._mark = 0
+        self._searched = 0  # there is no checkpoint ahead up to here
         self._start: dict[str, Any] | None = None
         self._opened = False
         self._grew = time.monotonic() - max(0.0, time.time() - entry.mtime)
@@ -143,6 +144,7 @@ class _File:
             return False, b""
         self._start, self._mark = None, mark
         data, self._lines = open_lines(self._path, size, head) if self.is_journal else (b"", Lines(self._path))
+        self._searched = size
         self._learn(data)
         return was_read, data
 
@@ -156,9 +158,10 @@ class _File:
         if taken >= MAX_LOOK:
             self.is_behind = True
             return b""
-        if self.is_journal and size - self._lines.offset > SKIP:
-            checkpoint = last_checkpoint(self._path, self._lines.offset, size)
+        if self.is_journal and size - max(self._lines.offset, self._searched) > SKIP:
+            checkpoint = last_checkpoint(self._path, max(self._lines.offset, self._searched), size)
             self._lines.offset = checkpoint or self._lines.offset
+            self._searched = size
         data = all_of(self._lines)
         self.is_behind = not self._lines.is_whole
         self._learn(data)

@@ -111,7 +111,7 @@ def _open(addresses: Sequence[Address], options: Ssh = PLAIN) -> None:
     app.run()
     for catalog in sources.catalogs.values():
         if catalog.files.unanswered:
-            warn(f"{clean(catalog.root)}: it was not told whether the last change was made")
+            warn(f"the last change was not confirmed, look whether it is there: {clean(catalog.root)}")
     if app.return_code:
         raise SystemExit(app.return_code)
 
