@@ -347,6 +347,25 @@ def test_one_machine_of_several_may_be_away(root: Path, opened: Callable[..., Mo
     assert len([node for node in model.tree() if node.depth == 0]) == 2
 
 
+def test_two_places_of_one_machine(root: Path, tmp_path: Path, proxy: Proxy, opened: Callable[..., Model]) -> None:
+    """Edits, undo and losses of two places on one machine are each their own."""
+    make(root, "one")
+    make(tmp_path / "b", "two")
+    model = opened(f"{NAME}:{root}", f"ssh://{NAME}:{proxy.port}{tmp_path / 'b'}")
+    assert follow(model, lambda: len(model.runs) == 2)
+    runs = list(model.runs.values())
+    assert model.edits.change("tagged", [(run, {"tags": ["x"]}) for run in runs]).done == 2
+    proxy.silence()
+    proxy.cut()
+    assert follow(model, lambda: [bool(link.trouble) for link in links_of(model.sources)] == [False, True])
+    outcome = model.edits.change("noted", [(run, {"notes": "n"}) for run in runs])
+    assert (outcome.done, "no connection to far" in outcome.trouble) == (1, True)
+    plan = model.edits.plan_undo()
+    assert plan is not None
+    assert model.edits.fold(plan, model.edits.write(plan)).done == 1
+    assert [run.notes for run in runs] == ["", ""]
+
+
 @pytest.mark.parametrize(
     ("text", "host", "user", "port", "path"),
     [
@@ -509,6 +528,19 @@ def test_rows_longer_than_a_block_are_sampled(root: Path, opened: Callable[..., 
     assert 100 < len(steps) < 500
     assert steps[0] < 5
     assert steps[-1] == 599
+
+
+def test_sample_of_long_rows_is_small(root: Path, opened: Callable[..., Model]) -> None:
+    """Of rows of 400 kB as many come as make a sample of a few megabytes, over a link that stays."""
+    pad = "p" * 400_000
+    lines = b"".join(b'{"_step":%d,"x":1,"pad":"%s"}\n' % (step, pad.encode()) for step in range(120))
+    write_journal(root, b'{"_type":"start","id":"abcd1234"}\n' + lines + b'{"_type":"end","exit_code":0}\n')
+    model = opened(f"{NAME}:{root}")
+    assert follow(model, lambda: model.runs and not model.is_loading)
+    model.look_at(model.runs)
+    assert follow(model, lambda: model.subjects() and not model.is_loading)
+    assert 5 < len(model.subjects()[0].history.columns["x"].steps) < 20
+    assert not link_of(model).trouble
 
 
 def test_huge_lines_do_not_end_the_link(root: Path, opened: Callable[..., Model]) -> None:

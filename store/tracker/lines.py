@@ -107,37 +107,52 @@ def _thinned(path: str, start: int, size: int, places: int) -> tuple[bytes, int]
 
     keys = re.compile(rb'[{,]"([^"\\]{1,200})":')
     lines: list[bytes] = []
+    taken = 0
+    end = _last_lines(path, start, size)
     offset = start
     for number in range(places):
-        place = max(offset, start + (size - start - LAST_BLOCK) * number // max(1, places - 1))
-        block, first, last = _block(path, place, offset)
-        if number == places - 1:  # from here on all lines are taken
-            return b"".join(lines), place + first if last > first else offset
+        place = start + (end - start) * number // places
+        if place < offset:
+            continue
+        block, first, last = _block(path, place, end, is_line=place == start)
         shapes = set()
         for line in block[first:last].splitlines(True):
             shape = tuple(keys.findall(line[:4096]))
-            if shape not in shapes:
+            if shape not in shapes and taken <= THIN_ABOVE * (number + 1) // places:  # long lines from fewer places
                 shapes.add(shape)
                 lines.append(line)
-        if last > first:
-            offset = place + last
-    return b"".join(lines), offset
+                taken += len(line)
+        offset = place + max(last, 1)
+    return b"".join(lines), end
 
 
-def _block(path: str, place: int, start: int) -> Tuple[bytes, int, int]:
+def _last_lines(path: str, start: int, size: int) -> int:
+    """The offset of the first whole line of the last `LAST_BLOCK` bytes, or of more where those have less than two."""
+    length = LAST_BLOCK
+    while True:
+        begin = max(start, size - length)
+        block = host.read(path, begin, size - begin) or b""
+        first = block.find(b"\n") + 1 if begin > start else 0
+        if begin == start or block.count(b"\n", first) > 1 or length > MAX_LINE:
+            return begin + first
+        length *= 4
+
+
+def _block(path: str, place: int, end: int, is_line: bool) -> Tuple[bytes, int, int]:
     """Bytes from a place on, and where in them the first whole line begins and the last one ends.
 
     Args:
         path: the file.
         place: an offset.
-        start: an offset at which a line begins.
+        end: the offset to which there is something to read.
+        is_line: whether a line begins at the place.
     """
     length = THIN_BLOCK
     while True:
-        block = host.read(path, place, length) or b""
-        first = block.find(b"\n") + 1 if place > start else 0
+        block = host.read(path, place, min(length, end - place)) or b""
+        first = 0 if is_line else block.find(b"\n") + 1
         last = block.rfind(b"\n") + 1
-        if last > first or len(block) < length or length > MAX_LINE:
+        if last > first or place + length >= end or length > MAX_LINE:
             return block, first, max(first, last)
         length *= 2
 

@@ -287,6 +287,7 @@ class Lookout:
             if is_calm and file.place not in self._read_by_line and not file.is_behind:
                 continue
             if seconds is not None and time.monotonic() - start > seconds:
+                self.is_behind |= any(left.is_behind for left in self._live.values())
                 break
             yield from self._look_at(file)
         while self._dead and self._dead[0].due <= start:
@@ -385,15 +386,15 @@ class Lookout:
 
     def append_edits(self, edits: Sequence[Edit]) -> list[tuple[dict[str, Any] | None, str]]:
         """Append edits; of each the record as written and "", or None and why it could not be written."""
-        return [self._append_edit(*edit) for edit in edits]
-
-    def _append_edit(
-        self, project: str, run_id: str, fields: dict[str, Any], after: float
-    ) -> tuple[dict[str, Any] | None, str]:
-        folder = os.path.join(self.root, project)
-        if project not in self.projects() or (os.path.islink(folder) and project != self._only_project):
-            return None, "there is no project %r" % project
-        return host.append_edit(folder, run_id, fields, after)
+        projects = self.projects()
+        written: list[tuple[dict[str, Any] | None, str]] = []
+        for project, run_id, fields, after in edits:
+            folder = os.path.join(self.root, project)
+            if project not in projects or (os.path.islink(folder) and project != self._only_project):
+                written.append((None, "there is no project %r" % project))
+            else:
+                written.append(host.append_edit(folder, run_id, fields, after))
+        return written
 
     def why_not_editable(self, project: str) -> str:
         """Why an edit would fail, as far as can be told before; else empty."""

@@ -249,11 +249,9 @@ class Model:
     @property
     def is_loading(self) -> bool:
         """Whether more is on its way: runs, or the histories that are looked at."""
-        if any(
-            not catalog.files.is_complete and not catalog.files.trouble for catalog in self.sources.catalogs.values()
-        ):
-            return True
-        return any(not feed.is_whole and not self._is_cut(feed.key) for feed in self._feeds.values())
+        return not self.sources.is_complete or any(
+            not feed.is_whole and not self._is_cut(feed.key) for feed in self._feeds.values()
+        )
 
     def _is_cut(self, key: Key) -> bool:
         return bool(self.sources.catalogs[key.source].files.trouble)

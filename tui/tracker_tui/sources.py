@@ -41,8 +41,8 @@ class Sources:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every file has been looked at."""
-        return all(catalog.files.is_complete for catalog in self.catalogs.values())
+        """Whether every file has been looked at, but for those that cannot be reached."""
+        return all(catalog.files.is_complete or catalog.files.trouble for catalog in self.catalogs.values())
 
     def refresh(self) -> None:
         """Look at everything that can be reached, and fold.

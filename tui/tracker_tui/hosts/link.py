@@ -23,7 +23,7 @@ from tracker.lookout import Edit, Known, Place, Sight
 from tracker.records import Record, clean
 from tracker_tui.hosts import checked, ssh
 from tracker_tui.hosts.address import Address
-from tracker_tui.hosts.session import LinkError, Session
+from tracker_tui.hosts.session import ASKED_ANEW, LinkError, Session
 from tracker_tui.hosts.streams import FarLines
 from tracker_tui.sources import Sources
 
@@ -149,14 +149,15 @@ class Link:
             self._refusal = ""
             self._may_ask = True  # ends the try that is under way
         self.try_now()
+        refusal = ""
         try:
             with self._changed:
                 while not self._is_open and not self._refusal:
                     self._changed.wait(0.1)
         except KeyboardInterrupt:
-            self._refusal = "not asked any further"
-        finally:
-            self._may_ask = False
+            refusal = "not asked any further"
+        with self._changed:  # whatever came of it, no later try asks by itself
+            self._may_ask, self._refusal = False, refusal or self._refusal
         if not self._is_open:
             raise LinkError(self._refusal)
 
@@ -241,10 +242,10 @@ class Link:
 
     def _ask(self, what: str, *args: Any) -> tuple[Any, str]:
         """The far side's answer and "", or None and why there is none."""
-        if why_not := self._why_not():
-            return None, why_not
         number = next(self._numbers)
         with self._changed:
+            if why_not := self._why_not():
+                return None, why_not
             self._answers[number] = None
             self._tell("ask", number=number, what=what, args=list(args))
             self._changed.wait_for(
@@ -300,7 +301,7 @@ class Link:
                 self._refusal = reason if may_ask else ""
                 self._is_open = self._is_complete = False
                 self.next_try = time.monotonic() + WAITS[min(tries, len(WAITS) - 1)]
-                self.trouble = reason
+                self.trouble = reason if reason != ASKED_ANEW or not self.trouble else self.trouble
                 self.needs_asking |= session.was_refused
             self.notify()
             session.end()

@@ -28,6 +28,7 @@ LAST_WORDS: Final = 0.2
 """Seconds in which ssh ends after it said why."""
 MAX_NOISE: Final = 1 << 18
 MAX_FRAME: Final = 2 * (MAX_LOOK + MAX_LINE)
+ASKED_ANEW: Final = "another try takes its place"
 MAGIC: Final = b"\0tracker-tui 1\n"
 """As `far.MAGIC`, which is source for there and not imported here."""
 
@@ -87,7 +88,12 @@ class Session:
         """
         try:
             process = self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                process_group=None if self._may_ask else 0,  # Ctrl-C at another one's question is not for it
             )
         except OSError as error:
             raise LinkError(f"cannot start ssh ({error.strerror}): install the OpenSSH client") from None
@@ -138,7 +144,7 @@ class Session:
     def _end_if_silent(self, now: float) -> None:
         """Make an end where nothing comes, or where somebody wants to be asked."""
         if self._near.is_asked_anew(self._may_ask):
-            raise LinkError("asked anew")
+            raise LinkError(ASKED_ANEW)
         if self._is_asking:
             self._began = now
         is_late = not self._near.is_open and now - self._began > GREETING

@@ -427,8 +427,11 @@ class Dashboard(Editing):
         self._show_overview()
 
     def on_key(self) -> None:
-        """Whoever has pressed a key chooses the run themselves."""
+        """Whoever has pressed a key, or a button of the mouse, chooses the run themselves."""
         self._is_chosen = bool(self.model.runs)
+
+    def on_mouse_down(self) -> None:
+        self.on_key()
 
     @on(Lines.Chosen, "#tree")
     def _tree_chosen(self) -> None:
@@ -598,12 +601,12 @@ class Dashboard(Editing):
 
     def _show_links(self) -> None:
         """Say so at once when a connection is lost or there again."""
-        lost = {link.machine: link.trouble for link in self._links if link.trouble}
+        lost = {link.address.text: link.trouble for link in self._links if link.trouble}
         if lost.keys() == self._lost.keys():
             self._lost = lost
             return
-        for machine in self._lost.keys() - lost.keys():
-            self.notify(f"{clean(machine)} is connected again.", timeout=3, markup=False)
+        for place in self._lost.keys() - lost.keys():
+            self.notify(f"{clean(place)} is connected again.", timeout=3, markup=False)
         self._lost = lost
         self.tree_pane.update_tree()
         self._show_place(history=False)
@@ -667,7 +670,7 @@ def _status_of(links: Sequence[Link]) -> str:
     if not lost:
         return ""
     if len(lost) > 1:
-        return f"✗ no connection to {', '.join(link.machine for link in lost)} · trying again, R: now"
+        return f"✗ no connection to {', '.join(dict.fromkeys(link.machine for link in lost))} · trying again, R: now"
     (link,) = lost
     age = (monotonic() - link.heard) // CALM_AGE * CALM_AGE
     seen = f"seen {long_span(age) if age else 'seconds'} ago" if link.heard else "not reached yet"
