@@ -12,8 +12,6 @@ from tracker.replay import History, is_row_until
 
 HISTORY_CHUNK: Final = 1 << 20
 """Bytes of journals folded into histories at a time, so that keys are never late."""
-
-
 LARGE: Final = 16 << 20
 """Bytes of journals on this machine from which on few rows are read first."""
 
@@ -29,7 +27,8 @@ class _Course:
         self.tails: list[tuple[Tail, float]] = []
         self._files, self._project, self._thin = catalog.files, run.key.project, thin
         self._later = catalog.lineage(run)
-        self._open_next()
+        if self._later:
+            self._open_next()
 
     def _open_next(self) -> None:
         name, last = self._later.pop(0)
