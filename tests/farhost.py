@@ -78,7 +78,8 @@ class FarHost:
     def start(self) -> None:
         """Let people in."""
         assert SSHD is not None
-        os.makedirs("/run/sshd", exist_ok=True) if os.getuid() == 0 else None
+        if os.getuid() == 0:  # where it leaves its rights; nobody else has any to leave
+            os.makedirs("/run/sshd", exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen(
                 [SSHD, "-D", "-e", "-f", self.folder / "sshd_config"], stderr=log, stdin=subprocess.DEVNULL
