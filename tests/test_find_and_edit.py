@@ -204,6 +204,7 @@ def test_a_query_counts_completes_and_points_at_errors(root: Path, columns: int,
         at = terminal.place_of("^^^")
         assert terminal.lines[at[1] - 1][at[0] : at[0] + 3] == "and"
         terminal.press(*["backspace"] * 7)
+        terminal.settle()  # characters may overtake them
         terminal.wait_for("3 of 5 runs")
         terminal.press(" tag:")
         terminal.wait_for('tab: "x y"')
