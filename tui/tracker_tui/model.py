@@ -312,7 +312,8 @@ class Model:
 
         So neighbours look different, and a run looks the same after every start.
         """
-        return self.runs[key].number + SHIFT * list(self.sources.catalogs).index(key.source)
+        run = self.runs.get(key)  # it may be gone
+        return (run.number if run is not None else 0) + SHIFT * list(self.sources.catalogs).index(key.source)
 
     # ---- the tree ----
 
