@@ -118,7 +118,6 @@ class Files(Protocol):
     def append_edits(self, edits: Sequence[Edit]) -> Sequence[tuple[Record | None, str]]: ...
     def why_not_editable(self, project: str) -> str: ...
     def stop(self, project: str, name: str) -> str: ...
-    def files_of(self, project: str, names: Sequence[str]) -> Sequence[str]: ...
     def remove(self, project: str, names: Sequence[str]) -> str: ...
     def close(self) -> None: ...
 
@@ -171,8 +170,7 @@ class Catalog:
 
     def newest_first(self, with_deleted: bool = False) -> list[StoredRun]:
         """All runs, the newest first; those that are deleted only if asked for."""
-        shown = (run for run in self.runs.values() if with_deleted or not run.deleted)
-        return sorted(shown, key=age_of, reverse=True)
+        return newest_first(self.runs.values(), with_deleted)
 
     # ---- history ----
 
@@ -362,10 +360,6 @@ class Catalog:
             self.edit(run, stopped=True)  # where it cannot be written, the signal alone tells
         return trouble
 
-    def files_of(self, run: StoredRun) -> list[str]:
-        """All that lies on disk of a run: its journals and their folders."""
-        return list(self.files.files_of(run.key.project, list(self._segments.get(run.key, ()))))
-
     def purge(self, run: StoredRun) -> str:
         """Remove a run's files for good; the changes made to it stay in the edits files, where nobody reads them.
 
@@ -375,9 +369,10 @@ class Catalog:
         return self.files.remove(run.key.project, list(self._segments.get(run.key, ())))
 
 
-def age_of(run: StoredRun) -> tuple[float, Key]:
-    """Orders runs by when they were begun."""
-    return run.created, run.key
+def newest_first(runs: Iterable[StoredRun], with_deleted: bool = False) -> list[StoredRun]:
+    """Runs in order, the newest first; those that are deleted only if asked for."""
+    shown = (run for run in runs if with_deleted or not run.deleted)
+    return sorted(shown, key=lambda run: (run.created, run.key), reverse=True)
 
 
 def _age(name: str) -> tuple[str, int]:

@@ -237,7 +237,7 @@ class PatientWriter:
 
 
 class LineReader(Protocol):
-    """What gives the whole lines of a file, each once: `tracker.lookout.Lines`, here or on the far side of ssh."""
+    """What gives the whole lines of a file, each once: `tracker.lines.Lines`, here or on the far side of ssh."""
 
     offset: int
     skipped: int

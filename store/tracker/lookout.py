@@ -410,16 +410,12 @@ class Lookout:
             return "its file is gone"
         return host.stop(record_of(first_line(os.path.join(self.root, project, name))))
 
-    def files_of(self, project: str, names: Sequence[str]) -> list[str]:
-        """The paths of journals and of the folders that belong to them."""
-        journals = [os.path.join(self.root, project, name) for name in names if (project, name) in self._files]
-        folders = [path[: -len(".jsonl")] for path in journals]
-        return sorted(journals + [folder for folder in folders if os.path.isdir(folder)])
-
     def remove(self, project: str, names: Sequence[str]) -> str:
         """Remove journals and their folders for good.
 
         Returns:
             "" or what could not be removed and why.
         """
-        return host.remove(self.files_of(project, names))
+        journals = [os.path.join(self.root, project, name) for name in names if (project, name) in self._files]
+        folders = [path[: -len(".jsonl")] for path in journals]
+        return host.remove(sorted(journals + [folder for folder in folders if os.path.isdir(folder)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tracker.catalog import Catalog, Delta, Key, Reading, StoredRun, age_of
+from tracker.catalog import Catalog, Delta, Key, Reading, StoredRun, newest_first
 from tracker.records import Record
 
 Readings = list[tuple[Catalog, list[Reading]]]
@@ -29,10 +29,6 @@ class Sources:
     def of(self, run: StoredRun) -> Catalog:
         """The catalog that a run is in."""
         return self.catalogs[run.key.source]
-
-    def local_roots(self) -> list[str]:
-        """The folders of this machine."""
-        return [catalog.root for catalog in self.catalogs.values() if not catalog.files.is_far]
 
     @property
     def is_behind(self) -> bool:
@@ -73,8 +69,7 @@ class Sources:
 
     def newest_first(self, with_deleted: bool = False) -> list[StoredRun]:
         """All runs, the newest first; those that are deleted only if asked for."""
-        shown = (run for run in self.runs.values() if with_deleted or not run.deleted)
-        return sorted(shown, key=age_of, reverse=True)
+        return newest_first(self.runs.values(), with_deleted)
 
     def write_edits(self, edits: Sequence[tuple[StoredRun, Mapping[str, Any]]]) -> list[Written]:
         """Append changes, as `Catalog.write_edits` does; what came of each. May run in another thread."""

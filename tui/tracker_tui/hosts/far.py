@@ -182,20 +182,14 @@ class FarSide:
         """Said so that this side knows that somebody is there."""
 
     def _ask(self, number: int, what: str, args: list[Any]) -> None:
-        answer: Any = None
-        trouble = ""
         lookout = self._lookout
-        if lookout is None or (what == "remove" and not self._may_remove):
-            trouble = "not allowed"
-        elif what == "append_edits":
-            answer = lookout.append_edits([(project, run, fields, after) for project, run, fields, after in args[0]])
-        elif what == "stop":
-            answer = lookout.stop(*args)
-        elif what == "files_of":
-            answer = lookout.files_of(*args)
-        elif what == "remove":
-            answer = lookout.remove(*args)
-        self._say({"answer": answer, "number": number, "trouble": trouble})
+        may: dict[str, Callable[..., Any]] = {}
+        if lookout is not None:
+            may = {"append_edits": lookout.append_edits, "stop": lookout.stop}
+        if lookout is not None and self._may_remove:
+            may["remove"] = lookout.remove
+        answer = may[what](*args) if what in may else None
+        self._say({"answer": answer, "number": number, "trouble": "" if what in may else "not allowed"})
 
     _REQUESTS: dict[str, Callable[..., None]] = {
         "open": _open,

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import json
 import os
+import select
 import sys
 import threading
 import time
@@ -225,12 +226,6 @@ class Link:
         answer, trouble = self._ask("stop", project, name)
         return trouble or (clean(answer) if isinstance(answer, str) else checked.NOT_UNDERSTOOD)
 
-    def files_of(self, project: str, names: Sequence[str]) -> Sequence[str]:
-        answer, trouble = self._ask("files_of", project, list(names))
-        if trouble or not isinstance(answer, list):
-            raise LinkError(trouble or checked.NOT_UNDERSTOOD)
-        return [self.address.at(clean(path)) for path in answer]
-
     def remove(self, project: str, names: Sequence[str]) -> str:
         answer, trouble = self._ask("remove", project, list(names))
         return trouble or (clean(answer) if isinstance(answer, str) else checked.NOT_UNDERSTOOD)
@@ -309,8 +304,6 @@ class Link:
                 self._sleep(wait)
 
     def _sleep(self, seconds: float) -> None:
-        import select
-
         if select.select([self._wake_read], [], [], seconds)[0]:
             os.read(self._wake_read, 4096)
 

@@ -33,6 +33,7 @@ _FIND: Final = (
     f'case $s in {TOO_OLD}) old="$old $p";; 126|127) ;; *) exit $s;; esac; done; '
     f'echo "tracker-tui found:$old" >&2; exit {NO_PYTHON}'
 )
+_UNKNOWN_KEY: Final = "Host key verification failed|No .* host key is known"
 _SAFE: Final = re.compile(r"[A-Za-z0-9_./~+-]+")
 
 
@@ -106,7 +107,7 @@ def _far_source() -> str:
 
 def is_refusal(said: str) -> bool:
     """Whether ssh gave up because nobody could be asked: for a password, or about a host's key."""
-    return re.search(r"Permission denied|Host key verification failed|No .* host key is known", said) is not None
+    return re.search(f"Permission denied|{_UNKNOWN_KEY}", said) is not None
 
 
 def explain(address: Address, code: int | None, said: str, noise: str, python: str = "") -> str:
@@ -148,7 +149,7 @@ _KNOWN: Final = (
         "the host key of {where} has changed: if that is right, `ssh-keygen -R {host}`, then `ssh {where}` once",
     ),
     (
-        r"Host key verification failed|No .* host key is known",
+        _UNKNOWN_KEY,
         "the host key of {where} is not known: `ssh {where}` once shows it and asks",
     ),
     (r"Could not resolve hostname.*", "there is no host {host!r}: look at its name, or at ~/.ssh/config"),

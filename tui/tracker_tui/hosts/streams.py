@@ -20,7 +20,7 @@ class Reading(Protocol):
 
 
 class FarLines:
-    """The whole lines of a file there, as they come; `tracker.lookout.Lines` reads them."""
+    """The whole lines of a file there, as they come; `tracker.lines.Lines` reads them."""
 
     def __init__(self, link: Reading, number: int, place: Place, offset: int, thin: int) -> None:
         self.offset = offset
