@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple, Self
 
 import orjson
 
-from tracker import environment, host, layout, records, report, watching
+from tracker import capture, environment, host, layout, records, report, watching
+from tracker.console import Console
 from tracker.errors import UsageError
 from tracker.journal import PatientWriter, Tail, Writer
 from tracker.lifecycle import Exit, exit_of, process
@@ -76,7 +77,7 @@ class Run:
     once, and the loop goes on.
     """
 
-    def __init__(self, root: str, start: Record, write: bool) -> None:
+    def __init__(self, root: str, start: Record, write: bool, console: str = "off") -> None:
         self._lock = threading.RLock()
         self._warned: set[str] = set()
         self._over = False
@@ -88,7 +89,8 @@ class Run:
         if write:
             start |= {**host.identity(), **environment.facts()}
             self._writer = PatientWriter(
-                lambda: Writer(project_folder, start["id"], start["_timestamp"]), host.is_network(root)
+                lambda: Writer(project_folder, layout.segment_names(start["id"], start["_timestamp"])),
+                host.is_network(root),
             )
         self._state = RunState(start["id"], start["project"], start["_timestamp"])
         self._state.apply(start)
@@ -105,12 +107,30 @@ class Run:
         self._last_write = time.monotonic()
         self._alerted: dict[str, float] = {}
         self._watcher: watching.Watcher | None = None
+        self._console: Console | None = None
         if write:
             self._append(start)
             process.enroll(self)
             if self._writer is not None and self._writer.path:
                 self._path = self._writer.path
                 report.say(report.start_lines(start["name"], self._path, root))
+            if console != "off":
+                self._listen(console)
+
+    def _listen(self, way: str) -> None:
+        """Keep what the process prints."""
+        self._console = Console(lambda: self.folder, self._last_step, self._warn, capture.wake, self.is_remote)
+        try:
+            capture.attach(self._console, way)
+        except OSError as error:  # no descriptors or pseudo-terminals left, or the streams are closed
+            self._warn("console", f"cannot redirect what is printed ({error.strerror})")
+
+    def _last_step(self) -> int | None:
+        """The last step that was logged; without the lock, which another thread may hold for a slow disk."""
+        try:
+            return int(self._pending[-1]["_step"])
+        except (IndexError, KeyError):
+            return self._state.step
 
     # ---- logging ----
 
@@ -456,6 +476,11 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None and self._console is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):
+            import traceback
+
+            # Python prints it when the run is over, and only if nobody catches it.
+            self._console.take("stderr", "".join(traceback.format_exception(error)))
         self._end(exit_of(error))
 
     def _end(self, how: Exit) -> None:
@@ -471,6 +496,9 @@ class Run:
                 raise
             if current is self:
                 current = None
+        if self._console is not None:
+            capture.detach(self._console)
+            self._console.close()
         process.discharge(self)
         if self._writer is not None:
             lost = self._writer.dropped + self._writer.waiting
@@ -553,7 +581,7 @@ class Run:
         """In a forked child: the run belongs to the parent. The lock may have been held by a thread that is no more."""
         self._lock = threading.RLock()
         self._over = self._foreign = True
-        self._writer = None
+        self._writer = self._console = None
 
     def _refuse(self) -> None:
         if not self._foreign:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from tracker import layout
 from tracker.lines import CHUNK, Lines
 from tracker.records import BadLineError, Record, decode
 
@@ -21,23 +21,28 @@ MAX_WAITING: Final = 16 * 1024 * 1024
 
 
 class Writer:
-    """The one writer of one journal: a line is with the operating system when `append` returns.
+    """The one writer of one file: a line is with the operating system when `append` returns.
 
     Nothing is buffered here, so a process killed right after loses nothing. Creating makes the folders; it fails with
     OSError where the disk does.
+
+    Args:
+        folder: where.
+        names: what the file may be called; the first name that no file has is its own.
     """
 
-    def __init__(self, folder: str, run_id: str, started: float) -> None:
+    def __init__(self, folder: str, names: Iterable[str]) -> None:
         os.makedirs(folder, exist_ok=True)
-        attempt = 1
-        while True:
-            self.path = os.path.join(folder, layout.segment_name(run_id, started, attempt))
+        for name in names:
+            self.path = os.path.join(folder, name)
             try:
                 flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
                 self._descriptor = os.open(self.path, flags, 0o666)
                 break
             except FileExistsError:
-                attempt += 1
+                continue
+        else:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
         self._torn = False
 
     def append(self, line: bytes) -> None:
@@ -48,10 +53,15 @@ class Writer:
         """
         if self._torn:
             line = b"\n" + line
-        written = os.write(self._descriptor, line)
+        try:
+            written = os.write(self._descriptor, line)
+        except OSError as error:
+            if error.errno == errno.EBADF:  # closed by somebody: the next file to be opened gets its number
+                self._descriptor = -1
+            raise
         if written != len(line):
             self._torn = True
-            raise OSError(28, "no space left on device", self.path)
+            raise OSError(errno.ENOSPC, "no space left on device", self.path)
         self._torn = False
 
     def is_gone(self) -> bool:

@@ -10,8 +10,10 @@ harmless. The true names are in the journal's `start` record.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote
 
@@ -54,6 +56,11 @@ def segment_name(run_id: str, started: float, attempt: int = 1) -> str:
     """The journal's file name; `attempt` above 1 tells journals of one id and second apart."""
     stamp = time.strftime("%Y%m%d_%H%M%S", time.gmtime(started))
     return f"run-{stamp}-{file_name(run_id)}{f'.{attempt}' if attempt > 1 else ''}.jsonl"
+
+
+def segment_names(run_id: str, started: float) -> Iterator[str]:
+    """What a new journal may be called: one of the same id and second may be there already."""
+    return (segment_name(run_id, started, attempt) for attempt in itertools.count(1))
 
 
 def parse_segment_name(name: str) -> tuple[str, str, int] | None:

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
-from tracker import _exit, host
+from tracker import _exit, capture, host
 
 if TYPE_CHECKING:
     from tracker._run import Run
@@ -234,6 +234,7 @@ class _Process:
         for name in host.SIGNAL_FILES:
             self._release(name)
         self.runs.clear()
+        capture.forget()
         self.exit = Exit()
         self._in_child = True
 

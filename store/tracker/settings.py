@@ -21,6 +21,7 @@ VARIABLES: Final = {
     "job_type": "JOB_TYPE",
     "resume": "RESUME",
     "mode": "MODE",
+    "console": "CONSOLE",
 }
 """Argument of `init` -> the variable's name behind `TRACKER_` or `WANDB_`."""
 

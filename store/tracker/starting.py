@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-from tracker import _run, environment, layout, records, report
+from tracker import _run, capture, environment, layout, records, report
 from tracker._run import Run
 from tracker.catalog import Catalog, Key, StoredRun
 from tracker.errors import ConfigError, UsageError
@@ -54,6 +54,7 @@ def init(
     resume_from: str | None = None,
     fork_from: str | None = None,
     settings: Settings | dict[str, Any] | None = None,
+    console: str | None = None,
     **others: Any,
 ) -> Run:
     """Start a run and make it the current one.
@@ -86,6 +87,8 @@ def init(
         resume_from: `ID?_step=N`: go on with a run from an earlier step; later rows are left behind.
         fork_from: `ID?_step=N`: a new run that begins with another's history up to a step.
         settings: these arguments bundled.
+        console: what the process prints is kept beside the run: `wrap` (default; `auto`) hears Python's streams,
+            `redirect` the file descriptors, and so C code and child processes, `off` nothing.
         others: arguments of W&B that have no meaning here are accepted, unknown ones with one warning.
 
     Returns:
@@ -99,7 +102,7 @@ def init(
         {
             "entity": entity, "project": project, "dir": dir, "id": id, "name": name, "notes": notes, "tags": tags,
             "config": config, "group": group, "job_type": job_type, "mode": mode, "reinit": reinit, "resume": resume,
-            "resume_from": resume_from, "fork_from": fork_from,
+            "resume_from": resume_from, "fork_from": fork_from, "console": console,
         },
         settings,
     )  # fmt: skip
@@ -162,7 +165,7 @@ def create_run(
             raise UsageError(f"there is a run {id!r} in {start['project']} already")
     start |= {"pending": True}
     start.setdefault("name", next_name(folder))
-    writer = Writer(folder, start["id"], start["_timestamp"])
+    writer = Writer(folder, layout.segment_names(start["id"], start["_timestamp"]))
     try:
         writer.append(encode(plain(start, 2 * records.MAX_DEPTH)[0]))
     finally:
@@ -175,6 +178,8 @@ def _start(given: dict[str, Any], values: dict[str, Any], allow_val_change: bool
     mode = given["mode"]
     if mode is not None and mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)} (got {mode!r})")
+    if given["console"] is not None and given["console"] not in capture.WAYS:
+        raise ValueError(f"console must be one of {', '.join(capture.WAYS)} (got {given['console']!r})")
     resume = _check_resume(given)
     start = _start_record(given, values)
     if mode == "disabled":
@@ -188,7 +193,7 @@ def _start(given: dict[str, Any], values: dict[str, Any], allow_val_change: bool
         start["_timestamp"] = max(start["_timestamp"], known.last_change + 0.001)
     if earlier is not None:
         _hand_on(project, earlier, start, given, allow_val_change)
-    return Run(root, start, write=True)
+    return Run(root, start, write=True, console=capture.WAYS[given["console"] or "wrap"])
 
 
 # ---- what an earlier run hands on ----

@@ -1,0 +1,290 @@
+"""Hearing what this process prints, for the consoles of its runs, without changing a byte of it.
+
+`wrap`, the default, hears what goes through Python's `sys.stdout` and `sys.stderr`: their `write` is shadowed on the
+very objects, so that whoever holds them already (logging, rich) is heard too, and is called first, as it was.
+
+`redirect` hears the file descriptors 1 and 2, and so C code and child processes: a pipe, or a pseudo-terminal where
+there was a terminal, takes their place, and a thread passes everything on. The price: what a process says in the very
+moment in which it is killed may not reach the terminal.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import select
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from tracker.console import GAP, Console
+
+WAYS: Final = {
+    "wrap": "wrap", "auto": "wrap", "wrap_raw": "wrap", "wrap_emu": "wrap", "redirect": "redirect", "off": "off",
+}  # fmt: skip
+"""What W&B's setting `console` may be, and what it means here."""
+REST: Final = 0.05
+"""Seconds without output after which nobody is thought to print any more when a redirection ends."""
+MAX_REST: Final = 2.0
+"""Seconds that are given to a target that takes nothing, e.g. a terminal that is held."""
+PIECE: Final = 1 << 16
+
+
+class _Flusher:
+    """The thread that writes what the consoles gather; it sleeps while nothing is printed."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        if not self._event.is_set():
+            self._event.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep, name="tracker-console", daemon=True)
+            self._thread.start()
+
+    def _keep(self) -> None:
+        wait: float | None = None
+        while True:
+            self._event.wait(wait)
+            time.sleep(GAP)
+            self._event.clear()
+            waits = [console.flush() for console in (*_wrapped, *_redirected)]
+            wait = min((each for each in waits if each is not None), default=None)
+
+
+_wrapped: tuple[Console, ...] = ()
+"""Consoles that hear Python's streams."""
+_redirected: tuple[Console, ...] = ()
+"""Consoles that hear the file descriptors."""
+_redirections: tuple[_Redirection, ...] = ()
+_buffered: Any = None
+"""The stream that is written by lines for as long as it is redirected."""
+_flusher = _Flusher()
+_lock = threading.RLock()
+
+
+def wake() -> None:
+    """Have the consoles flushed after a while."""
+    _flusher.wake()
+
+
+def attach(console: Console, way: str) -> None:
+    """Let a console hear what is printed from now on.
+
+    Args:
+        console: whose `take` is called.
+        way: `wrap` or `redirect`.
+
+    Raises:
+        OSError: the descriptors cannot be redirected.
+    """
+    global _wrapped, _redirected
+    with _lock:
+        if way == "redirect":
+            if not _redirected:
+                _redirect()
+            _redirected += (console,)
+        else:
+            _wrapped += (console,)
+            _wrap("stdout")
+            _wrap("stderr")
+
+
+def detach(console: Console) -> None:
+    """Let a console hear no more; after the last one everything is as it was."""
+    global _wrapped, _redirected
+    with _lock:
+        if _wrapped == (console,):
+            _unwrap(sys.stdout)
+            _unwrap(sys.stderr)
+        if _redirected == (console,):
+            _restore()
+        _wrapped = tuple(each for each in _wrapped if each is not console)
+        _redirected = tuple(each for each in _redirected if each is not console)
+
+
+def forget() -> None:
+    """In a forked child: what it prints belongs to no run of its parent, which passes it on as before."""
+    global _wrapped, _redirected, _redirections, _flusher, _lock
+    _wrapped, _redirected = (), ()
+    _flusher, _lock = _Flusher(), threading.RLock()
+    for redirection in _redirections:
+        redirection.close()
+    _redirections = ()
+
+
+# ---- Python's streams ----
+
+
+def _wrap(name: str) -> None:
+    """Shadow a stream's `write`, unless it is already."""
+    stream = getattr(sys, name, None)
+    write = getattr(stream, "write", None)
+    if write is None or hasattr(write, "is_of_tracker"):
+        return
+
+    def write_and_tell(text: Any, /) -> Any:
+        try:
+            return write(text)
+        finally:
+            if isinstance(text, str):
+                for console in _wrapped:
+                    console.take(name, text)
+
+    write_and_tell.is_of_tracker = True  # type: ignore[attr-defined]
+    with contextlib.suppress(AttributeError, TypeError):  # an object that takes no attributes is not heard
+        stream.write = write_and_tell  # type: ignore[union-attr]
+
+
+def _unwrap(stream: Any) -> None:
+    """Take the shadow away, unless somebody has put another one over it: then it stays, and tells nobody."""
+    with contextlib.suppress(AttributeError, TypeError):
+        if hasattr(vars(stream).get("write"), "is_of_tracker"):
+            del stream.write
+
+
+# ---- file descriptors ----
+
+
+class _Redirection:
+    """What is written to some descriptors comes through here, and goes on to where it went before.
+
+    Args:
+        descriptors: of one and the same file, terminal or pipe.
+        stream: what to call what they carry.
+    """
+
+    def __init__(self, descriptors: Sequence[int], stream: str) -> None:
+        self._descriptors, self._stream = descriptors, stream
+        self._target = os.dup(descriptors[0])
+        self._is_terminal = os.isatty(self._target)
+        self._size: object = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._source, self._sink = _pseudo_terminal(self._target) if self._is_terminal else os.pipe()
+        self._stop, self._stopped = os.pipe()
+        self._is_drained = threading.Event()
+        self._fit()
+        for descriptor in descriptors:
+            os.dup2(self._sink, descriptor)
+        threading.Thread(target=self._pass_on, name="tracker-redirect", daemon=True).start()
+
+    def _fit(self) -> None:
+        """Give the pseudo-terminal the size of the terminal."""
+        if self._is_terminal:
+            import fcntl
+            import termios
+
+            with contextlib.suppress(OSError):
+                size = fcntl.ioctl(self._target, termios.TIOCGWINSZ, bytes(8))
+                if size != self._size:
+                    self._size = size
+                    fcntl.ioctl(self._sink, termios.TIOCSWINSZ, size)
+
+    def _pass_on(self) -> None:
+        """Until nobody has the other end open any more: children may print for longer than the run goes on."""
+        is_stopping = False
+        while True:
+            found, _, _ = select.select(
+                [self._source, self._stop][: 2 - is_stopping], [], [], REST if is_stopping else None
+            )
+            if self._stop in found:
+                is_stopping = True
+            elif not found:
+                self._is_drained.set()
+            if self._source in found and not self._pass_piece():
+                break
+        self._is_drained.set()
+        self.close()
+
+    def _pass_piece(self) -> bool:
+        """Take what has come and pass it on; False at its end."""
+        try:
+            data = os.read(self._source, PIECE)
+        except OSError:  # EIO: nobody has the pseudo-terminal open any more
+            return False
+        self._fit()
+        _write_all(self._target, data)
+        text = self._decoder.decode(data)
+        for console in _redirected:
+            console.take(self._stream, text)
+        return bool(data)
+
+    def restore(self) -> None:
+        """Let the descriptors be what they were, once all that was written has been passed on."""
+        for descriptor in self._descriptors:
+            os.dup2(self._target, descriptor)
+        self._is_terminal = False
+        os.close(self._sink)
+        os.close(self._stopped)
+        self._is_drained.wait(MAX_REST)
+
+    def close(self) -> None:
+        """Let go of what the thread, or a forked child, holds."""
+        for descriptor in (self._target, self._source, self._stop):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def _pseudo_terminal(like: int) -> tuple[int, int]:
+    """A pseudo-terminal that leaves what is written as it is, for the real one makes of it what it always did.
+
+    Returns:
+        The descriptor to read from and the one to write to.
+    """
+    import pty
+    import termios
+
+    source, sink = pty.openpty()
+    with contextlib.suppress(termios.error):
+        settings = termios.tcgetattr(like)
+        settings[1] &= ~termios.OPOST
+        termios.tcsetattr(sink, termios.TCSANOW, settings)
+    return source, sink
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """As the process itself would: wait for a slow reader, pass over one that is gone."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])
+        except OSError:
+            return
+
+
+def _flush_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+
+
+def _redirect() -> None:
+    global _redirections, _buffered
+    _flush_streams()
+    # One terminal or file gets one channel, or the order of what is printed there could become another.
+    both = os.path.sameopenfile(1, 2)
+    _redirections = (
+        (_Redirection((1, 2), "stdout"),) if both else (_Redirection((1,), "stdout"), _Redirection((2,), "stderr"))
+    )
+    if getattr(sys.stdout, "line_buffering", True) is False:  # a pipe or file: by lines it is heard in time
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+            _buffered = sys.stdout
+
+
+def _restore() -> None:
+    global _redirections, _buffered
+    _flush_streams()
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        _buffered.reconfigure(line_buffering=False)
+    _buffered = None
+    for redirection in _redirections:
+        redirection.restore()
+    _redirections = ()

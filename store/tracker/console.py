@@ -1,0 +1,252 @@
+"""What a run's process prints, kept as lines beside its journal: `console.jsonl` in the run's folder.
+
+    {"_timestamp": 1795332199.55, "_step": 12, "line": 40, "stream": "stderr", "colours": [[0, 5, "31"]], "text": "..."}
+
+`line` counts from 0 without a gap, so a reader finds a place in a file of any size by halving. `_step` is the last that
+was logged before the line was complete. `text` holds no escape sequence; `colours` says where which were in force.
+Rows that may still change, such as a progress bar, are told by records that have `live`, a list of texts, in place of
+`text`: the newest one of a stream holds until the stream's next line.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import orjson
+
+from tracker.journal import PatientWriter, Writer
+from tracker.terminal import Line, Terminal
+
+GAP: Final = 0.1
+"""Seconds: what is printed after such a quiet while is written at once, what follows within it together."""
+LIVE: Final = 1.0
+"""Seconds between two records of rows that change, at least..."""
+LIVE_SHARE: Final = 0.002
+"""...and this share of how long they have been changing, so that a bar of ten hours costs some thousand records."""
+BURST: Final = 256 * 1024 * 1024
+"""Bytes that are kept of a run however fast it prints..."""
+RATE: Final = 4096
+"""...and bytes a second beyond them. Lines over that are left out and counted, but for the last ones of the run."""
+LAST: Final = 200
+MAX_PENDING: Final = 1 << 20
+"""Characters that wait to be written, at most."""
+
+FILE: Final = "console.jsonl"
+STREAMS: Final = ("stdout", "stderr")
+
+
+class Console:
+    """The lines of one run, as its process prints them.
+
+    What is printed alone is with the operating system when `print` returns, so that the last words of a job that is
+    killed are there; a flood of lines is written ten times a second, by a thread.
+
+    Args:
+        folder: tells the run's folder.
+        step: tells the last step that was logged; None before the first.
+        warn: is told once why nothing can be written.
+        wake: asks for `flush` after a while.
+        is_remote: whether the folder is on a network file system, where others see lines only once they are synced.
+    """
+
+    def __init__(
+        self,
+        folder: Callable[[], str],
+        step: Callable[[], int | None],
+        warn: Callable[[str, str], None],
+        wake: Callable[[], None],
+        is_remote: bool = False,
+    ) -> None:
+        self._folder, self._step, self._warn, self._wake = folder, step, warn, wake
+        self._lock = threading.RLock()
+        self._terminals = {stream: Terminal() for stream in STREAMS}
+        self._is_remote = is_remote
+        self._writer = self._new_writer()
+        self._pending: list[tuple[float, int | None, str, str]] = []
+        self._pending_size = 0
+        self._is_writing = False
+        self._is_over = False
+        self._wrote = 0.0
+        self._line = 0
+        self._shown: dict[str, list[str]] = {}
+        """Of each stream the rows that the last `live` record told."""
+        self._changing: dict[str, tuple[float, float]] = {}
+        """Of each stream with such rows: since when they change, and when they were told last."""
+        self._room = float(BURST)
+        self._filled = time.monotonic()
+        self._left_out = 0
+        self._last: deque[tuple[float, int | None, str, Line]] = deque(maxlen=LAST)
+
+    def _new_writer(self) -> PatientWriter:
+        return PatientWriter(lambda: Writer(self._folder(), [FILE]))
+
+    def take(self, stream: str, text: str) -> None:
+        """What was just printed. Never raises for what it is or for the disk."""
+        with self._lock:
+            if self._is_over:
+                return
+            self._pending.append((time.time(), self._step(), stream, text))
+            self._pending_size += len(text)
+            # A handler of a signal may print while this very thread is writing.
+            is_due = time.monotonic() - self._wrote > GAP or self._pending_size > MAX_PENDING
+            if is_due and not self._is_writing:
+                self._write_pending()
+            if self._pending or self._is_changing:
+                self._wake()
+        self._tell_trouble()
+
+    def flush(self) -> float | None:
+        """Write what waits; seconds until there may be more to write, None if only after more was printed."""
+        with self._lock:
+            if not self._is_writing and not self._is_over:
+                self._write_pending()
+                self._write_live()
+            if self._writer.waiting:
+                self._writer.retry()
+            is_unfinished = self._is_changing or self._writer.waiting
+        self._tell_trouble()
+        if self._is_remote:
+            self._sync()
+        return LIVE if is_unfinished else None
+
+    def close(self) -> None:
+        """Write everything; nothing is taken from now on."""
+        with self._lock:
+            if self._is_over:
+                return
+            self._write_pending()
+            self._is_over = True
+            now, step = time.time(), self._step()
+            for stream, terminal in self._terminals.items():
+                self._write([(now, step, stream, line) for line in terminal.close()])
+            self._write_last()
+            if self._writer.waiting:
+                self._writer.retry()
+            try:
+                self._writer.close()
+            except OSError as error:
+                self._writer.trouble = error
+        self._tell_trouble()
+
+    # ---- writing ----
+
+    def _write_pending(self) -> None:
+        self._is_writing = True
+        try:
+            pending, self._pending, self._pending_size = self._pending, [], 0
+            lines: list[tuple[float, int | None, str, Line]] = []
+            for when, step, stream, text in pending:
+                lines += [(when, step, stream, line) for line in self._terminals[stream].feed(text)]
+            self._write(lines)
+        finally:
+            self._is_writing = False
+
+    def _write(self, lines: Iterable[tuple[float, int | None, str, Line]]) -> None:
+        now = time.monotonic()
+        self._room = min(BURST, self._room + RATE * (now - self._filled))
+        self._filled = now
+        parts = []
+        for when, step, stream, line in lines:
+            self._shown.pop(stream, None)
+            self._changing.pop(stream, None)
+            if self._room <= 0:
+                self._left_out += len(self._last) == LAST
+                self._last.append((when, step, stream, line))
+                continue
+            parts += self._note_left_out(when, step)
+            parts.append(self._encode(when, step, stream, line.text, line.colours))
+        if parts:
+            self._append(b"".join(parts))
+
+    def _encode(self, when: float, step: int | None, stream: str, text: str, colours: object) -> bytes:
+        record: dict[str, Any] = {"_timestamp": round(when, 3)}
+        if step is not None:
+            record["_step"] = step
+        record |= {"line": self._line, "stream": stream}
+        if colours:
+            record["colours"] = colours
+        record["text"] = text
+        self._line += 1
+        line = _dumps(record)
+        self._room -= len(line)
+        return line
+
+    def _note_left_out(self, when: float, step: int | None) -> list[bytes]:
+        """What is to be said before a line that follows lines which are left out."""
+        count = self._left_out + len(self._last)
+        if not count:
+            return []
+        self._left_out = 0
+        self._last.clear()
+        return [self._encode(when, step, "tracker", f"… {count} lines left out: too many at once", None)]
+
+    def _write_last(self) -> None:
+        """The last words of a run are kept in any case."""
+        last, self._last = list(self._last), deque(maxlen=LAST)
+        if last:
+            parts = self._note_left_out(*last[0][:2])
+            parts += [self._encode(when, step, stream, *line) for when, step, stream, line in last]
+            self._append(b"".join(parts))
+
+    @property
+    def _is_changing(self) -> bool:
+        return any(terminal.is_live for terminal in self._terminals.values())
+
+    def _write_live(self) -> None:
+        """Tell the rows that have changed since they were told last, if it is time to."""
+        now = time.monotonic()
+        for stream, terminal in self._terminals.items():
+            rows = terminal.live()
+            if rows == self._shown.get(stream, []) or self._room <= 0:
+                continue
+            since, told = self._changing.get(stream, (now, now - LIVE))
+            if now - told < max(LIVE, LIVE_SHARE * (now - since)):
+                continue
+            self._changing[stream] = since, now
+            self._shown[stream] = rows
+            record = {"_timestamp": round(time.time(), 3), "line": self._line, "stream": stream, "live": rows}
+            line = _dumps(record)
+            self._room -= len(line)
+            self._append(line)
+
+    def _append(self, lines: bytes) -> None:
+        if self._writer.is_gone():
+            self._writer = self._new_writer()
+        self._writer.append(lines)
+        self._wrote = time.monotonic()
+
+    def _tell_trouble(self) -> None:
+        """Without the lock: what is told is printed, and so taken by every run of the process."""
+        if (trouble := self._writer.trouble) is not None:
+            self._warn(
+                "console", f"cannot keep what is printed in {self._folder()} ({trouble.strerror}); training goes on"
+            )
+
+    def _sync(self) -> None:
+        """Show it to other machines."""
+        with self._lock:
+            descriptor = self._writer.begin_sync()[0] if self._writer.unsynced else None
+        if descriptor is not None:
+            try:
+                os.fsync(descriptor)
+            except OSError as error:
+                self._warn("console", f"cannot sync what is printed in {self._folder()} ({error.strerror})")
+            finally:
+                os.close(descriptor)
+
+
+def _dumps(record: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # lone surrogates, which UTF-8 cannot hold
+        for field in ("text", "live"):
+            if field in record:
+                texts = [record[field]] if field == "text" else record[field]
+                texts = [text.encode("utf-8", "replace").decode() for text in texts]
+                record[field] = texts[0] if field == "text" else texts
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
