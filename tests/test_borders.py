@@ -21,6 +21,7 @@ FAR = [
     HOST,
     HOST.with_name("lines.py"),
     HOST.with_name("lookout.py"),
+    HOST.with_name("pages.py"),
     REPOSITORY / "tui" / "tracker_tui" / "hosts" / "far.py",
 ]
 """What runs on other machines."""

@@ -37,23 +37,37 @@ class _Flusher:
     """The thread that writes what the consoles gather; it sleeps while nothing is printed."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._event = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._is_running = False
 
     def wake(self) -> None:
-        if not self._event.is_set():
+        if self._event.is_set():
+            return
+        with self._lock:
             self._event.set()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._keep, name="tracker-console", daemon=True)
-            self._thread.start()
+            if not self._is_running:
+                self._is_running = True
+                threading.Thread(target=self._keep, name="tracker-console", daemon=True).start()
+
+    def stop(self) -> None:
+        """There is no console any more."""
+        if self._is_running:
+            self._event.set()
 
     def _keep(self) -> None:
         wait: float | None = None
         while True:
             self._event.wait(wait)
-            time.sleep(GAP)
-            self._event.clear()
-            waits = [console.flush() for console in (*_wrapped, *_redirected)]
+            if _wrapped or _redirected:
+                time.sleep(GAP)
+            with self._lock:
+                self._event.clear()
+                consoles = (*_wrapped, *_redirected)
+                if not consoles:
+                    self._is_running = False
+                    return
+            waits = [console.flush() for console in consoles]
             wait = min((each for each in waits if each is not None), default=None)
 
 
@@ -106,6 +120,8 @@ def detach(console: Console) -> None:
             _restore()
         _wrapped = tuple(each for each in _wrapped if each is not console)
         _redirected = tuple(each for each in _redirected if each is not console)
+        if not _wrapped and not _redirected:
+            _flusher.stop()
 
 
 def forget() -> None:

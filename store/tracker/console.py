@@ -20,6 +20,7 @@ from typing import Any, Final
 import orjson
 
 from tracker.journal import PatientWriter, Writer
+from tracker.pages import FILE
 from tracker.terminal import Line, Terminal
 
 GAP: Final = 0.1
@@ -36,7 +37,6 @@ LAST: Final = 200
 MAX_PENDING: Final = 1 << 20
 """Characters that wait to be written, at most."""
 
-FILE: Final = "console.jsonl"
 STREAMS: Final = ("stdout", "stderr")
 
 
@@ -209,8 +209,10 @@ class Console:
                 continue
             self._changing[stream] = since, now
             self._shown[stream] = rows
-            record = {"_timestamp": round(time.time(), 3), "line": self._line, "stream": stream, "live": rows}
-            line = _dumps(record)
+            record: dict[str, Any] = {"_timestamp": round(time.time(), 3)}
+            if (step := self._step()) is not None:
+                record["_step"] = step
+            line = _dumps({**record, "line": self._line, "stream": stream, "live": rows})
             self._room -= len(line)
             self._append(line)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from tracker.lines import CHUNK, Lines
+from tracker.pages import Page
 from tracker.records import BadLineError, Record, decode
 
 RETRY: Final = 1.0
@@ -260,6 +261,17 @@ class LineReader(Protocol):
     def is_behind(self) -> bool: ...
     def read(self, limit: int = CHUNK) -> bytes: ...
     def close(self) -> None: ...
+
+
+class PageReader(Protocol):
+    """What gives what a run printed by the piece: `tracker.pages.Pages`, here or on the far side of ssh.
+
+    Each raises OSError where that cannot be reached now.
+    """
+
+    def page(self, first: int, count: int, size: int = -1) -> Page | None: ...
+    def line_at(self, field: str, value: float) -> int: ...
+    def matches(self, words: str, start: int, end: int) -> tuple[list[int], int]: ...
 
 
 class Tail:

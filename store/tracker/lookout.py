@@ -17,6 +17,7 @@ from typing import Any, Dict, NamedTuple, Tuple
 
 from tracker import host
 from tracker.lines import MAX_LOOK, Lines, all_of, first_line, last_checkpoint, open_lines, record_of
+from tracker.pages import FILE, Pages
 
 SKIP = 1 << 20
 """Bytes of growth from which a journal is taken up again at its last checkpoint."""
@@ -377,6 +378,13 @@ class Lookout:
         if (project, name) not in self._files:
             return Lines(os.devnull)
         return Lines(os.path.join(self.root, project, name), offset, thin)
+
+    def pages(self, project: str, name: str) -> Pages:
+        """What the process of a journal that is listed has printed; of any other nothing."""
+        folder = os.path.join(self.root, project, name[: -len(".jsonl")])
+        if (project, name) not in self._files or not name.startswith("run-") or os.path.islink(folder):
+            return Pages(os.devnull)
+        return Pages(os.path.join(folder, FILE))
 
     def read_by_line(self, places: set[Place]) -> None:
         """Which files somebody reads line by line: those are looked at every time."""

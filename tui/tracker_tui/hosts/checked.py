@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tracker import host
 from tracker.lookout import Sight
+from tracker.pages import MAX_NUMBER, MAX_PAGE, Page
 from tracker.records import Record, clean
 from tracker.replay import MAX_TIME
 
@@ -57,6 +58,55 @@ def written(answer: object) -> tuple[Record | None, str]:
         if isinstance(why_not, str) and why_not:
             return None, clean(why_not)
     return None, NOT_UNDERSTOOD
+
+
+def page(answer: object) -> Page | None:
+    """Lines of what a run printed; None where nothing is new.
+
+    Raises:
+        ValueError: they are none.
+    """
+    if answer is None:
+        return None
+    lines, total, size = parts(answer, 3)
+    if not isinstance(lines, list) or len(lines) > MAX_PAGE + 20 or not all(isinstance(line, str) for line in lines):
+        raise ValueError("no lines")
+    return Page([line.encode("utf-8", "replace") for line in lines], line_number(total), count(size))
+
+
+def matches(answer: object) -> tuple[list[int], int]:
+    """Numbers of lines, and how far they were looked for.
+
+    Raises:
+        ValueError: they are none.
+    """
+    numbers, reached = parts(answer, 2)
+    if not isinstance(numbers, list):
+        raise ValueError("no numbers")
+    return [line_number(number) for number in numbers], count(reached)
+
+
+def line_number(value: object) -> int:
+    """The number of a line.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = count(value)
+    if number > MAX_NUMBER:
+        raise ValueError("no number of a line")
+    return number
+
+
+def parts(answer: object, size: int) -> list[Any]:
+    """A list of so many values.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(answer, list) or len(answer) != size:
+        raise ValueError("not understood")
+    return answer
 
 
 def count(value: object) -> int:

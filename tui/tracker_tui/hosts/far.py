@@ -11,6 +11,7 @@ but edits. When standard input ends it ends; and when nothing was heard or could
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -25,6 +26,7 @@ from typing import Any
 from tracker import host
 from tracker.lines import Lines
 from tracker.lookout import Known, Lookout
+from tracker.pages import Page
 
 MAGIC = b"\0tracker-tui 1\n"
 """What comes before is not ours: greetings of the shell's start-up files."""
@@ -186,6 +188,7 @@ class FarSide:
         may: dict[str, Callable[..., Any]] = {}
         if lookout is not None:
             may = {"append_edits": lookout.append_edits, "stop": lookout.stop}
+            may.update({what: functools.partial(_printed, lookout, what) for what in ("page", "line_at", "matches")})
         if lookout is not None and self._may_remove:
             may["remove"] = lookout.remove
         answer = may[what](*args) if what in may else None
@@ -246,6 +249,14 @@ class FarSide:
                 self._say({"lines": stream, "as": flags}, data)
             is_busy |= not lines.is_whole
         return is_busy
+
+
+def _printed(lookout: Lookout, what: str, project: str, name: str, *args: Any) -> Any:
+    """What `Pages` answers, as JSON can say it."""
+    answer = getattr(lookout.pages(project, name), what)(*args)
+    if isinstance(answer, Page):
+        return [[line.decode("utf-8", "replace") for line in answer.lines], answer.total, answer.size]
+    return answer
 
 
 def _why_not_readable(path: str) -> str:

@@ -25,7 +25,7 @@ from tracker.records import Record, clean
 from tracker_tui.hosts import checked, ssh
 from tracker_tui.hosts.address import Address
 from tracker_tui.hosts.session import ASKED_ANEW, LinkError, Session
-from tracker_tui.hosts.streams import FarLines
+from tracker_tui.hosts.streams import FarLines, FarPages
 from tracker_tui.sources import Sources
 
 STEADY: Final = 5.0
@@ -198,6 +198,9 @@ class Link:
             self._tell("follow", **lines.request())
         return lines
 
+    def pages(self, project: str, name: str) -> FarPages:
+        return FarPages(self, (project, name))
+
     def forget(self, number: int) -> None:
         """No more lines of this number."""
         if self._streams.pop(number, None) is not None:
@@ -235,8 +238,8 @@ class Link:
             return ""
         return f"there is no connection to {self.machine} now"
 
-    def _ask(self, what: str, *args: Any) -> tuple[Any, str]:
-        """The far side's answer and "", or None and why there is none."""
+    def _ask(self, what: str, *args: Any, is_change: bool = True) -> tuple[Any, str]:
+        """The far side's answer and "", or None and why there is none; a change may have been made all the same."""
         number = next(self._numbers)
         with self._changed:
             if why_not := self._why_not():
@@ -247,9 +250,21 @@ class Link:
                 lambda: self._answers[number] is not None or not self._is_open or self._is_closing, ANSWER
             )
             answer = self._answers.pop(number)
-            self.unanswered += answer is None
+            self.unanswered += is_change and answer is None
             self._changed.notify_all()
-        return answer or (None, f"{self.machine} did not answer: whether it was done shows when it is back")
+        unsure = ": whether it was done shows when it is back" if is_change else ""
+        return answer or (None, f"{self.machine} did not answer{unsure}")
+
+    def ask(self, what: str, *args: Any) -> Any:
+        """The far side's answer to a question of what is in its files.
+
+        Raises:
+            LinkError: there is none.
+        """
+        answer, trouble = self._ask(what, *args, is_change=False)
+        if trouble:
+            raise LinkError(trouble)
+        return answer
 
     # ---- the link's own thread ----
 

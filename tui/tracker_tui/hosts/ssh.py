@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tracker import host, lines, lookout
+from tracker import host, lines, lookout, pages
 from tracker.records import clean
 from tracker_tui.hosts.address import Address
 
@@ -79,6 +79,7 @@ def program() -> bytes:
         "tracker": "",
         "tracker.host": _source_of(host.__file__),
         "tracker.lines": _source_of(lines.__file__),
+        "tracker.pages": _source_of(pages.__file__),
         "tracker.lookout": _source_of(lookout.__file__),
         "tracker.far": _far_source(),
     }

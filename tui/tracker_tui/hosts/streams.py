@@ -1,4 +1,4 @@
-"""The lines of one file on another machine, as they come."""
+"""What is in one file on another machine: its lines as they come, and what a run printed by the piece."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from tracker.lines import CHUNK
 from tracker.lookout import Place
+from tracker.pages import Page
+from tracker_tui.hosts import checked
 from tracker_tui.hosts.checked import count
 
 
@@ -17,6 +19,31 @@ class Reading(Protocol):
 
     def got(self, size: int, session: int) -> None: ...
     def forget(self, number: int) -> None: ...
+
+
+class Asking(Protocol):
+    """Who asks the far side."""
+
+    def ask(self, what: str, *args: Any) -> Any: ...
+
+
+class FarPages:
+    """What a run printed there; `tracker.pages.Pages` reads it.
+
+    Each raises LinkError where there is no answer, or none that is understood.
+    """
+
+    def __init__(self, link: Asking, place: Place) -> None:
+        self._link, self._place = link, place
+
+    def page(self, first: int, count: int, size: int = -1) -> Page | None:
+        return checked.page(self._link.ask("page", *self._place, first, count, size))
+
+    def line_at(self, field: str, value: float) -> int:
+        return checked.line_number(self._link.ask("line_at", *self._place, field, value))
+
+    def matches(self, words: str, start: int, end: int) -> tuple[list[int], int]:
+        return checked.matches(self._link.ask("matches", *self._place, words, start, end))
 
 
 class FarLines:
