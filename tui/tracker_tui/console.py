@@ -84,6 +84,11 @@ class Console:
         return sum(self._totals)
 
     @property
+    def size(self) -> int:
+        """Bytes of the last file at the last look."""
+        return self._size
+
+    @property
     def is_read(self) -> bool:
         """Whether it is known how many lines there are."""
         return bool(self._totals) or not self._files

@@ -34,6 +34,7 @@ from tracker_tui.widgets.centre import Centre
 from tracker_tui.widgets.charts import Charts
 from tracker_tui.widgets.lines import Lines
 from tracker_tui.widgets.overview import Overview
+from tracker_tui.widgets.printout import Printout
 from tracker_tui.widgets.query_bar import QueryBar
 from tracker_tui.widgets.run_tree import RunTree
 from tracker_tui.widgets.runs_table import RunsTable
@@ -59,8 +60,8 @@ NARROW = 120
 if TYPE_CHECKING:
     from tracker_tui.hosts.link import Link
 
-Pane = Literal["tree", "centre", "overview"]
-PANES: dict[Pane, str] = {"tree": "Runs", "centre": "Charts", "overview": "Overview"}
+Pane = Literal["tree", "centre", "overview", "console"]
+PANES: dict[Pane, str] = {"tree": "Runs", "centre": "Charts", "overview": "Overview", "console": "Console"}
 
 
 class Dashboard(Editing):
@@ -79,6 +80,7 @@ class Dashboard(Editing):
         Binding("space", "mark", "Mark", id="run.mark", tooltip="Keep the run in the charts, or no longer"),
         Binding("s", "sort", "Sort", id="table.sort", tooltip="Order the table by any field"),
         Binding("c", "compare", "Compare", id="run.compare", tooltip="Compare the marked runs, else those drawn"),
+        Binding("4", "pane('console')", "Console", id="pane.console", tooltip="Show or hide what the run printed"),
         *Editing.FOOTER,
         Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the jobs go on"),
         *Editing.MORE,
@@ -150,6 +152,9 @@ class Dashboard(Editing):
         self.words_field = Input(placeholder="words in keys · enter keeps · esc all", id="words")
         self.words_field.cursor_blink = False
         self.overview = Overview(id="facts")
+        self.printout = Printout(id="printout")
+        self.find_field = Input(placeholder="words in lines · enter finds · esc leaves", id="find")
+        self.find_field.cursor_blink = False
         self.query_bar = QueryBar(model, id="query")
 
     def compose(self) -> ComposeResult:
@@ -161,12 +166,16 @@ class Dashboard(Editing):
                 pane.border_title = "3 Overview"
                 yield self.words_field
                 yield self.overview
+        with Vertical(id="console") as pane:
+            pane.border_title = "4 Console"
+            yield self.find_field
+            yield self.printout
         yield self.query_bar
         yield Static(id="status")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.add_class("show-centre")
+        self.add_class("show-centre", "hide-console")
         self.tree_pane.focus()
         self._take(self.model.collect(FIRST_LOOK))
         self._follow()
@@ -284,6 +293,7 @@ class Dashboard(Editing):
             self.overview.show_branch(self.model.label(place), runs, count(runs), self.model.trouble_at(place))
         else:
             self.overview.show_nothing()
+        self._show_console()
 
     def _show_status(self) -> None:
         counts = self.model.counts()
@@ -330,11 +340,14 @@ class Dashboard(Editing):
             self._show_only(pane)
         else:
             self.remove_class(f"hide-{pane}")
-        {"tree": self.tree_pane, "centre": self.centre.main_widget(), "overview": self.overview}[pane].focus()
+        widgets = {"tree": self.tree_pane, "overview": self.overview, "console": self.printout}
+        widgets.get(pane, self.centre.main_widget()).focus()
         self.call_after_refresh(self._show_place)
+        self.call_after_refresh(self._show_console)
 
     def _show_only(self, pane: Pane) -> None:
         """On a narrow terminal, show this pane instead of the one that is shown."""
+        self.remove_class("console-whole")
         self.set_classes([*(c for c in self.classes if not c.startswith("show-")), f"show-{pane}"])
         self._show_bar()
 
@@ -395,7 +408,9 @@ class Dashboard(Editing):
         """One step back: from a text, the crosshair, a chart alone, a filter; to the tree; from a query, from marks."""
         if self.words_field.has_focus or (self.overview.has_focus and self.overview.words):
             self._leave_words()
-        elif self.centre.leave():
+        elif self.find_field.has_focus:
+            self._leave_find()
+        elif (self.printout.has_focus and self._leave_console()) or self.centre.leave():
             pass
         elif not self.tree_pane.has_focus:
             self._focus_pane("tree")
@@ -408,12 +423,15 @@ class Dashboard(Editing):
     def action_help(self) -> None:
         from tracker_tui.screens.help import HelpScreen
 
-        panes = (Lines, RunTree, Charts, RunsTable, Overview)
+        panes = (Lines, RunTree, Charts, RunsTable, Overview, Printout)
         bindings = [binding for pane in panes for binding in pane.BINDINGS] + list(self.BINDINGS)
-        self.app.push_screen(HelpScreen(bindings, "charts" if self.charts.has_focus else "lines"))
+        first = "charts" if self.charts.has_focus else "console" if self.printout.has_focus else "lines"
+        self.app.push_screen(HelpScreen(bindings, first))
 
     def on_descendant_focus(self) -> None:
         """The overview tells of what the cursor is on, in the tree or in the table."""
+        if not self.printout.has_focus:
+            self.charts.point_at(None)
         if self._was_read:
             self._show_overview()
 
@@ -566,8 +584,54 @@ class Dashboard(Editing):
         self.table.update_lines()
         self._show_place()
 
+    # ---- console ----
+
+    def _show_console(self) -> None:
+        """Show what the run under the cursor printed; while nobody sees it, nothing is read."""
+        if not self._pane_shown("console"):
+            return
+        run = self.run_under_cursor()
+        self.printout.show(run, self.model.sources.of(run) if run is not None else None)
+        name = f"4 Console · {run.label}" if run is not None else "4 Console"
+        pane = self.query_one("#console")
+        if str(pane.border_title) != name:
+            pane.border_title = Content(name)
+
+    @on(Printout.Pointed)
+    def _printout_moved(self, event: Printout.Pointed) -> None:
+        self.charts.point_at(event.step)
+
+    @on(Charts.Crossed)
+    def _crossed(self, event: Charts.Crossed) -> None:
+        self.printout.go_to_step(event.step)
+
+    @on(Lines.Chosen, "#printout")
+    def _printout_chosen(self) -> None:
+        """The console alone, or with the rest again."""
+        self.toggle_class("console-whole")
+
+    @on(Input.Submitted, "#find")
+    def _find_submitted(self, event: Input.Submitted) -> None:
+        self.printout.find(event.value)
+        self._leave_find()
+
+    def _leave_find(self) -> None:
+        self.find_field.display = False
+        self.printout.focus()
+
+    def _leave_console(self) -> bool:
+        if self.has_class("console-whole"):
+            self.remove_class("console-whole")
+            return True
+        return self.printout.leave()
+
     def action_filter(self) -> None:
-        """Type words: of keys in the overview, of metrics else."""
+        """Type words: of keys in the overview, of lines in the console, of metrics else."""
+        if self.printout.has_focus:
+            self.find_field.value = self.printout.words
+            self.find_field.display = True
+            self.find_field.focus()
+            return
         if self.overview.has_focus:
             self.words_field.display = True
             self.words_field.focus()
@@ -635,6 +699,8 @@ class Dashboard(Editing):
 
     def run_under_cursor(self) -> StoredRun | None:
         key: Place | Key | None = self.table.key if self.table.has_focus else self.tree_pane.place
+        if self.query_one("#console").has_focus_within and self.printout.run is not None:
+            key = self.printout.run.key
         return None if key is None or isinstance(key, Branch) else self.model.runs.get(key)
 
     def rename_offset(self) -> Offset:

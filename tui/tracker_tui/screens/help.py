@@ -21,6 +21,7 @@ GROUPS = {
     "edit": "Change",
     "table": "Table",
     "overview": "Overview",
+    "console": "Console",
     "pane": "Panes",
     "app": "Program",
     "charts": "Charts",

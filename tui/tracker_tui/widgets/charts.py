@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from textual.binding import Binding
 from textual.events import Click, Leave, MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
@@ -63,6 +64,12 @@ class Charts(ChartGrid):
             show=False,
         ),
     ]
+
+    @dataclass
+    class Crossed(Message):
+        """The crosshair was moved here."""
+
+        step: float
 
     class XWanted(Message):
         """The x axis of the chart under the cursor is to be chosen."""
@@ -268,7 +275,17 @@ class Charts(ChartGrid):
     def _set_cross(self, plot: Plot, x: float) -> None:
         if plot.x_name == STEP:
             x = float(round(x))
-        self._move_cross(Cross(plot.x_name, x, step_at(plot.order.subjects[-1], plot.x_name, x)))
+        cross = Cross(plot.x_name, x, step_at(plot.order.subjects[-1], plot.x_name, x))
+        if cross != self._cross:
+            self._move_cross(cross)
+            self.post_message(self.Crossed(cross.step))
+
+    def point_at(self, step: float | None) -> None:
+        """Put the crosshair where somebody else is; None: where it is not needed any more."""
+        if step is not None:
+            self._move_cross(Cross(STEP, step, step))
+        elif not self._is_inspecting:
+            self._move_cross(None)
 
     def _move_cross(self, cross: Cross | None) -> None:
         if cross != self._cross:

@@ -252,9 +252,9 @@ class Lines(Painted, can_focus=True):
         room = self.size.height - self._header_rows
         top = round(self.scroll_y)
         if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
+            self.scroll_to(y=self.cursor, animate=False, force=True)
         elif room > 0 and self.cursor >= top + room:
-            self.scroll_to(y=self.cursor - room + 1, animate=False)
+            self.scroll_to(y=self.cursor - room + 1, animate=False, force=True)
 
     def action_move(self, by: int) -> None:
         if self.cursor is None:
