@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from tracker import __version__
 from tracker.records import clean
-from tracker_tui.commands import changing, reading
+from tracker_tui.commands import changing, logs, reading
 from tracker_tui.commands.shell import FOLDER_HELP, Parser, fail, ssh_of, warn, where
 from tracker_tui.hosts import PLAIN, Address, Ssh, open_sources
 
@@ -19,6 +19,7 @@ commands (each has its own --help):
   ls [PATH]               list runs: --query --sort --columns --json
   show RUN [--json]       one run: state, config, summary
   show RUN --chart loss   a metric's chart as text; --log --smoothing 0.9 --x relative
+  logs RUN [-f]           what it printed: --tail 20 --since 10m --stderr --times --json
   compare RUN RUN...      what differs between runs
   rename RUN NAME         give a run another name; a running job goes on undisturbed
   tag RUN... --add best   give tags, or --remove them
@@ -140,6 +141,7 @@ def _demo(words: list[str]) -> int:
 _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "ls": reading.ls,
     "show": reading.show,
+    "logs": logs.logs,
     "compare": reading.compare,
     "rename": changing.rename,
     "tag": changing.tag,

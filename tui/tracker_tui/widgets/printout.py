@@ -280,7 +280,8 @@ class Printout(Lines):
         if console is None:
             return None
         top, height = round(self.scroll_y), self.size.height
-        for index in (*range(top, min(top + height, console.total)), self.cursor or 0):
+        indexes: list[int] = [*range(top, min(top + height, console.total)), self.cursor or 0]
+        for index in indexes:
             if index < console.total and index not in console.known:
                 above = max(0, index - height)
                 return above if above not in console.known else index
