@@ -104,9 +104,10 @@ def attach(console: Console, way: str) -> None:
                 _redirect()
             _redirected += (console,)
         else:
+            if not _wrapped and (cells := _cells()) is not None:
+                cells.register("pre_run_cell", _wrap_streams)
             _wrapped += (console,)
-            _wrap("stdout")
-            _wrap("stderr")
+            _wrap_streams()
 
 
 def detach(console: Console) -> None:
@@ -116,6 +117,8 @@ def detach(console: Console) -> None:
         if _wrapped == (console,):
             _unwrap(sys.stdout)
             _unwrap(sys.stderr)
+            if (cells := _cells()) is not None:
+                cells.unregister("pre_run_cell", _wrap_streams)
         if _redirected == (console,):
             _restore()
         _wrapped = tuple(each for each in _wrapped if each is not console)
@@ -137,11 +140,23 @@ def forget() -> None:
 # ---- Python's streams ----
 
 
+def _cells() -> Any:
+    """IPython's events: it puts the streams' `write` back as it was after each cell. None elsewhere."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "events", None)
+
+
+def _wrap_streams(*_: object) -> None:
+    _wrap("stdout")
+    _wrap("stderr")
+
+
 def _wrap(name: str) -> None:
     """Shadow a stream's `write`, unless it is already."""
     stream = getattr(sys, name, None)
     write = getattr(stream, "write", None)
-    if write is None or hasattr(write, "is_of_tracker"):
+    if write is None or hasattr(write, "shadows"):
         return
 
     def write_and_tell(text: Any, /) -> Any:
@@ -152,16 +167,19 @@ def _wrap(name: str) -> None:
                 for console in _wrapped:
                     console.take(name, text)
 
-    write_and_tell.is_of_tracker = True  # type: ignore[attr-defined]
+    write_and_tell.shadows = vars(stream).get("write") if hasattr(stream, "__dict__") else None  # type: ignore[attr-defined]
     with contextlib.suppress(AttributeError, TypeError):  # an object that takes no attributes is not heard
         stream.write = write_and_tell  # type: ignore[union-attr]
 
 
 def _unwrap(stream: Any) -> None:
     """Take the shadow away, unless somebody has put another one over it: then it stays, and tells nobody."""
-    with contextlib.suppress(AttributeError, TypeError):
-        if hasattr(vars(stream).get("write"), "is_of_tracker"):
+    with contextlib.suppress(AttributeError, KeyError, TypeError):
+        ours = vars(stream)["write"]
+        if ours.shadows is None:
             del stream.write
+        else:
+            stream.write = ours.shadows
 
 
 # ---- file descriptors ----

@@ -10,11 +10,14 @@ Rows that may still change, such as a progress bar, are told by records that hav
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, Final
 
 import orjson
@@ -67,7 +70,7 @@ class Console:
         self._terminals = {stream: Terminal() for stream in STREAMS}
         self._is_remote = is_remote
         self._writer = self._new_writer()
-        self._pending: list[tuple[float, int | None, str, str]] = []
+        self._pending: deque[tuple[float, int | None, str, str]] = deque()
         self._pending_size = 0
         self._is_writing = False
         self._is_over = False
@@ -80,10 +83,12 @@ class Console:
         self._room = float(BURST)
         self._filled = time.monotonic()
         self._left_out = 0
+        self._out = bytearray()
+        """Records that are to be written; a reader passes over one that is there twice."""
         self._last: deque[tuple[float, int | None, str, Line]] = deque(maxlen=LAST)
 
     def _new_writer(self) -> PatientWriter:
-        return PatientWriter(lambda: Writer(self._folder(), [FILE]))
+        return PatientWriter(lambda: Writer(self._folder(), [FILE], is_mine=True))
 
     def take(self, stream: str, text: str) -> None:
         """What was just printed. Never raises for what it is or for the disk."""
@@ -95,8 +100,11 @@ class Console:
             # A handler of a signal may print while this very thread is writing.
             is_due = time.monotonic() - self._wrote > GAP or self._pending_size > MAX_PENDING
             if is_due and not self._is_writing:
-                self._write_pending()
-            if self._pending or self._is_changing:
+                with _uninterrupted():
+                    self._write_pending()
+                    if self._is_changing:  # told by the thread, if they are still there then
+                        self._wake()
+            elif self._pending:
                 self._wake()
         self._tell_trouble()
 
@@ -123,8 +131,10 @@ class Console:
             self._is_over = True
             now, step = time.time(), self._step()
             for stream, terminal in self._terminals.items():
-                self._write([(now, step, stream, line) for line in terminal.close()])
+                for line in terminal.close():
+                    self._put(now, step, stream, line)
             self._write_last()
+            self._write_out()
             if self._writer.waiting:
                 self._writer.retry()
             try:
@@ -138,32 +148,31 @@ class Console:
     def _write_pending(self) -> None:
         self._is_writing = True
         try:
-            pending, self._pending, self._pending_size = self._pending, [], 0
-            lines: list[tuple[float, int | None, str, Line]] = []
-            for when, step, stream, text in pending:
-                lines += [(when, step, stream, line) for line in self._terminals[stream].feed(text)]
-            self._write(lines)
+            now = time.monotonic()
+            self._room = min(BURST, self._room + RATE * (now - self._filled))
+            self._filled = now
+            while self._pending:
+                when, step, stream, text = self._pending[0]
+                for line in self._terminals[stream].feed(text):
+                    self._put(when, step, stream, line)
+                self._pending.popleft()
+                self._pending_size -= len(text)
+            self._write_out()
         finally:
             self._is_writing = False
 
-    def _write(self, lines: Iterable[tuple[float, int | None, str, Line]]) -> None:
-        now = time.monotonic()
-        self._room = min(BURST, self._room + RATE * (now - self._filled))
-        self._filled = now
-        parts = []
-        for when, step, stream, line in lines:
-            self._shown.pop(stream, None)
-            self._changing.pop(stream, None)
-            if self._room <= 0:
-                self._left_out += len(self._last) == LAST
-                self._last.append((when, step, stream, line))
-                continue
-            parts += self._note_left_out(when, step)
-            parts.append(self._encode(when, step, stream, line.text, line.colours))
-        if parts:
-            self._append(b"".join(parts))
+    def _put(self, when: float, step: int | None, stream: str, line: Line) -> None:
+        """Let a line be written, if there is room for it."""
+        self._shown.pop(stream, None)
+        self._changing.pop(stream, None)
+        if self._room <= 0:
+            self._left_out += len(self._last) == LAST
+            self._last.append((when, step, stream, line))
+            return
+        self._note_left_out(when, step)
+        self._encode(when, step, stream, line.text, line.colours)
 
-    def _encode(self, when: float, step: int | None, stream: str, text: str, colours: object) -> bytes:
+    def _encode(self, when: float, step: int | None, stream: str, text: str, colours: object) -> None:
         record: dict[str, Any] = {"_timestamp": round(when, 3)}
         if step is not None:
             record["_step"] = step
@@ -171,27 +180,26 @@ class Console:
         if colours:
             record["colours"] = colours
         record["text"] = text
-        self._line += 1
         line = _dumps(record)
         self._room -= len(line)
-        return line
+        self._out += line
+        self._line += 1
 
-    def _note_left_out(self, when: float, step: int | None) -> list[bytes]:
-        """What is to be said before a line that follows lines which are left out."""
+    def _note_left_out(self, when: float, step: int | None) -> None:
+        """Say so before a line that follows lines which are left out."""
         count = self._left_out + len(self._last)
-        if not count:
-            return []
-        self._left_out = 0
-        self._last.clear()
-        return [self._encode(when, step, "tracker", f"… {count} lines left out: too many at once", None)]
+        if count:
+            self._left_out = 0
+            self._last.clear()
+            self._encode(when, step, "tracker", f"… {count} lines left out: too many at once", None)
 
     def _write_last(self) -> None:
         """The last words of a run are kept in any case."""
         last, self._last = list(self._last), deque(maxlen=LAST)
         if last:
-            parts = self._note_left_out(*last[0][:2])
-            parts += [self._encode(when, step, stream, *line) for when, step, stream, line in last]
-            self._append(b"".join(parts))
+            self._note_left_out(*last[0][:2])
+            for when, step, stream, line in last:
+                self._encode(when, step, stream, *line)
 
     @property
     def _is_changing(self) -> bool:
@@ -214,12 +222,16 @@ class Console:
                 record["_step"] = step
             line = _dumps({**record, "line": self._line, "stream": stream, "live": rows})
             self._room -= len(line)
-            self._append(line)
+            self._out += line
+        self._write_out()
 
-    def _append(self, lines: bytes) -> None:
+    def _write_out(self) -> None:
+        if not self._out:
+            return
         if self._writer.is_gone():
             self._writer = self._new_writer()
-        self._writer.append(lines)
+        self._writer.append(bytes(self._out))
+        self._out.clear()
         self._wrote = time.monotonic()
 
     def _tell_trouble(self) -> None:
@@ -240,6 +252,23 @@ class Console:
                 self._warn("console", f"cannot sync what is printed in {self._folder()} ({error.strerror})")
             finally:
                 os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits for a moment: it would tear a line apart, and point at us in the job's traceback."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            handler(*came[0])
 
 
 def _dumps(record: dict[str, Any]) -> bytes:

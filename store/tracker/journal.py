@@ -30,14 +30,15 @@ class Writer:
     Args:
         folder: where.
         names: what the file may be called; the first name that no file has is its own.
+        is_mine: the folder is the writer's alone: a file that is there was begun by this very process.
     """
 
-    def __init__(self, folder: str, names: Iterable[str]) -> None:
+    def __init__(self, folder: str, names: Iterable[str], is_mine: bool = False) -> None:
         os.makedirs(folder, exist_ok=True)
         for name in names:
             self.path = os.path.join(folder, name)
             try:
-                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | (0 if is_mine else os.O_EXCL)
                 self._descriptor = os.open(self.path, flags, 0o666)
                 break
             except FileExistsError:

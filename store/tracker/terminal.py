@@ -7,6 +7,8 @@ line, erasing, and colours (SGR). Everything else is dropped: titles, links, cli
 from __future__ import annotations
 
 import re
+from collections import deque
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 MAX_COLUMNS: Final = 8192
@@ -15,7 +17,8 @@ MAX_ROWS: Final = 100
 """Rows that may be drawn over by moving the cursor up."""
 MAX_COLOURED: Final = 200
 """Coloured stretches of a line that are kept."""
-MAX_STYLE: Final = 60
+MAX_PARAMS: Final = 100
+"""Characters of the parameters of a colour that are looked at."""
 MAX_HELD: Final = 4096
 """Characters of an escape sequence whose end has not come; a longer one is text."""
 
@@ -30,6 +33,7 @@ _TOKEN: Final = re.compile(
 )
 _UNFINISHED: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[PX^_][^\x1b]*\x1b?|[ -/]*)\Z")
 _SGR: Final = re.compile(r"[0-9;:]*")
+_COLOUR, _GROUND = re.compile(r"[39][0-7]"), re.compile(r"4[0-7]|10[0-7]")
 
 Coloured = tuple[int, int, str]
 """The first character of a stretch, the one after its last, and the parameters of its SGR sequence, e.g. `1;31`."""
@@ -94,6 +98,7 @@ class Terminal:
         self._rows = [_Row()]
         self._row = 0
         self._column = 0
+        self._look = _PLAIN
         self._style = ""
         self._held = ""
         self._height = 0
@@ -195,7 +200,9 @@ class Terminal:
 
     def _command(self, final: str, params: str) -> None:
         if final == "m":
-            self._style = _style_after(self._style, params)
+            if _SGR.fullmatch(params):
+                self._look = _style_after(self._look, params)
+                self._style = self._look.sgr
             return
         number = int(params) if params.isdecimal() and len(params) < 6 else 0
         row = self._rows[self._row]
@@ -218,13 +225,45 @@ class Terminal:
                 below.erase(0, MAX_COLUMNS)
 
 
-def _style_after(style: str, params: str) -> str:
-    """The parameters that hold after another SGR sequence: all since the last reset."""
-    if not _SGR.fullmatch(params):
-        return style
-    if not params.strip("0;"):
-        return ""
-    if params.startswith("0;"):
-        style, params = "", params[2:]
-    joined = f"{style};{params}" if style else params
-    return joined if len(joined) <= MAX_STYLE else params[:MAX_STYLE]
+class _Style(NamedTuple):
+    """How text looks: what SGR sequences since the last reset add up to."""
+
+    attributes: tuple[str, ...] = ()
+    """Bold `1` to crossed out `9`, in order."""
+    colour: str = ""
+    ground: str = ""
+
+    @property
+    def sgr(self) -> str:
+        return ";".join(filter(None, (*self.attributes, self.colour, self.ground)))
+
+
+_PLAIN: Final = _Style()
+_OFF: Final = {"22": "12", "21": "1", "23": "3", "24": "4", "25": "56", "27": "7", "28": "8", "29": "9"}
+"""Code -> the attributes it takes away."""
+
+
+@lru_cache(512)
+def _style_after(style: _Style, params: str) -> _Style:
+    """The style after the parameters of another SGR sequence; what is no code is passed over."""
+    codes = deque(part.lstrip("0") or "0" for part in params[:MAX_PARAMS].replace("::", ":").split(";"))
+    while codes:
+        code, *more = codes.popleft().split(":")
+        if code == "0":
+            style = _PLAIN
+        elif code in ("38", "48"):
+            count = {"5": 2, "2": 4}.get(more[0] if more else codes[0] if codes else "", 0)
+            more = more[:count] or [codes.popleft() for _ in range(min(count, len(codes)))]
+            value = ";".join([code, *more]) if len(more) == count > 0 else ""
+            style = style._replace(colour=value) if code == "38" else style._replace(ground=value)
+        elif code in ("39", "49"):
+            style = style._replace(colour="") if code == "39" else style._replace(ground="")
+        elif code in _OFF:
+            style = style._replace(attributes=tuple(each for each in style.attributes if each not in _OFF[code]))
+        elif len(code) == 1:
+            style = style._replace(attributes=tuple(sorted({*style.attributes, code})))
+        elif _COLOUR.fullmatch(code):
+            style = style._replace(colour=code)
+        elif _GROUND.fullmatch(code):
+            style = style._replace(ground=code)
+    return style

@@ -192,8 +192,10 @@ class Console:
             found = self.read(first, MAX_PAGE).lines
             if not found:
                 return
-            yield from found
-            first = found[-1].number + 1
+            for line in found:
+                if line.number >= first:  # else it is there twice
+                    yield line
+                    first = line.number + 1
 
     @staticmethod
     def _total_of(file: PageReader) -> int:
