@@ -18,12 +18,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import orjson
 
 from tracker.journal import PatientWriter, Writer
 from tracker.pages import FILE
+from tracker.records import plain
 from tracker.terminal import Line, Terminal
 
 GAP: Final = 0.1
@@ -41,6 +42,15 @@ MAX_PENDING: Final = 1 << 20
 """Characters that wait to be written, at most."""
 
 STREAMS: Final = ("stdout", "stderr")
+
+
+class _Output(NamedTuple):
+    """What was printed in one stretch."""
+
+    when: float
+    step: int | None
+    stream: str
+    texts: list[str]
 
 
 class Console:
@@ -70,8 +80,11 @@ class Console:
         self._terminals = {stream: Terminal() for stream in STREAMS}
         self._is_remote = is_remote
         self._writer = self._new_writer()
-        self._pending: deque[tuple[float, int | None, str, str]] = deque()
-        self._pending_size = 0
+        self._pending: deque[_Output] = deque()
+        self._size = 0
+        """Characters that are pending."""
+        self._is_awaited = False
+        """Whether the thread will write them."""
         self._is_writing = False
         self._is_over = False
         self._wrote = 0.0
@@ -95,22 +108,28 @@ class Console:
         with self._lock:
             if self._is_over:
                 return
-            self._pending.append((time.time(), self._step(), stream, text))
-            self._pending_size += len(text)
+            step = self._step()
+            last = self._pending[-1] if self._pending else None
+            if last is not None and last.stream == stream and last.step == step:
+                last.texts.append(text)
+            else:
+                self._pending.append(_Output(time.time(), step, stream, [text]))
+            self._size += len(text)
+            if self._is_awaited and self._size < MAX_PENDING:
+                return
             # A handler of a signal may print while this very thread is writing.
-            is_due = time.monotonic() - self._wrote > GAP or self._pending_size > MAX_PENDING
-            if is_due and not self._is_writing:
+            if (time.monotonic() - self._wrote > GAP or self._size >= MAX_PENDING) and not self._is_writing:
                 with _uninterrupted():
                     self._write_pending()
-                    if self._is_changing:  # told by the thread, if they are still there then
-                        self._wake()
-            elif self._pending:
+            if self._pending or self._is_changing:  # rows that change are told by the thread, if they still are then
+                self._is_awaited = True
                 self._wake()
         self._tell_trouble()
 
     def flush(self) -> float | None:
         """Write what waits; seconds until there may be more to write, None if only after more was printed."""
         with self._lock:
+            self._is_awaited = False
             if not self._is_writing and not self._is_over:
                 self._write_pending()
                 self._write_live()
@@ -152,11 +171,10 @@ class Console:
             self._room = min(BURST, self._room + RATE * (now - self._filled))
             self._filled = now
             while self._pending:
-                when, step, stream, text = self._pending[0]
-                for line in self._terminals[stream].feed(text):
+                when, step, stream, texts = self._pending.popleft()
+                for line in self._terminals[stream].feed("".join(texts)):
                     self._put(when, step, stream, line)
-                self._pending.popleft()
-                self._pending_size -= len(text)
+            self._size = 0
             self._write_out()
         finally:
             self._is_writing = False
@@ -173,17 +191,16 @@ class Console:
         self._encode(when, step, stream, line.text, line.colours)
 
     def _encode(self, when: float, step: int | None, stream: str, text: str, colours: object) -> None:
-        record: dict[str, Any] = {"_timestamp": round(when, 3)}
-        if step is not None:
-            record["_step"] = step
-        record |= {"line": self._line, "stream": stream}
-        if colours:
-            record["colours"] = colours
-        record["text"] = text
-        line = _dumps(record)
+        coloured = b'"colours":' + orjson.dumps(colours) + b"," if colours else b""
+        line = b"".join((self._head(when, step, stream), coloured, b'"text":', _dumps(text), b"}\n"))
         self._room -= len(line)
         self._out += line
         self._line += 1
+
+    def _head(self, when: float, step: int | None, stream: str) -> bytes:
+        """What every record begins with; written by hand, which is twice as fast."""
+        at = "" if step is None else f'"_step":{step},'
+        return f'{{"_timestamp":{when:.3f},{at}"line":{self._line},"stream":"{stream}",'.encode()
 
     def _note_left_out(self, when: float, step: int | None) -> None:
         """Say so before a line that follows lines which are left out."""
@@ -217,12 +234,7 @@ class Console:
                 continue
             self._changing[stream] = since, now
             self._shown[stream] = rows
-            record: dict[str, Any] = {"_timestamp": round(time.time(), 3)}
-            if (step := self._step()) is not None:
-                record["_step"] = step
-            line = _dumps({**record, "line": self._line, "stream": stream, "live": rows})
-            self._room -= len(line)
-            self._out += line
+            self._out += self._head(time.time(), self._step(), stream) + b'"live":' + _dumps(rows) + b"}\n"
         self._write_out()
 
     def _write_out(self) -> None:
@@ -271,13 +283,8 @@ def _uninterrupted() -> Iterator[None]:
             handler(*came[0])
 
 
-def _dumps(record: dict[str, Any]) -> bytes:
+def _dumps(text: str | list[str]) -> bytes:
     try:
-        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(text)
     except TypeError:  # lone surrogates, which UTF-8 cannot hold
-        for field in ("text", "live"):
-            if field in record:
-                texts = [record[field]] if field == "text" else record[field]
-                texts = [text.encode("utf-8", "replace").decode() for text in texts]
-                record[field] = texts[0] if field == "text" else texts
-        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(plain(text)[0])

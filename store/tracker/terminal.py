@@ -87,6 +87,13 @@ class _Row:
         return Line(text + " …" if self.is_cut else text, [c for c in colours if c[0] < len(text)])
 
 
+def _plain_line(text: str) -> Line:
+    """The line that a row with nothing but this text becomes."""
+    if len(text) > MAX_COLUMNS:
+        return _Row(text).line()
+    return Line(text.rstrip(" "), [])
+
+
 class Terminal:
     """One stream's rows. A row is settled, and a line, once the cursor has gone on below it.
 
@@ -108,14 +115,18 @@ class Terminal:
 
     def feed(self, text: str) -> list[Line]:
         """Take output; the lines that are settled by it."""
+        settled: list[Line]
         if self._is_plain and not _CONTROL.search(text):
             first, *parts = text.split("\n")
-            self._rows[0].put(self._column, first, "")
-            rows = [self._rows[0], *map(_Row, parts)]
-            self._rows = [rows.pop()]
+            row = self._rows[0]
+            row.put(self._column, first, "")
+            settled = []
+            if parts:
+                self._rows = [_Row(parts.pop())]
+                settled = [row.line(), *map(_plain_line, parts)]
             self._column = len(self._rows[0].text)
-            return [row.line() for row in rows]
-        settled: list[Line] = []
+            return settled
+        settled = []
         text = self._held + text
         self._held = ""
         place = 0
