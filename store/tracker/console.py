@@ -121,8 +121,8 @@ class Console:
             if (time.monotonic() - self._wrote > GAP or self._size >= MAX_PENDING) and not self._is_writing:
                 with _uninterrupted():
                     self._write_pending()
-            if self._pending or self._is_changing:  # rows that change are told by the thread, if they still are then
-                self._is_awaited = True
+            self._is_awaited = bool(self._pending)
+            if self._is_awaited or self._is_changing:  # rows that change are told by the thread, if they still do
                 self._wake()
         self._tell_trouble()
 
