@@ -72,6 +72,7 @@ class Printout(Lines):
         self._follows = True
         self._has_times = False
         self._left = 0
+        self._is_pointing = False
         self._selected: int | None = None
         self._trouble = ""
         self._words = ""
@@ -270,6 +271,7 @@ class Printout(Lines):
             for number in range(first, last + 1):  # what is not in the file, for it was damaged
                 if number not in console.known:
                     console.known[number] = Printed(number, None, None, "tracker", (("(a line is missing)", ""),))
+            self._point()
             self._painted.clear()
             self.update_lines()
             self.refresh()
@@ -298,13 +300,19 @@ class Printout(Lines):
 
     def move_to(self, index: int) -> None:
         before = self.cursor
+        self._follows = index >= self.line_count() - 1
         super().move_to(index)
-        self._follows = self.cursor == self.line_count() - 1
         if self.cursor != before:
+            self._is_pointing = True
+            self._point()
             self._wake.set()
-            printed = self._printed(self.cursor or 0)
-            if printed is not None:
-                self.post_message(self.Pointed(printed.step))
+
+    def _point(self) -> None:
+        """Tell the step of the line that the cursor was moved to, once the line is here."""
+        printed = self._printed(self.cursor or 0)
+        if self._is_pointing and printed is not None:
+            self._is_pointing = False
+            self.post_message(self.Pointed(printed.step))
 
     def action_page(self, by: int) -> None:
         """As a pager does: the page moves, and the cursor with it."""
@@ -319,7 +327,10 @@ class Printout(Lines):
             self.move_to(self.line_count() - 1)
 
     def action_side(self, by: int) -> None:
-        self._left = max(0, self._left + by * SIDE)
+        top = round(self.scroll_y)
+        seen = [self._printed(index) for index in range(top, top + self.size.height)]
+        longest = max((cell_len(printed.text) for printed in seen if printed is not None), default=0)
+        self._left = max(0, min(self._left + by * SIDE, longest - SIDE))
         self.update_lines()
 
     def action_times(self) -> None:
@@ -335,7 +346,7 @@ class Printout(Lines):
         with suppress(OSError, ValueError):
             number = await asyncio.to_thread(console.line_at, "_step", step)
             if console is self.console:
-                self.cursor, self._follows = number, False
+                self.cursor, self._follows, self._is_pointing = number, False, False
                 self.update_lines()
                 self.scroll_to_cursor()
                 self._wake.set()
