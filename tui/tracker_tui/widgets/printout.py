@@ -19,7 +19,7 @@ from textual.message import Message
 
 from tracker.catalog import Catalog, StoredRun
 from tracker.records import clean
-from tracker_tui.console import Console, Printed
+from tracker_tui.console import MAX_HITS, Console, Printed
 from tracker_tui.widgets.lines import Cell, Line, Lines
 
 POLL = 0.25
@@ -191,6 +191,7 @@ class Printout(Lines):
         if not self._words:
             return ()
         found = f"{len(self._hits):,}" if self._hits else "no"
+        found += "+" if len(self._hits) >= MAX_HITS else ""
         at = bisect_left(self._hits, self.cursor or 0)
         if at < len(self._hits) and self._hits[at] == self.cursor:
             found = f"{at + 1:,} of {found}"
