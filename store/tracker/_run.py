@@ -549,7 +549,7 @@ class Run:
         with self._lock:
             if self._over or self._writer is None:
                 return
-            if time.monotonic() - self._last_write >= idle * 0.9:
+            if time.monotonic() - self._last_write >= idle * 0.95:
                 self._append({"_type": records.HEARTBEAT, "_timestamp": time.time()})
             self._begin_anew_if_gone()
             writer = self._writer
@@ -576,6 +576,18 @@ class Run:
                 record: Record = {"_type": records.SIGNAL, "_timestamp": time.time(), "signal": name}
                 self._append(record)
                 self._pending.append(record)
+
+    def _note_system(self, at: float, values: Record) -> None:
+        """Append a sample of the machine."""
+        line = encode({"_type": records.SYSTEM, "_timestamp": at, **values})
+        with self._lock:
+            if self._over or not values:
+                return
+            self._write(line)
+            if self._unsaved >= self._limit:  # so that a run without rows stays quick to list
+                self._fold()
+                if self._state.signal is None:  # a checkpoint would hide it
+                    self._checkpoint()
 
     def _disown(self) -> None:
         """In a forked child: the run belongs to the parent. The lock may have been held by a thread that is no more."""

@@ -16,6 +16,9 @@ from tracker.filters import matches, sort_key
 from tracker.records import Record, plain, restore
 from tracker.replay import State
 
+STREAMS: Final = ("default", "system", "events")
+"""What `history` can be asked for; the last two are the same, as in W&B."""
+
 
 class Api:
     """The runs under a root.
@@ -220,20 +223,34 @@ class ApiRun:
         return self._stored.path
 
     def history(
-        self, samples: int = 500, keys: Iterable[str] | None = None, x_axis: str = "_step", pandas: bool = True
+        self,
+        samples: int = 500,
+        keys: Iterable[str] | None = None,
+        x_axis: str = "_step",
+        pandas: bool = True,
+        stream: str = "default",
     ) -> Any:
         """History rows, thinned to about `samples` that lie evenly, the first and the last among them.
 
         Args:
             samples: rows at most.
             keys: only these metrics and the x axis, and only rows that have them all; default all.
-            x_axis: the metric to order rows by.
+            x_axis: the metric to order rows by; of samples of the machine, always their `_timestamp`.
             pandas: a DataFrame where pandas is installed; else, and with False, a list of dicts.
+            stream: `default`, or `system` (also `events`) for samples of the machine: `_timestamp` and `_runtime` in
+                seconds, `cpu`, `gpu.0.temp` and so on.
+
+        Raises:
+            ValueError: `samples` or `stream` makes no sense.
         """
         if samples < 1:
             raise ValueError(f"samples must be at least 1 (got {samples})")
+        if stream not in STREAMS:
+            raise ValueError(f"stream must be one of {', '.join(STREAMS)} (got {stream!r})")
+        x_axis = x_axis if stream == "default" else "_timestamp"
         wanted = None if keys is None else [*dict.fromkeys([x_axis, *keys])]
-        rows = [row for row in self.scan_history(wanted) if _is_place(row.get(x_axis))]
+        scanned = self.scan_history(wanted) if stream == "default" else self._scan_system(wanted)
+        rows = [row for row in scanned if _is_place(row.get(x_axis))]
         rows.sort(key=lambda row: row[x_axis])
         if len(rows) > samples:
             last = len(rows) - 1
@@ -265,6 +282,14 @@ class ApiRun:
                 yield {key: restore(value) for key, value in row.items()}
             elif all(key in row for key in wanted):
                 yield {key: restore(row[key]) for key in wanted}
+
+    def _scan_system(self, wanted: list[str] | None) -> Iterator[Record]:
+        for sample in self._catalog.samples(self._stored):
+            row = {**sample, "_runtime": sample["_timestamp"] - self._stored.created}
+            if wanted is None:
+                yield row
+            elif all(key in row for key in wanted):
+                yield {key: row[key] for key in wanted}
 
     def update(self) -> None:
         """Write what was set here (name, notes, tags, group, job_type, config), as an edit beside the run.

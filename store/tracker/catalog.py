@@ -23,7 +23,7 @@ from tracker import layout, records
 from tracker.journal import LineReader, PageReader, Tail, decode_lines
 from tracker.lookout import Edit, Lookout, Place, Sight
 from tracker.records import Record
-from tracker.replay import MAX_TIME, RunState, State, is_row_until, merge_rows
+from tracker.replay import MAX_TIME, RunState, State, is_history_until, is_row_until, merge_rows, sample_of
 
 
 class Key(NamedTuple):
@@ -216,6 +216,16 @@ class Catalog:
             lines = self.files.lines(run.key.project, name)
             rows += (row for row in Tail(lines).read() if is_row_until(row, last))
         return merge_rows(rows)
+
+    def samples(self, run: StoredRun) -> list[Record]:
+        """All samples of the machine that a run was on, in order of time: `_timestamp` and numbers by name."""
+        found: dict[float, Record] = {}
+        for name, last in self.lineage(run):
+            for record in Tail(self.files.lines(run.key.project, name)).read():
+                sample = sample_of(record) if is_history_until(record, last) else None
+                if sample is not None:
+                    found[sample[0]] = {"_timestamp": sample[0], **sample[1]}
+        return [found[time] for time in sorted(found)]
 
     def state_at(self, run: StoredRun, step: int) -> RunState:
         """A run's state as its rows up to a step make it; name, tags, notes and config are those of now."""

@@ -29,6 +29,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from tracker import _exit, capture, host
+from tracker.system import sampler
 
 if TYPE_CHECKING:
     from tracker._run import Run
@@ -126,6 +127,7 @@ class _Process:
 
     def _discharge(self, run: Run) -> None:
         self.runs.remove(run)
+        sampler.end(run)
         for file in host.SIGNAL_FILES.values():
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(run.folder, file))
@@ -229,6 +231,7 @@ class _Process:
 
     def _in_forked_child(self) -> None:
         self._lock = threading.RLock()  # a thread that is no more may have held it
+        sampler.forget()
         for run in self.runs:
             run._disown()
         for name in host.SIGNAL_FILES:

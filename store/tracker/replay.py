@@ -34,6 +34,8 @@ MAX_KEYS: Final = 100_000
 """Metrics of one run; rows may name more, they are left out of summary and history."""
 ALERT: Final = ("title", "text", "level")
 """What an alert says."""
+MAX_SYSTEM: Final = 1000
+"""Names of what is sampled of a machine; of more, the first ones are kept."""
 MAX_ALERTS: Final = 20
 """Alerts that are kept of a run, the newest ones."""
 STOP_GRACE: Final = 120.0
@@ -345,10 +347,15 @@ class History:
         self.columns: dict[str, Column] = {}
         self.times = Column()
         """When each step was logged first, in seconds since the epoch."""
+        self.system: dict[str, Column] = {}
+        """What was sampled of the machine; its steps are times, in seconds since the epoch."""
+        self.system_times = Column()
+        """What `times` is to rows: every time at which there was a sample, and the same as value."""
 
     def apply(self, record: Record) -> None:
-        """Fold the next record; all but rows are passed over."""
+        """Fold the next record; all but rows and samples of the machine are passed over."""
         if not is_row_until(record, MAX_STEP):
+            self._sample(record)
             return
         step = record["_step"]
         time = _time(record.get("_timestamp"))
@@ -360,20 +367,50 @@ class History:
             if type(value) is str:
                 value = restore(value)
             if type(value) is float or type(value) is int:
-                column = self.columns.get(key) or self._column(clean(key))
+                column = self.columns.get(key) or _column(self.columns, clean(key), MAX_KEYS)
                 if column is not None:
                     column.put(step, value)
 
-    def _column(self, key: str) -> Column | None:
-        if key not in self.columns and len(self.columns) < MAX_KEYS:
-            self.columns[key] = Column()
-        return self.columns.get(key)
+    def _sample(self, record: Record) -> None:
+        found = sample_of(record)
+        if found is None:
+            return
+        time, values = found
+        self.system_times.put(time, time)
+        for name, value in values.items():
+            column = _column(self.system, name, MAX_SYSTEM)
+            if column is not None:
+                column.put(time, value)
+
+
+def _column(columns: dict[str, Column], key: str, most: int) -> Column | None:
+    """The column of a name, made where there is room for another."""
+    if key not in columns and len(columns) < most:
+        columns[key] = Column()
+    return columns.get(key)
 
 
 def is_row_until(record: Record, last: float) -> bool:
     """Whether a record is a history row of at most this step."""
     step = _number(record.get("_step"))
     return "_type" not in record and step is not None and -MAX_STEP <= step <= last
+
+
+def sample_of(record: Record) -> tuple[float, dict[str, float]] | None:
+    """When the machine was sampled (seconds since the epoch) and the numbers by name; None of any other record."""
+    time = _time(record.get("_timestamp"))
+    if record.get("_type") != records.SYSTEM or time is None:
+        return None
+    numbers = {clean(name): value for name, value in record.items() if _number(value) is not None}
+    return time, {name: value for name, value in numbers.items() if name not in records.RESERVED}
+
+
+def is_history_until(record: Record, last: float) -> bool:
+    """Whether a record is a row of at most this step or, where all rows count, a sample of the machine.
+
+    Of a run that was forked or taken back to a step, the samples from before belong to what was left behind.
+    """
+    return is_row_until(record, last) or (record.get("_type") == records.SYSTEM and last == math.inf)
 
 
 def merge_rows(rows: list[Record]) -> list[Record]:

@@ -22,6 +22,7 @@ VARIABLES: Final = {
     "resume": "RESUME",
     "mode": "MODE",
     "console": "CONSOLE",
+    "x_stats_sampling_interval": "SYSTEM",
 }
 """Argument of `init` -> the variable's name behind `TRACKER_` or `WANDB_`."""
 

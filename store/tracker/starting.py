@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-from tracker import _run, capture, environment, layout, records, report
+from tracker import _run, capture, environment, layout, records, report, system
 from tracker._run import Run
 from tracker.catalog import Catalog, Key, StoredRun
 from tracker.errors import ConfigError, UsageError
@@ -86,7 +86,8 @@ def init(
             history continue.
         resume_from: `ID?_step=N`: go on with a run from an earlier step; later rows are left behind.
         fork_from: `ID?_step=N`: a new run that begins with another's history up to a step.
-        settings: these arguments bundled.
+        settings: these arguments bundled; also `x_stats_sampling_interval`, seconds between two samples of the machine
+            (default 10, at least 0.1), and `x_disable_stats`, True for none.
         console: what the process prints is kept beside the run: `wrap` (default; `auto`) hears Python's streams,
             `redirect` the file descriptors, and so C code and child processes, `off` nothing.
         others: arguments of W&B that have no meaning here are accepted, unknown ones with one warning.
@@ -103,6 +104,7 @@ def init(
             "entity": entity, "project": project, "dir": dir, "id": id, "name": name, "notes": notes, "tags": tags,
             "config": config, "group": group, "job_type": job_type, "mode": mode, "reinit": reinit, "resume": resume,
             "resume_from": resume_from, "fork_from": fork_from, "console": console,
+            "x_stats_sampling_interval": None, "x_disable_stats": None,
         },
         settings,
     )  # fmt: skip
@@ -181,6 +183,7 @@ def _start(given: dict[str, Any], values: dict[str, Any], allow_val_change: bool
     if given["console"] is not None and given["console"] not in capture.WAYS:
         raise ValueError(f"console must be one of {', '.join(capture.WAYS)} (got {given['console']!r})")
     resume = _check_resume(given)
+    every = system.interval(given["x_stats_sampling_interval"], given["x_disable_stats"])
     start = _start_record(given, values)
     if mode == "disabled":
         return Run(root, start, write=False)
@@ -193,7 +196,10 @@ def _start(given: dict[str, Any], values: dict[str, Any], allow_val_change: bool
         start["_timestamp"] = max(start["_timestamp"], known.last_change + 0.001)
     if earlier is not None:
         _hand_on(project, earlier, start, given, allow_val_change)
-    return Run(root, start, write=True, console=capture.WAYS[given["console"] or "wrap"])
+    run = Run(root, start, write=True, console=capture.WAYS[given["console"] or "wrap"])
+    if every is not None:
+        system.sampler.begin(run, every)
+    return run
 
 
 # ---- what an earlier run hands on ----

@@ -8,7 +8,7 @@ from tracker.catalog import Catalog, StoredRun
 from tracker.journal import Tail
 from tracker.lines import THIN
 from tracker.records import Record
-from tracker.replay import History, is_row_until
+from tracker.replay import History, is_history_until
 
 HISTORY_CHUNK: Final = 1 << 20
 """Bytes of journals folded into histories at a time, so that keys are never late."""
@@ -50,12 +50,12 @@ class _Course:
         return sum(tail.taken for tail, _ in self.tails)
 
     def read(self, room: int) -> list[Record]:
-        """The next rows, from about `room` bytes at most; those of an earlier journal before those of a later one."""
+        """The next rows and samples, from about `room` bytes at most, those of an earlier journal first."""
         rows: list[Record] = []
         before = self.taken
         while True:
             for tail, last in self.tails:
-                rows += (row for row in tail.read(room + before - self.taken) if is_row_until(row, last))
+                rows += (row for row in tail.read(room + before - self.taken) if is_history_until(row, last))
             is_read = all(tail.lines.is_whole for tail, _ in self.tails)
             if not self._later or not is_read or self.taken - before >= room:
                 return rows
@@ -67,7 +67,7 @@ class _Course:
 
 
 Rows = list[tuple[_Course, list[Record]]]
-"""New rows of a feed, to be folded."""
+"""New rows and samples of the machine, to be folded."""
 
 
 class HistoryFeed:
