@@ -11,10 +11,9 @@ from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
 from tracker.records import encode, plain
-from tracker_tui import legend
+from tracker_tui import gauges, legend
 from tracker_tui.axes import Axis
 from tracker_tui.legend import Stretches
-from tracker_tui.look import last_value
 from tracker_tui.plot import HOLE, Plot, Subject
 from tracker_tui.series import Piece
 from tracker_tui.views import STEP, X_NAMES
@@ -42,7 +41,7 @@ def write(plot: Plot, ending: str, folder: str | None = None) -> str:
     Raises:
         OSError: it cannot be written.
     """
-    stem = re.sub(r"[^\w.-]+", "-", plot.order.metric).strip("-.").encode()[:120].decode(errors="ignore") or "chart"
+    stem = re.sub(r"[^\w.-]+", "-", name_of(plot)).strip("-.").encode()[:120].decode(errors="ignore") or "chart"
     content = content_of(plot, ending).encode()
     for number in range(1, 10_000):
         name = f"{stem}.{ending}" if number == 1 else f"{stem}-{number}.{ending}"
@@ -54,6 +53,13 @@ def write(plot: Plot, ending: str, folder: str | None = None) -> str:
             continue
         return path
     raise FileExistsError(f"there are 10,000 files {stem}.{ending}")
+
+
+def name_of(plot: Plot) -> str:
+    """What is exported: a metric; of the machine in words, with the unit of the values."""
+    metric = plot.order.metric
+    unit = gauges.gauge_of(metric).unit if gauges.is_gauge(metric) else ""
+    return gauges.label(metric) + (f" ({unit})" if unit else "")
 
 
 def content_of(plot: Plot, ending: str) -> str:
@@ -87,7 +93,7 @@ def points_of(plot: Plot) -> list[dict[str, Any]]:
             "project": subject.run.project,
             "run_id": subject.run.id,
             "run_name": subject.run.label,
-            "metric": plot.order.metric,
+            "metric": name_of(plot),
             "x": plot.x_name,
             "points": list(series.points(*window)),
         }
@@ -98,7 +104,7 @@ def points_of(plot: Plot) -> list[dict[str, Any]]:
 def _csv(plot: Plot) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["project", "run_id", "run_name", plot.x_name, plot.order.metric])
+    writer.writerow(["project", "run_id", "run_name", plot.x_name, name_of(plot)])
     writer.writerows(_rows(plot))
     return text.getvalue()
 
@@ -126,7 +132,9 @@ def lines_of(plot: Plot) -> list[Stretches]:
 
 def _title(plot: Plot, width: int) -> Stretches:
     order = plot.order
-    return legend.title(order.metric, order.subjects, order.view, plot, width, is_overlay=order.is_overlay)
+    return legend.title(
+        order.metric, order.subjects, order.view, plot, width, is_overlay=order.is_overlay, is_alone=True
+    )
 
 
 # ---- picture ----
@@ -149,7 +157,7 @@ def _svg(plot: Plot) -> str:
         parts += _curves(plot, plot.x, plot.y)
     for number, subject in enumerate(reversed(names)):
         y = HEIGHT + LINE * number
-        label = f"{subject.run.label}  {last_value(subject.last(order.metric))}"
+        label = f"{subject.run.label}  {legend.value_text(order.metric, subject.last(order.metric))}"
         parts.append(f'<line x1="{MARGIN_LEFT}" x2="{MARGIN_LEFT + 24}" y1="{y}" y2="{y}" {_stroke(subject)}/>')
         parts.append(f'<text x="{MARGIN_LEFT + 32}" y="{y + 4}">{escape(label)}</text>')
     return "\n".join([*parts, "</svg>\n"])

@@ -38,22 +38,37 @@ class Section(NamedTuple):
     name: str
     metrics: Sequence[str]
     is_open: bool = True
+    is_below: bool = False
+    """Whether it stands below what fills the pane."""
 
 
 def lay_out(sections: Sequence[Section], width: int, height: int) -> list[Slot]:
     """Slots from top to bottom and left to right: all in sight where that reads well, else rows to scroll through.
+
+    Sections that stand below are a page of their own, of which only the first heading takes room from the others.
 
     Args:
         sections: what to lay out; without a name and alone, a section has no heading.
         width: cells of the pane.
         height: rows of the pane.
     """
+    above = [section for section in sections if not section.is_below]
+    below = [section for section in sections if section.is_below]
+    if not above or not below:
+        return _page(above or below, width, height, 0)
+    slots = _page(above, width, height - 1 - GAP if height > 2 * MIN_HEIGHT else height, 0)
+    last = slots[-1]
+    return slots + _page(below, width, height, last.y + last.height + (0 if last.place.is_heading else GAP))
+
+
+def _page(sections: Sequence[Section], width: int, height: int, y: int) -> list[Slot]:
+    """The slots of sections that are looked at together, from a row on."""
     has_headings = len(sections) > 1 or any(section.name for section in sections)
     counts = [len(section.metrics) if section.is_open or not has_headings else 0 for section in sections]
     headings = len(sections) if has_headings else 0
     columns, heights = arrange(counts, width, height, headings)
     slots: list[Slot] = []
-    y = row = 0
+    row = 0
     for section, count in zip(sections, counts, strict=True):
         if has_headings:
             slots.append(Slot(Place(section.name, is_heading=True), 0, y, width, 1))

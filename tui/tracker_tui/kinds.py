@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from tracker.catalog import StoredRun
+from tracker_tui import gauges
 
 HELD_OUT: Final = ("val", "test", "eval")
 """What the names of metrics on held-out data contain."""
@@ -52,17 +53,19 @@ def goal_of(metric: str, runs: Iterable[StoredRun] = ()) -> str | None:
 def sections(names: Iterable[str], axes: Collection[str] = ()) -> list[tuple[str, list[str]]]:
     """Metrics by what their names begin with up to the first `/`, else `.`, in the order people look for them.
 
-    Sections with a loss or an accuracy come first, training before held-out data before those without a name; what is
-    of the machine comes last.
+    Sections with a loss or an accuracy come first, training before held-out data before those without a name; those of
+    the machine (see `gauges`) come last.
 
     Args:
         names: metrics.
         axes: those of them that are only the x axes of others, and so last in their sections.
     """
+    names = list(names)
     found: dict[str, list[str]] = {}
     for name in sorted(by_interest(names), key=lambda name: name in axes):
         found.setdefault(section_of(name), []).append(name)
-    return sorted(found.items(), key=lambda item: (_rank(item[0], item[1]), item[0]))
+    logged = sorted(found.items(), key=lambda item: (_rank(item[0], item[1]), item[0]))
+    return logged + gauges.sections(filter(gauges.is_gauge, names))
 
 
 def section_of(metric: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from tracker_tui import gauges
 from tracker_tui.axes import short_span
 from tracker_tui.chart import FRAME
 from tracker_tui.look import fit, last_value, right
@@ -60,6 +61,7 @@ def title(
     at: float | None = None,
     is_overlay: bool = False,
     how: str = HOW[0],
+    is_alone: bool = False,
 ) -> Stretches:
     """A chart's first line: name, the topmost run's value, and what of it is not as usual.
 
@@ -74,11 +76,13 @@ def title(
         at: the x whose value to tell instead of the last one.
         is_overlay: say by its sign which run it is.
         how: which value to tell: `last`, `min` or `max`.
+        is_alone: no heading tells what device it is of.
     """
     alarms, notes = _badges(view, plot)
     told = _headline(metric, subjects, view, plot, at, how, is_overlay)
-    name = min(cell_len(metric), SHORT_NAME + 1)
-    while _width(told, notes, alarms) + max(name, cell_len(metric)) > width:
+    text = gauges.gauge_of(metric).title if gauges.is_gauge(metric) and not is_alone else gauges.label(metric)
+    name = min(cell_len(text), SHORT_NAME + 1)
+    while _width(told, notes, alarms) + max(name, cell_len(text)) > width:
         if is_overlay and told and (notes or alarms):
             told = []
         elif notes:
@@ -91,7 +95,7 @@ def title(
         (alarms or told).pop()
     room = width - _width(told, notes, alarms)
     return (
-        (fit(metric, min(max(name, room), cell_len(metric))), "title"),
+        (fit(text, min(max(name, room), cell_len(text))), "title"),
         ("  " if told else "", ""),
         *told,
         ("".join("  " + note for note in notes), "dim"),
@@ -117,17 +121,18 @@ def _headline(
     if not subjects:
         return []
     top, index = subjects[-1], len(subjects) - 1
+    unit = f" {gauges.gauge_of(metric).unit}".rstrip() if gauges.is_gauge(metric) else ""
     told = [(f"{top.sign} " if is_overlay else "", str(top.colour))]
     if at is None and how != HOW[0]:
         y, x = extreme(plot, index, how)
-        return [*told, (y, "value"), (f" {how} @ {x}", "dim")]
-    told.append((_told(plot, top, metric, index, at), "value"))
+        return [*told, (y + unit, "value"), (f" {how} @ {x}", "dim")]
+    told.append((_told(plot, top, metric, index, at) + unit, "value"))
     if plot is not None and at is not None:
         told.append((f" @ {x_text(plot.x_name, at)}", "dim"))
         near = plot.series[index].near(at)
         smooth = plot.series[index].smoothed_at(near, view.smoothing) if near is not None and view.smoothing else None
         if smooth is not None:
-            told.append((f" ~{last_value(smooth)}", "value"))
+            told.append((f" ~{value_text(metric, smooth)}", "value"))
     return told
 
 
@@ -137,9 +142,14 @@ def _told(
     if subject is None:
         return ""
     if at is None:
-        return last_value(subject.last(metric), width)
+        return value_text(metric, subject.last(metric), width)
     found = value_at(plot, index, at) if plot is not None and index < len(plot.series) else None
-    return "–" if found is None else last_value(found, width)
+    return "–" if found is None else value_text(metric, found, width)
+
+
+def value_text(metric: str, value: object, width: int = 12) -> str:
+    """A value of a metric, or of a gauge without its unit."""
+    return gauges.in_words(value, width) if gauges.is_gauge(metric) else last_value(value, width)
 
 
 def _badges(view: View, plot: Plot | None) -> tuple[list[str], list[str]]:
@@ -153,7 +163,7 @@ def _badges(view: View, plot: Plot | None) -> tuple[list[str], list[str]]:
     notes = ["log"] if view.log else []
     if view.smoothing:
         notes.append(f"~{view.smoothing:g}")
-    if plot is not None and plot.x_name != STEP:
+    if plot is not None and plot.x_name != (RELATIVE if gauges.is_gauge(plot.order.metric) else STEP):
         notes.append(f"by {BY.get(plot.x_name, plot.x_name)}")
     if view.window is not None:
         notes.append("zoom, follows" if view.window.follows else "zoom")
@@ -240,7 +250,7 @@ def extreme(plot: Plot | None, index: int, how: str) -> tuple[str, str]:
     if plot is None or found is None:
         return "–", "–"
     x, y = found[0] if how == "min" else found[1]
-    return last_value(y, VALUE_WIDTH), x_text(plot.x_name, x)
+    return value_text(plot.order.metric, y, VALUE_WIDTH), x_text(plot.x_name, x)
 
 
 def table(

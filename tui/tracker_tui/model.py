@@ -237,7 +237,7 @@ class Model:
         found = []
         for key, feed in self._feeds.items():
             run = self.runs.get(key)
-            if run is not None and feed.history.columns:
+            if run is not None and (feed.history.columns or feed.history.system):
                 found.append(Subject(run, feed.history, *colour_and_sign(self.number(key))))
         return found
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from tracker.catalog import Key, StoredRun
 from tracker.replay import Column, History
 from tracker.sparkline import blocks
-from tracker_tui import axes, chart
+from tracker_tui import axes, chart, gauges
 from tracker_tui.axes import HUGE, Axis, Kind
 from tracker_tui.chart import Cells, Curve, Mark
 from tracker_tui.series import SAMPLE, Series, Span, Thinned, nearest
@@ -44,13 +44,22 @@ class Subject(NamedTuple):
     sign: str
     """One character that tells its curves apart without colour."""
 
+    def column(self, metric: str) -> Column | None:
+        """The history of a metric or a gauge; None where it has none."""
+        if gauges.is_gauge(metric):
+            return self.history.system.get(metric.removeprefix(gauges.PREFIX))
+        return self.history.columns.get(metric)
+
     def last(self, metric: str) -> object:
-        """The last value of a metric: the summary's, where that is no number the history's."""
-        value = self.run.summary.get(metric)
+        """The last value: the summary's, where that is no number the history's; that of a gauge in its unit."""
+        is_gauge = gauges.is_gauge(metric)
+        value = self.run.summary.get(metric) if not is_gauge else None
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return value
-        column = self.history.columns.get(metric)
-        return column.values[-1] if column is not None and column.values else ""
+        column = self.column(metric)
+        if column is None or not column.values:
+            return ""
+        return column.values[-1] * gauges.gauge_of(metric).scale if is_gauge else column.values[-1]
 
 
 class Order(NamedTuple):
@@ -138,7 +147,8 @@ class Plotter:
         if x_name == STEP:  # known before all rows are read, and the same for all metrics
             shown = span[0], max(span[1], *(float(subject.run.step or 0) for subject in order.subjects))
         x = _x_axis(shown, order.view.window, order.width, kind, x_name == STEP, grows)
-        y, is_clipped = _y_axis(series, x, order.view, order.height, grows)
+        least = gauges.gauge_of(order.metric).least if gauges.is_gauge(order.metric) else None
+        y, is_clipped = _y_axis(series, x, order.view, order.height, grows, least)
         if y is None:
             return Plot(order, [], series, x_name, None, None, span, 0, holes, False)
         left = chart.gutter(y, order.height)
@@ -151,9 +161,12 @@ class Plotter:
 
     def _of(self, subject: Subject, order: Order, x_name: str) -> Series:
         """A subject's series, brought up to date."""
-        column = subject.history.columns.get(order.metric) or Column()
+        is_gauge = gauges.is_gauge(order.metric)
+        column = subject.column(order.metric) or Column()
         name = (subject.run.key, order.metric, x_name, order.view.log)
         across = _across_of(subject, x_name) if x_name != STEP else None
+        if is_gauge:
+            across = subject.history.system_times
         held = self._series.pop(name, None)
         if held is not None and (held.column is not column or held.across is not across):
             held = None
@@ -161,7 +174,8 @@ class Plotter:
             held.update()
         if held is None or held.is_outdated:
             origin = subject.run.created if x_name == RELATIVE else 0.0
-            held = Series(column, across, origin, order.view.log)
+            scale = gauges.gauge_of(order.metric).scale if is_gauge else 1.0
+            held = Series(column, across, origin, order.view.log, scale)
             held.update()
         self._series[name] = held  # last in the order of use
         while len(self._series) > MAX_HELD:
@@ -182,7 +196,12 @@ class Plotter:
 
 
 def x_of(metric: str, view: View, subjects: Iterable[Subject]) -> str:
-    """The x axis of a metric: the one that was chosen, else the one that is defined, else the step."""
+    """The x axis of a metric: the one that was chosen, else the one that is defined, else the step.
+
+    That of a gauge is a time in any case: since the start, or the clock if that was chosen.
+    """
+    if gauges.is_gauge(metric):
+        return WALL if view.x == WALL else RELATIVE
     if view.x:
         return view.x
     for subject in subjects:
@@ -212,8 +231,13 @@ def _x_axis(span: Span, window: Window | None, width: int, kind: Kind, whole: bo
     return axes.window(low, high, count, kind, whole)
 
 
-def _y_axis(series: Sequence[Series], x: Axis, view: View, height: int, grows: bool) -> tuple[Axis | None, bool]:
-    """The axis of all drawable values in the window, and whether it leaves some out; coarse for what grows."""
+def _y_axis(
+    series: Sequence[Series], x: Axis, view: View, height: int, grows: bool, at_least: Span | None
+) -> tuple[Axis | None, bool]:
+    """The axis of all drawable values in the window, and whether it leaves some out; coarse for what grows.
+
+    What it holds `at_least` it does as long as nobody wants another scale.
+    """
     spans = [span for each in series if (span := each.extremes(x.low, x.high)) is not None]
     if not spans:  # none here: keep the axis of the whole
         spans = [span for each in series if (span := each.extremes()) is not None]
@@ -223,6 +247,9 @@ def _y_axis(series: Sequence[Series], x: Axis, view: View, height: int, grows: b
     kind: Kind = "log" if view.log else "number"
     count = max(3, (height - chart.FRAME) // 3 + 1)
     usual = [span for each in series if view.clip and (span := each.usual(x.low, x.high)) is not None]
+    if at_least is not None and kind != "log" and not usual:
+        low, high = min(low, at_least[0]), max(high, at_least[1])
+        high = high if high > low else low + 1.0
     least, most = low, high
     if usual:
         least, most = min(span[0] for span in usual), max(span[1] for span in usual)

@@ -57,14 +57,20 @@ class Series:
         across: what holds the x of each step; None for the steps themselves. Points without an x are left out.
         origin: what to take from each x.
         positive: for a logarithmic axis: 0 and less are holes.
+        scale: what to multiply each value by, where there is an `across`.
     """
 
     def __init__(
-        self, column: Column, across: Column | None = None, origin: float = 0.0, positive: bool = False
+        self,
+        column: Column,
+        across: Column | None = None,
+        origin: float = 0.0,
+        positive: bool = False,
+        scale: float = 1.0,
     ) -> None:
         self.column = column
         self.across = across
-        self._origin = origin
+        self._origin, self._scale = origin, scale
         self._positive = positive
         self._rewrites = self._rewritten()
         self._went_back = False
@@ -128,6 +134,8 @@ class Series:
     def _take(self, xs: array[float], ys: array[float]) -> None:
         if self._origin:
             xs = array("d", [x - self._origin for x in xs])
+        if self._scale != 1.0:
+            ys = array("d", [y * self._scale for y in ys])
         total = sum(xs)
         if xs and (total - total != 0.0 or min(xs) <= -HUGE or max(xs) >= HUGE):
             good = [(x, y) for x, y in zip(xs, ys, strict=True) if -HUGE < x < HUGE]

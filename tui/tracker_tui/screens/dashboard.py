@@ -113,6 +113,7 @@ class Dashboard(Editing):
         Binding(
             "3", "pane('overview')", "Overview", id="pane.overview", tooltip="Show or hide the overview", show=False
         ),
+        Binding("5", "system", "System", id="pane.system", tooltip="To the charts of the machine, or back", show=False),
         Binding("tab", "next_pane(1)", "Pane", id="pane.next", tooltip="To the next pane", show=False),
         Binding(
             "shift+tab", "next_pane(-1)", "Last pane", id="pane.previous", tooltip="To the pane before", show=False
@@ -653,6 +654,11 @@ class Dashboard(Editing):
         self.words_field.value = ""
         self.words_field.display = False
         self.overview.focus()
+
+    def action_system(self) -> None:
+        if not self._pane_shown("centre"):
+            self._focus_pane("centre")
+        self.centre.go_to_system()
 
     def action_export(self) -> None:
         self.centre.export()

@@ -19,12 +19,12 @@ from textual.widgets import Input, Static
 from tracker.catalog import Key, StoredRun
 from tracker.lookout import Lookout
 from tracker.records import clean
-from tracker_tui import fields
+from tracker_tui import fields, gauges
 from tracker_tui.look import with_tilde
 from tracker_tui.model import Model
 from tracker_tui.table import NEWEST, TableView
 from tracker_tui.tree import Branch, Place
-from tracker_tui.views import X_NAMES
+from tracker_tui.views import RELATIVE, WALL, X_NAMES
 from tracker_tui.widgets.charts import Charts
 from tracker_tui.widgets.runs_table import RunsTable
 
@@ -193,6 +193,9 @@ class Centre(Vertical):
             parts += [f"{drawn} of {total} drawn"] if drawn < total else []
             view = self._model.views.table_of(place.project)
             parts += [f"by {_label(view.sort)}"] if view.sort != NEWEST else []
+        subjects = self._model.subjects()
+        if subjects and not any(subject.history.columns for subject in subjects):
+            parts.append("no rows")  # what the machine did is all there is
         sampled = self._model.sampled()
         if sampled is not None and sampled.loaded is None:
             parts.append(f"a sample of the rows, H reads all {sampled.size / 1e6:.0f} MB")
@@ -366,14 +369,27 @@ class Centre(Vertical):
             return
         from tracker_tui.screens.choose import ChooseScreen
 
-        names = {"": "as the job defined it, else step", **X_NAMES}
-        names |= {name: name for subject in self.charts.subjects for name in subject.history.columns if name != metric}
+        if gauges.is_gauge(metric):
+            names = {"": X_NAMES[RELATIVE], WALL: X_NAMES[WALL]}
+        else:
+            names = {"": "as the job defined it, else step", **X_NAMES}
+            logged = (name for subject in self.charts.subjects for name in subject.history.columns)
+            names |= {name: name for name in logged if name != metric}
 
         def set_x(chosen: str | None) -> None:
             if chosen is not None:
                 self.charts.set_x(chosen)
 
         self.app.push_screen(ChooseScreen("X axis", names, self._model.views.of(metric).x), set_x)
+
+    def go_to_system(self) -> None:
+        """To the charts of the machine, or back from there."""
+        if self._is_table_whole and self.table.display:
+            self.toggle_table()
+        if not self.charts.display or not self.charts.go_to_system():
+            self.notify("Nothing was sampled of a machine here.")
+        else:
+            self.charts.focus()
 
     def export(self) -> None:
         """Write the chart under the cursor, or its data, to a file."""
@@ -398,7 +414,7 @@ class Centre(Vertical):
             else:
                 self.notify(f"Written: {with_tilde(path)}", markup=False)
 
-        self.app.push_screen(ChooseScreen(f"Export {plot.order.metric}", export.FORMATS, ""), write)
+        self.app.push_screen(ChooseScreen(f"Export {gauges.label(plot.order.metric)}", export.FORMATS, ""), write)
 
 
 def _label(name: str) -> str:

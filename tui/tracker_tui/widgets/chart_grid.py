@@ -20,7 +20,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tracker.catalog import Key
-from tracker_tui import legend
+from tracker_tui import gauges, legend
 from tracker_tui.grid import Place, Section, Slot, first_chart, lay_out
 from tracker_tui.kinds import sections
 from tracker_tui.legend import Stretches
@@ -128,15 +128,21 @@ class ChartGrid(Painted, can_focus=True):
 
     def metrics(self) -> list[str]:
         """The metrics that pass the filter."""
-        return [name for name in self._names if all(word in name.lower() for word in self.words)]
+        return [name for name in self._names if all(word in gauges.label(name).lower() for word in self.words)]
 
     def draw_now(self) -> None:
         """Do not wait until it is time again: all rows there are have been read."""
         self._ask_for(self._names, at_once=True)
 
     def _sections(self) -> list[tuple[str, list[str]]]:
+        """Headings and charts; where the machine's section is folded, it stands for those of all devices."""
         axes = {name for subject in self.subjects for name in subject.run.metrics.step_names}
-        return sections(self.metrics(), axes)
+        found = sections(self.metrics(), axes)
+        if gauges.SECTION not in self.views.folded:
+            return found
+        logged = [(section, names) for section, names in found if not gauges.is_gauge(names[0])]
+        folded = [name for name in self.metrics() if gauges.is_gauge(name)]
+        return logged + ([(gauges.SECTION, folded)] if folded else [])
 
     def _under_cursor(self) -> list[str]:
         """The metric under the cursor; on the heading of an open section all of its metrics."""
@@ -175,7 +181,10 @@ class ChartGrid(Painted, can_focus=True):
         if self.is_alone:
             self._slots = [Slot(Place(self.metric or ""), 0, 0, width, height)]
         else:
-            parts = [Section(name, names, name not in self.views.folded) for name, names in self._sections()]
+            parts = [
+                Section(name, names, name not in self.views.folded, gauges.is_gauge(names[0]))
+                for name, names in self._sections()
+            ]
             self._slots = lay_out(parts, width, height) if width and height else []
         if self.cursor not in [slot.place for slot in self._slots]:
             self.cursor = first_chart(self._slots)
@@ -285,7 +294,7 @@ class ChartGrid(Painted, can_focus=True):
         return plot if plot is not None and _keys(plot) == keys else None
 
     def _subjects_of(self, metric: str) -> tuple[Subject, ...]:
-        return tuple(subject for subject in self.subjects if metric in subject.history.columns)
+        return tuple(subject for subject in self.subjects if subject.column(metric) is not None)
 
     # ---- writing ----
 
@@ -317,7 +326,7 @@ class ChartGrid(Painted, can_focus=True):
         fresh = self._fresh(metric)
         at = self._cross_in(fresh)
         rows = legend.legend_rows(subjects, slot.width, slot.height, self.is_alone, self._is_overlay)
-        title = legend.title(metric, subjects, view, fresh, slot.width, at, self._is_overlay, self._how)
+        title = legend.title(metric, subjects, view, fresh, slot.width, at, self._is_overlay, self._how, self.is_alone)
         if slot.place == self.cursor:
             title = ((title[0][0], "cursor"), *title[1:])
         if self.is_alone:
@@ -332,7 +341,7 @@ class ChartGrid(Painted, can_focus=True):
     def _heading(self, slot: Slot) -> Stretches:
         name = slot.place.name
         count = self._counts.get(name, 0)
-        text = f"{'▸' if name in self.views.folded else '▾'} {name or 'metrics'}"
+        text = f"{'▸' if name in self.views.folded else '▾'} {gauges.heading(name)}"
         style = "cursor" if slot.place == self.cursor else "heading"
         rest = slot.width - len(fit(text, slot.width).rstrip()) - len(str(count)) - 3
         return legend.padded(((text, style), (f"  {count} ", "dim"), ("─" * max(0, rest), "axis")), slot.width)
@@ -402,12 +411,14 @@ class ChartGrid(Painted, can_focus=True):
 
 
 def _charted(subject: Subject) -> Iterable[str]:
-    """The metrics of a run that get a chart: all that are not hidden by their definition."""
+    """The charts of a run: of all metrics that are not hidden by their definition, and of its machine."""
     metrics = subject.run.metrics
     for name in subject.history.columns:
         defined = metrics.of(name)
         if (defined is None or not defined.hidden) and not name.startswith("_"):
             yield name
+    for name in subject.history.system:
+        yield gauges.PREFIX + name
 
 
 def is_chart(slot: Slot) -> bool:

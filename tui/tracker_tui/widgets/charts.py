@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.events import Click, Leave, MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
 from textual.message import Message
 
-from tracker_tui import legend
+from tracker_tui import gauges, legend
 from tracker_tui.grid import Place, Slot, first_chart, next_place
 from tracker_tui.legend import x_text
 from tracker_tui.plot import Plot, step_at, x_of
@@ -80,6 +80,8 @@ class Charts(ChartGrid):
         """Whether keys act on all charts."""
         self._is_inspecting = False
         self._pressed: tuple[Place, int] | None = None
+        self._before_system: Place | None = None
+        """Where the cursor was before it went to the charts of the machine."""
 
     @property
     def caption(self) -> str:
@@ -137,6 +139,27 @@ class Charts(ChartGrid):
         for slot in self._slots:
             if slot.place == self.cursor:
                 self.call_after_refresh(self._reveal, slot)
+
+    def go_to_system(self) -> bool:
+        """To the charts of the machine; from there back, and fold them. False where there are none."""
+        if not any(gauges.is_gauge(name) for name in self.metrics()):
+            return False
+        if self.is_alone:
+            self.action_open()
+        is_folded = gauges.SECTION in self.views.folded
+        is_there = not is_folded and self.cursor in [slot.place for slot in self._visible() if _is_of_machine(slot)]
+        if is_there or is_folded:
+            self.views.fold(gauges.SECTION)
+            self._arrange()
+        if is_there:
+            places = [slot.place for slot in self._slots]
+            self.go_to(self._before_system if self._before_system in places else first_chart(self._slots))
+        else:
+            self._before_system = self.cursor
+            slots = list(filter(_is_of_machine, self._slots))
+            self.go_to(first_chart(slots))
+            self.call_after_refresh(self.scroll_to, y=slots[0].y, animate=False)
+        return True
 
     def leave(self) -> bool:
         """One step back: from the crosshair, then from a chart alone; False where there is none."""
@@ -356,6 +379,10 @@ class Charts(ChartGrid):
             self.action_zoom(factor)
             event.stop()
             event.prevent_default()
+
+
+def _is_of_machine(slot: Slot) -> bool:
+    return slot.place.name.startswith(gauges.SECTION)
 
 
 def _alike(view: View, before: View, after: View) -> View:
