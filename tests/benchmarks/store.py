@@ -4,6 +4,7 @@ Every figure is a ratio to a floor measured in the same run, for machines differ
 
     log()     to os.write(fd, orjson.dumps(row with time.time())), 3 scalars a row, same file system
     import    to `import orjson, threading, pathlib`, whole processes in turn
+    samples   to the same silent process without them; of the machine as it is, GPUs too where there are some
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ import tracker
 ROWS = 100_000
 ROUNDS = 5
 IMPORTS = 15
+SILENT = 10
+"""Seconds in which nothing but samples happens."""
 TREE = Path(__file__).parents[2]
 
 
@@ -120,8 +123,26 @@ def bench_import() -> None:
     print(f"and tracker.init{(middle[3]) / (middle[1]):5.2f} x the floor, whole processes")
 
 
+def bench_system() -> None:
+    used: dict[str, float] = {}
+    samples = 0
+    for every in ("off", "0.1"):
+        with tempfile.TemporaryDirectory() as folder:
+            run = tracker.init(project="bench", dir=folder, settings={"x_stats_sampling_interval": every})
+            time.sleep(1.5)  # what is loaded once is loaded
+            before, written = time.process_time(), Path(run.file).read_bytes().count(b"\n")
+            time.sleep(SILENT)
+            used[every] = time.process_time() - before
+            samples = Path(run.file).read_bytes().count(b"\n") - written
+            run.finish()
+    one = (used["0.1"] - used["off"]) / samples
+    print(f"a sample        {one * 1e6:6.0f} us   {samples} in {SILENT} s")
+    print(f"CPU of a silent process, every 10 s: {one * 10:.4f} %, every second: {one * 100:.3f} %   (budget 0.1)")
+
+
 if __name__ == "__main__":
     os.environ["TRACKER_SILENT"] = "1"
+    bench_system()
     bench_log()
     bench_ends()
     bench_import()
