@@ -104,6 +104,14 @@ def test_it_can_be_turned_off(
     assert "tracker-system" not in _threads()
 
 
+def test_the_settings_file_is_heard(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for everything else."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    tree(tmp_path, {"tracker/settings.toml": "x_disable_stats = true\n"})
+    tracker.init(dir=root)
+    assert "tracker-system" not in _threads()
+
+
 @pytest.mark.parametrize("wrong", [0, 0.05, -1, True, "often", "nan", float("inf"), [10], 1e300])
 def test_an_interval_that_makes_no_sense_is_an_error(root: Path, wrong: Any) -> None:
     """Said at once, naming what may be given; nothing is written."""

@@ -59,7 +59,10 @@ def title_of(metric: str, *values: float, **how: Any) -> str:
         ("gpu.3.temp", 71, "temperature  71 °C"),
         ("gpu.3.powerWatts", 210.46, "power  210 W"),
         ("gpu.3.fan", 7.5, "gpu.3.fan  7.5"),
-        ("fan", 1e6, "fan  1000000"),
+        ("fan", 1e6, "fan  1e+06"),
+        ("fan", -1e299, "fan  -1e+299"),
+        ("fan", 1e-9, "fan  1e-09"),
+        ("cpu", 0, "cpu  0 %"),
     ],
 )
 def test_titles_say_what_it_is_and_in_which_unit(metric: str, value: float, title: str) -> None:
@@ -85,8 +88,8 @@ def test_sections_are_devices() -> None:
         ("system disk", 1),
         ("system network", 1),
     ]
-    assert [gauges.gauge_of(name).title for name in found[2][1]] == ["cpu", "memory", "fan"]
-    assert [gauges.gauge_of(name).title for name in found[3][1]] == ["busy", "temperature"]
+    assert [gauges.label(name) for name in found[2][1]] == ["system cpu", "system memory", "system fan"]
+    assert [gauges.label(name) for name in found[3][1]] == ["system gpu 2 busy", "system gpu 2 temperature"]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class _Sampler:
     """The thread and the runs that it serves; there is one."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may end a run while one is ended
         self._watches: list[_Watch] = []
         self._wake = threading.Event()
 
@@ -89,7 +89,7 @@ class _Sampler:
 
     def forget(self) -> None:
         """In a forked child there is no thread, the lock may be held for ever, and the runs are the parent's."""
-        self._lock, self._watches, self._wake = threading.Lock(), [], threading.Event()
+        self._lock, self._watches, self._wake = threading.RLock(), [], threading.Event()
 
     def _sample(self, wake: threading.Event) -> None:
         wake.wait(BEGIN)

@@ -57,9 +57,9 @@ def write(plot: Plot, ending: str, folder: str | None = None) -> str:
 
 def name_of(plot: Plot) -> str:
     """What is exported: a metric; of the machine in words, with the unit of the values."""
-    metric = plot.order.metric
-    unit = gauges.gauge_of(metric).unit if gauges.is_gauge(metric) else ""
-    return gauges.label(metric) + (f" ({unit})" if unit else "")
+    gauge = gauges.gauge_of(plot.order.metric)
+    unit = f" ({gauge.unit})" if gauge is not None and gauge.unit else ""
+    return gauges.label(plot.order.metric) + unit
 
 
 def content_of(plot: Plot, ending: str) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from tracker_tui.look import last_value
+
 PREFIX: Final = "_system."
 SECTION: Final = "_system"
 """The section of what is of no device; those of devices have their names behind it."""
@@ -75,8 +77,13 @@ def is_gauge(metric: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def gauge_of(metric: str) -> Gauge:
-    """How a chart of the machine is shown; what is not known is shown as it was recorded, under its own name."""
+def gauge_of(metric: str) -> Gauge | None:
+    """How a chart of the machine is shown; None of a metric that was logged.
+
+    What nobody knows is shown as it was recorded, under its own name.
+    """
+    if not is_gauge(metric):
+        return None
     name = metric.removeprefix(PREFIX)
     known = _MACHINE.get(name) or _NETWORK.get(name)
     if known is not None:
@@ -93,7 +100,8 @@ def gauge_of(metric: str) -> Gauge:
 
 def label(metric: str) -> str:
     """What a chart is called where it stands alone: a gauge's section and title, a metric's name."""
-    return gauge_of(metric).name if is_gauge(metric) else metric
+    gauge = gauge_of(metric)
+    return gauge.name if gauge is not None else metric
 
 
 def heading(section: str) -> str:
@@ -102,10 +110,11 @@ def heading(section: str) -> str:
 
 
 def sections(metrics: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """Charts of the machine by device: what is of none, GPUs by number, disks, network."""
+    """Those of the charts that are of the machine, by device: what is of none, GPUs by number, disks, network."""
     found: dict[str, list[str]] = {}
     for metric in sorted(metrics, key=_place):
-        found.setdefault(gauge_of(metric).section, []).append(metric)
+        if (gauge := gauge_of(metric)) is not None:
+            found.setdefault(gauge.section, []).append(metric)
     return sorted(found.items(), key=lambda item: (_KINDS.index(item[0].split(" ")[1:2]), _natural(item[0])))
 
 
@@ -121,10 +130,8 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def in_words(value: object, width: int = 12) -> str:
-    """A measured value to three digits or so: 12.4, 71, 0.031."""
-    if not isinstance(value, (int, float)) or value - value != 0.0:
-        return str(value)[:width]
-    size = abs(value)
-    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 4
-    text = f"{value:.{digits}f}"
+    """A measured value to three digits or so: 12.4, 71, 1853, 0.031."""
+    if not isinstance(value, (int, float)) or not 1 <= abs(value) < 1e6:
+        return last_value(float(f"{value:.2g}") if isinstance(value, (int, float)) else value, width)
+    text = f"{value:.{0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -65,7 +65,7 @@ def sections(names: Iterable[str], axes: Collection[str] = ()) -> list[tuple[str
     for name in sorted(by_interest(names), key=lambda name: name in axes):
         found.setdefault(section_of(name), []).append(name)
     logged = sorted(found.items(), key=lambda item: (_rank(item[0], item[1]), item[0]))
-    return logged + gauges.sections(filter(gauges.is_gauge, names))
+    return logged + gauges.sections(names)
 
 
 def section_of(metric: str) -> str:

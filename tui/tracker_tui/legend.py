@@ -80,7 +80,8 @@ def title(
     """
     alarms, notes = _badges(view, plot)
     told = _headline(metric, subjects, view, plot, at, how, is_overlay)
-    text = gauges.gauge_of(metric).title if gauges.is_gauge(metric) and not is_alone else gauges.label(metric)
+    gauge = gauges.gauge_of(metric)
+    text = gauge.title if gauge is not None and not is_alone else gauges.label(metric)
     name = min(cell_len(text), SHORT_NAME + 1)
     while _width(told, notes, alarms) + max(name, cell_len(text)) > width:
         if is_overlay and told and (notes or alarms):
@@ -121,7 +122,8 @@ def _headline(
     if not subjects:
         return []
     top, index = subjects[-1], len(subjects) - 1
-    unit = f" {gauges.gauge_of(metric).unit}".rstrip() if gauges.is_gauge(metric) else ""
+    gauge = gauges.gauge_of(metric)
+    unit = f" {gauge.unit}".rstrip() if gauge is not None else ""
     told = [(f"{top.sign} " if is_overlay else "", str(top.colour))]
     if at is None and how != HOW[0]:
         y, x = extreme(plot, index, how)

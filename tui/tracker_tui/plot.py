@@ -52,14 +52,14 @@ class Subject(NamedTuple):
 
     def last(self, metric: str) -> object:
         """The last value: the summary's, where that is no number the history's; that of a gauge in its unit."""
-        is_gauge = gauges.is_gauge(metric)
-        value = self.run.summary.get(metric) if not is_gauge else None
+        gauge = gauges.gauge_of(metric)
+        value = self.run.summary.get(metric) if gauge is None else None
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return value
         column = self.column(metric)
         if column is None or not column.values:
             return ""
-        return column.values[-1] * gauges.gauge_of(metric).scale if is_gauge else column.values[-1]
+        return column.values[-1] * (gauge.scale if gauge is not None else 1.0)
 
 
 class Order(NamedTuple):
@@ -147,8 +147,9 @@ class Plotter:
         if x_name == STEP:  # known before all rows are read, and the same for all metrics
             shown = span[0], max(span[1], *(float(subject.run.step or 0) for subject in order.subjects))
         x = _x_axis(shown, order.view.window, order.width, kind, x_name == STEP, grows)
-        least = gauges.gauge_of(order.metric).least if gauges.is_gauge(order.metric) else None
-        y, is_clipped = _y_axis(series, x, order.view, order.height, grows, least)
+        gauge = gauges.gauge_of(order.metric)
+        at_least = gauge.least if gauge is not None else None
+        y, is_clipped = _y_axis(series, x, order.view, order.height, grows, at_least)
         if y is None:
             return Plot(order, [], series, x_name, None, None, span, 0, holes, False)
         left = chart.gutter(y, order.height)
@@ -161,11 +162,11 @@ class Plotter:
 
     def _of(self, subject: Subject, order: Order, x_name: str) -> Series:
         """A subject's series, brought up to date."""
-        is_gauge = gauges.is_gauge(order.metric)
+        gauge = gauges.gauge_of(order.metric)
         column = subject.column(order.metric) or Column()
         name = (subject.run.key, order.metric, x_name, order.view.log)
         across = _across_of(subject, x_name) if x_name != STEP else None
-        if is_gauge:
+        if gauge is not None:
             across = subject.history.system_times
         held = self._series.pop(name, None)
         if held is not None and (held.column is not column or held.across is not across):
@@ -174,8 +175,7 @@ class Plotter:
             held.update()
         if held is None or held.is_outdated:
             origin = subject.run.created if x_name == RELATIVE else 0.0
-            scale = gauges.gauge_of(order.metric).scale if is_gauge else 1.0
-            held = Series(column, across, origin, order.view.log, scale)
+            held = Series(column, across, origin, order.view.log, gauge.scale if gauge is not None else 1.0)
             held.update()
         self._series[name] = held  # last in the order of use
         while len(self._series) > MAX_HELD:
