@@ -148,6 +148,8 @@ def bench_left_open(what: str, rate: float | None, budget: str) -> None:
             if job is not None:
                 job.stdin.write("\n")  # type: ignore[union-attr]
                 job.stdin.flush()  # type: ignore[union-attr]
+            if rate == 0:
+                terminal.wait_for("system")  # its section comes once, with the first sample
             terminal.settle(0.5) if not rate else terminal.wait_for("time")
             before, got, start = cpu_seconds(terminal.child.pid), len(terminal.raw), time.time()
             while time.time() - start < SECONDS:
