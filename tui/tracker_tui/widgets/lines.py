@@ -241,6 +241,11 @@ class Lines(Painted, can_focus=True):
             self.scroll_to(y=max(0, round(self.scroll_y) + moved), animate=False, force=True)
         self.scroll_to_cursor()
 
+    def watch_show_vertical_scrollbar(self, is_shown: bool) -> None:
+        """A bar that comes after the scrolling knows nothing of it."""
+        if is_shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def cursor_row(self) -> int:
         """The row of this widget that the cursor is on."""
         return (self.cursor or 0) - round(self.scroll_y) + self._header_rows

@@ -48,6 +48,7 @@ class Printout(Lines):
     BINDINGS = [
         Binding("left,h", "side(-1)", "Left", id="console.left", tooltip="Long lines to the left", show=False),
         Binding("right,l", "side(1)", "Right", id="console.right", tooltip="Long lines to the right", show=False),
+        Binding("f", "screen.filter", "Words", id="console.find", tooltip="Find words in all lines"),
         Binding("n", "hit(1)", "Next", id="console.next", tooltip="To the next line with the words (f finds)"),
         Binding("N", "hit(-1)", "Before", id="console.before", tooltip="To the line with the words before", show=False),
         Binding("G", "edge(1)", "Follow", id="console.follow", tooltip="To the last line, and follow", show=False),
