@@ -147,9 +147,7 @@ class Lines(Painted, can_focus=True):
         count = self.line_count()
         if self.cursor is not None:
             self.cursor = max(0, min(self.cursor, count - 1))
-        size = Size(self.size.width, count + self._header_rows)
-        if size != self.virtual_size:
-            self.virtual_size = size
+        self._set_virtual_size(Size(self.size.width, count + self._header_rows))
         for y in range(self.size.height):
             painted = self._painted.get(y)
             if painted is None or painted == (content := self._content(y)):
@@ -159,6 +157,14 @@ class Lines(Painted, can_focus=True):
             else:
                 for first, last in differences(painted[0], content[0]):
                     self.refresh(Region(first, y, last - first, 1))
+
+    def _set_virtual_size(self, size: Size) -> None:
+        before = self.virtual_size
+        if self.show_vertical_scrollbar and size.width == before.width and size.height > before.height:
+            self.set_reactive(Lines.virtual_size, size)  # what scrolls already needs no new layout
+            self.vertical_scrollbar.window_virtual_size = size.height
+        elif size != before:
+            self.virtual_size = size
 
     @property
     def _header_rows(self) -> int:

@@ -15,6 +15,7 @@ from rich.style import Style
 from textual import work
 from textual.binding import Binding
 from textual.events import MouseScrollDown, MouseScrollUp
+from textual.geometry import Size
 from textual.message import Message
 
 from tracker.catalog import Catalog, StoredRun
@@ -222,9 +223,11 @@ class Printout(Lines):
         self._wake.set()
 
     def watch_scroll_y(self, old: float, new: float) -> None:
-        super().watch_scroll_y(old, new)
+        """Repaint the cells that differ, not all of the pane: lines are much alike."""
+        if self.show_vertical_scrollbar:
+            self.vertical_scrollbar.position = new
         if round(old) != round(new):
-            self._painted.clear()
+            self.update_lines()
             self._wake.set()
 
     @work(group="read")
@@ -274,9 +277,7 @@ class Printout(Lines):
                 if number not in console.known:
                     console.known[number] = Printed(number, None, None, "tracker", (("(a line is missing)", ""),))
             self._point()
-            self._painted.clear()
             self.update_lines()
-            self.refresh()
 
     def _first_missing(self) -> int | None:
         """The first line on the screen, or that of the cursor, which is not here; a little above it, to read ahead."""
@@ -295,8 +296,9 @@ class Printout(Lines):
         count = self.line_count()
         if self._follows and count:
             self.cursor = count - 1
-        self.update_lines()
+        self._set_virtual_size(Size(self.size.width, count + self._header_rows))
         self.scroll_to_cursor()
+        self.update_lines()
 
     # ---- moving ----
 
