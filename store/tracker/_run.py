@@ -108,9 +108,12 @@ class Run:
         self._alerted: dict[str, float] = {}
         self._watcher: watching.Watcher | None = None
         self._console: Console | None = None
+        self._survey: environment.Survey | None = None
+        """What finds out about the environment, until that is put down."""
         if write:
             self._append(start)
             process.enroll(self)
+            self._survey = environment.Survey(self)
             if self._writer is not None and self._writer.path:
                 self._path = self._writer.path
                 report.say(report.start_lines(start["name"], self._path, root))
@@ -507,6 +510,8 @@ class Run:
     def _write_end(self, how: Exit) -> None:
         self._begin_anew_if_gone()
         self._take_edits()
+        if self._survey is not None:
+            self._note_environment(self._survey.so_far())
         self._fold()
         end = {**self._state.checkpoint(time.time()), "_type": records.END, "exit_code": how.code}
         stopped_by = how.signal or self._state.signal
@@ -528,6 +533,7 @@ class Run:
         self._fold()
         state = self._state
         start = {**state.start, "_timestamp": time.time(), "created": state.created, "state": state.handed_on()}
+        start["state"]["environment"] = state.environment
         start |= {"name": state.name, "tags": state.tags, "notes": state.notes, "config": state.config}
         self._writer.begin_anew(encode(plain(start, 2 * records.MAX_DEPTH)[0]))
         self._path = self._writer.path or self._path
@@ -634,10 +640,20 @@ class Run:
             if self._over:
                 self._refuse()
                 return
-            self._fold()
-            record = plain({"_type": kind, "_timestamp": time.time(), **fields}, 2 * records.MAX_DEPTH)[0]
-            self._append(record)
-            self._state.apply(record)
+            self._put_down(kind, fields)
+
+    def _put_down(self, kind: str, fields: Record) -> None:
+        self._fold()
+        record = plain({"_type": kind, "_timestamp": time.time(), **fields}, 2 * records.MAX_DEPTH)[0]
+        self._append(record)
+        self._state.apply(record)
+
+    def _note_environment(self, found: Record) -> None:
+        """Put down, once, what was found out about the environment; called by the survey, or at the end."""
+        with self._lock:
+            if self._survey is not None and not self._foreign:
+                self._survey = None
+                self._put_down(records.ENVIRONMENT, found)
 
     def _update(self, **fields: Any) -> None:
         self._record(records.UPDATE, fields)

@@ -218,6 +218,14 @@ class ApiRun:
         return self._stored.bad_lines
 
     @property
+    def metadata(self) -> dict[str, Any]:
+        """Where and with what it was run, as far as is known: `host`, `user`, `os`, `python`, `command`, `program`,
+        `cwd`; `cpu`, `memory` and `disk` (bytes), `gpus`, `container`, `slurm`, `rank`; `git` with `commit`, `branch`,
+        `dirty`, `changed` and `untracked` (numbers of files) and `remote`.
+        """
+        return self._stored.metadata
+
+    @property
     def path(self) -> str:
         """The journal's path."""
         return self._stored.path

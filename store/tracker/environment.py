@@ -1,4 +1,13 @@
-"""What surrounds a run: the command, the Python, the commit. Gathered for the `start` record, without a process."""
+"""What surrounds a run: the command, the code, the machine.
+
+What is known at once goes into the `start` record. The rest is found out in a thread, so that `init` need not wait; it
+becomes one `environment` record and two files in the run's folder:
+
+    requirements.txt    packages that are installed, `name==version`
+    diff.patch          how tracked files differ from the commit
+
+A run that ends meanwhile is told as much as was found; it does not wait for git or a driver.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +15,109 @@ import os
 import platform
 import shlex
 import sys
-from typing import Any
+import threading
+from typing import TYPE_CHECKING, Any, Final
 
-from tracker import host
+from tracker import host, repository, secrets
 from tracker.settings import is_set
+
+if TYPE_CHECKING:
+    from tracker._run import Run
+
+PACKAGES: Final = "requirements.txt"
+DIFF: Final = "diff.patch"
+DELAY: Final = 0.05
+"""Seconds after which a survey begins: it would take the interpreter from `init` and the first steps."""
+PATIENCE: Final = 0.05
+"""Seconds that the end of a run waits for what is told within milliseconds."""
+MAX_TEXT: Final = 200
+"""Characters of one fact, so that the record, which every checkpoint repeats, stays below 4 KiB or so."""
 
 
 def facts() -> dict[str, Any]:
-    """Command line, program, working folder, Python, system, user and git commit; what is unknown is left out."""
+    """Command line, program, working folder, Python, system, user and git commit; what is unknown is left out.
+
+    Secrets in the command line are masked.
+    """
     program = sys.argv[0] if sys.argv else ""
+    words = secrets.mask_words([os.path.basename(sys.executable or "python"), *_arguments()])
     found = {
-        "command": shlex.join([os.path.basename(sys.executable or "python"), *_arguments()]),
+        "command": shlex.join(words),
         "program": os.path.abspath(program) if os.path.isfile(program) else None,
         "cwd": _cwd(),
         "python": platform.python_version(),
         "os": sys.platform,
         "user": host.user(),
-        "git": None if is_set("DISABLE_GIT") else git_commit(program_folder()),
+        "git": None if is_set("DISABLE_GIT") else repository.git_commit(program_folder()),
     }
     return {key: value for key, value in found.items() if value}
+
+
+class Survey:
+    """Finds out in a thread what surrounds a run, tells the run, and writes the files; there is one a run."""
+
+    def __init__(self, run: Run) -> None:
+        self.found: dict[str, Any] = {}
+        """What is known so far; replaced as a whole when there is more."""
+        self._run = run
+        self._hurry = threading.Event()
+        self._begun = threading.Event()
+        self._folder = None if is_set("DISABLE_GIT") else program_folder()
+        try:
+            threading.Thread(target=self._find, name="tracker-survey", daemon=True).start()
+        except RuntimeError:  # no more threads: nothing is found
+            self._begun.set()
+
+    def so_far(self) -> dict[str, Any]:
+        """What is known when the run ends; waits a moment for what is known soon."""
+        self._hurry.set()
+        self._begun.wait(PATIENCE)
+        return self.found
+
+    def _find(self) -> None:
+        self._hurry.wait(DELAY)
+        from tracker import surroundings as machine  # takes longer than the rest of this module, which is on the way of `init`
+
+        try:
+            self._add({**machine.facts(), "disk": machine.disk(os.path.dirname(self._run.file))})
+            self._begun.set()
+            self._write(PACKAGES, "".join(f"{package}\n" for package in machine.packages()).encode())
+            self._add(machine.gpus())
+            changes = repository.changes(self._folder)
+            self._add({"git": changes.facts})
+            self._write(DIFF, changes.diff)
+            self._run._note_environment(self.found)
+        except Exception as error:  # facts are a help, they must not trouble the training
+            self._warn(f"cannot tell all of the environment ({error})")
+
+    def _add(self, facts: dict[str, Any]) -> None:
+        self.found = self.found | {name: _bounded(value) for name, value in facts.items() if value}
+
+    def _write(self, name: str, content: bytes) -> None:
+        """Put a file into the run's folder, once, while the run goes on."""
+        if not content or self._run.is_over:
+            return
+        folder = self._run.folder
+        try:
+            if not os.path.isdir(folder):
+                os.mkdir(folder)  # not what is above it: that may have been removed
+            with open(os.path.join(folder, name), "xb") as file:
+                file.write(content)
+        except OSError as error:
+            self._warn(f"cannot write {os.path.join(folder, name)} ({error.strerror})")
+
+    def _warn(self, text: str) -> None:
+        if not self._run.is_over:  # at the end of the process nobody may print any more
+            self._run._warn("environment", text)
+
+
+def _bounded(value: Any) -> Any:
+    """Facts with texts that are short and hold no secret."""
+    if isinstance(value, str):
+        return secrets.mask(value)[:MAX_TEXT]
+    if isinstance(value, dict):
+        return {name: _bounded(fact) for name, fact in value.items()}
+    return [_bounded(fact) for fact in value] if isinstance(value, list) else value
 
 
 def program_folder() -> str | None:
@@ -40,43 +133,6 @@ def _arguments() -> list[str]:
         place = given.index("-c") + 1
         return [*given[:place], "...", *given[place + 1 :]]
     return given
-
-
-def git_commit(folder: str | None) -> str | None:
-    """The commit checked out around a folder, read from `.git` itself; None outside a repository."""
-    while folder:
-        git = os.path.join(folder, ".git")
-        if os.path.exists(git):
-            return _head(git)
-        parent = os.path.dirname(folder)
-        folder = parent if parent != folder else None
-    return None
-
-
-def _head(git: str) -> str | None:
-    try:
-        if os.path.isfile(git):  # a worktree or submodule: the file says where the real folder is
-            git = os.path.join(os.path.dirname(git), _read(git).removeprefix("gitdir:").strip())
-        head = _read(os.path.join(git, "HEAD")).strip()
-        if not head.startswith("ref: "):
-            return head or None
-        common = os.path.join(git, "commondir")
-        shared = os.path.join(git, _read(common).strip()) if os.path.isfile(common) else git
-        reference = head[5:]
-        loose = os.path.join(shared, reference)
-        if os.path.isfile(loose):
-            return _read(loose).strip() or None
-        for line in _read(os.path.join(shared, "packed-refs")).splitlines():
-            if line.endswith(" " + reference):
-                return line.split(" ")[0]
-    except (OSError, UnicodeDecodeError):
-        pass
-    return None
-
-
-def _read(path: str) -> str:
-    with open(path, encoding="utf-8") as file:
-        return file.read(1 << 20)
 
 
 def _cwd() -> str | None:

@@ -38,6 +38,12 @@ MAX_SYSTEM: Final = 1000
 """Names of what is sampled of a machine; of more, the first ones are kept."""
 MAX_ALERTS: Final = 20
 """Alerts that are kept of a run, the newest ones."""
+MAX_FACTS: Final = 64
+"""Facts of an environment that are kept, in each part of it."""
+MAX_FACT: Final = 300
+"""Characters of one."""
+FACTS: Final = ("host", "user", "os", "python", "command", "program", "cwd")
+"""What `start` says of where a run comes from, besides the commit."""
 STOP_GRACE: Final = 120.0
 """Seconds that a job which was stopped from outside may take to save its work; if it ends later, it was not by that."""
 
@@ -82,6 +88,8 @@ class RunState:
         self.stopped_by = ""
         self.alerts: list[Record] = []
         """The newest of what `alert` put down, the oldest first: `_timestamp`, `title`, `text`, `level`."""
+        self.environment: dict[str, Any] = {}
+        """What was found out about machine and working tree after the start; clean, but of any shape."""
         self.last_steps: dict[str, Any] = {}
         """Last values of the metrics that are x axes of others."""
         self._stamps: dict[str, Stamp] = {}
@@ -97,6 +105,14 @@ class RunState:
         """The newest time at which name, tags or notes were changed, or the journal was begun."""
         began = _time(self.start.get("_timestamp")) or self.created
         return max((time for time, _ in self._stamps.values()), default=began)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Where and with what it was run, as far as is known: `host`, `command`, `cpu`, `gpus`, `git` ...; clean."""
+        start: dict[str, Any] = _facts({name: self.start[name] for name in FACTS if name in self.start})
+        commit, git = _text(self.start.get("git")), self.environment.get("git")
+        git = ({"commit": commit} if commit else {}) | (git if isinstance(git, dict) else {})
+        return start | self.environment | ({"git": git} if git else {})
 
     def apply(self, record: Record) -> None:
         """Fold the next record of the run's journal."""
@@ -156,6 +172,7 @@ class RunState:
             "last_steps": self.last_steps,
             "sketches": {key: sketch.dump() for key, sketch in self.sketches.items()},
             "alerts": self.alerts,
+            "environment": self.environment,
         }
 
     def handed_on(self) -> Record:
@@ -223,6 +240,9 @@ class RunState:
             alert = {"_timestamp": _time(record.get("_timestamp")) or self.updated, **texts}
             self.alerts = [*self.alerts, alert][-MAX_ALERTS:]
 
+    def _environment(self, record: Record) -> None:
+        self.environment = _facts({name: fact for name, fact in record.items() if name not in records.RESERVED})
+
     def _config(self, record: Record) -> None:
         self.edit({"config": record.get("config")}, (self.updated, _text(self.start.get("host"))))
 
@@ -266,6 +286,8 @@ class RunState:
         self.alerts = [] if isinstance(alerts, list) else self.alerts
         for alert in filter(_is_record, alerts[-MAX_ALERTS:] if isinstance(alerts, list) else ()):
             self._alert(alert)
+        if isinstance(record.get("environment"), dict):
+            self._environment(record["environment"])
         if isinstance(record.get("last_steps"), dict):
             self.last_steps = _named(record["last_steps"])
         sketches = record.get("sketches")
@@ -305,6 +327,7 @@ _FOLDS: Final[dict[str, Callable[[RunState, Record], None]]] = {
     records.START: RunState._start,
     records.METRIC: RunState._metric,
     records.ALERT: RunState._alert,
+    records.ENVIRONMENT: RunState._environment,
     records.CONFIG: RunState._config,
     records.UPDATE: RunState._update,
     records.SIGNAL: RunState._signal,
@@ -443,6 +466,18 @@ def _is_record(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     return clean(value) if isinstance(value, str) else ""
+
+
+def _facts(value: Any, depth: int = 3) -> Any:
+    """Facts as far as they are texts, numbers, and few, cleaned; what is not is None or left out."""
+    if isinstance(value, str):
+        return clean(value, MAX_FACT)
+    if isinstance(value, dict) and depth:
+        few = list(value.items())[:MAX_FACTS]
+        return {clean(name, 40): fact for name, inner in few if (fact := _facts(inner, depth - 1)) is not None}
+    if isinstance(value, list) and depth:
+        return [fact for inner in value[:MAX_FACTS] if (fact := _facts(inner, depth - 1)) is not None]
+    return value if isinstance(value, bool) else _number(value)
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:
