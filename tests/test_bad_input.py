@@ -55,7 +55,8 @@ def read_all(run: ApiRun) -> ApiRun:
     assert run.state in ("running", "finished", "failed", "killed", "crashed")
     assert type(run.config) is type(run.summary) is dict
     assert all(key.isprintable() for key in run.summary)
-    json.dumps((run.config, run.summary, run.history(samples=10**9, pandas=False), repr(run)))
+    assert all(text.isprintable() for text in texts_in([*run.metadata.values()]))
+    json.dumps((run.config, run.summary, run.metadata, run.history(samples=10**9, pandas=False), repr(run)))
     return run
 
 
@@ -372,7 +373,8 @@ FIELDS = {
     "heartbeat": "_timestamp",
     "signal": "_timestamp signal",
     "alert": "_timestamp title text level",
-    "checkpoint": "_timestamp step name tags notes archived changed config summary sketches alerts",
+    "environment": "_timestamp os cpu memory disk gpus driver container slurm rank git executable",
+    "checkpoint": "_timestamp step name tags notes archived changed config summary sketches alerts environment",
     "end": "_timestamp exit_code signal exception step name tags notes changed config summary sketches",
     "edit": "_timestamp id name host user tags notes archived stopped",
     "nonsense": "_timestamp name config",

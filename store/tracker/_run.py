@@ -651,8 +651,8 @@ class Run:
     def _note_environment(self, found: Record) -> None:
         """Put down, once, what was found out about the environment; called by the survey, or at the end."""
         with self._lock:
-            if self._survey is not None and not self._foreign:
-                self._survey = None
+            survey, self._survey = self._survey, None
+            if survey is not None and found and not self._foreign:
                 self._put_down(records.ENVIRONMENT, found)
 
     def _update(self, **fields: Any) -> None:

@@ -21,6 +21,8 @@ ABOUT: Final = (
     "step",
     "created",
     "git",
+    "branch",
+    "gpu",
     "place",
     "host",
     "user",

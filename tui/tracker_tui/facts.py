@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from tracker.catalog import StoredRun
 from tracker.records import FORMAT, clean
 from tracker.report import format_value, short_path
 from tracker_tui.look import duration, last_value, with_tilde
+
+Kind = TypeVar("Kind")
+MAX_NUMBER: Final = 1e18
+"""Of bytes or files; more is no number to show."""
 
 
 def reason_of(run: StoredRun) -> str:
@@ -44,9 +48,7 @@ def facts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
     host, *rest = (clean(start.get(part) or "") for part in ("host", "pid", "user"))
     named = (f"{word} {value}" for word, value in zip(("pid", "user"), rest, strict=True) if value)
     yield "host", " ".join(part for part in (host, *named) if part)
-    for label in ("command", "git", "python"):
-        value = clean(start.get(label) or "")
-        yield label, value[:12] if label == "git" else with_tilde(value)
+    yield "command", with_tilde(clean(start.get("command") or ""))
     yield "file", with_tilde(short_path(run.path))
     if run.bad_lines:
         yield "bad lines", f"{run.bad_lines} skipped"
@@ -56,6 +58,94 @@ def facts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
 
 def _moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def environment_of(run: StoredRun) -> dict[str, str]:
+    """Labels and what they say of code, machine and cluster, in the order to show them."""
+    found = _Facts(run.metadata)
+    parts = ("git", "cpu", "disk", "container", "slurm", "rank")
+    git, cpu, disk, container, slurm, rank = (_Facts(found.of(part, dict)) for part in parts)
+    labels = {
+        "git": " ".join((git.text("branch"), git.text("commit")[:12], _dirt(git))),
+        "remote": git.text("remote"),
+        "program": with_tilde(found.text("program")),
+        "folder": with_tilde(found.text("cwd")),
+        "python": " ".join((found.text("python"), with_tilde(found.text("executable")))),
+        "os": found.text("os"),
+        "cpu": _cpu(cpu),
+        "memory": size(found.number("memory")),
+        "disk": _disk(disk),
+        "gpu": gpus_of(run),
+        "driver": _joined((("", found.text("driver")), ("CUDA", found.text("cuda")))),
+        "container": " ".join((container.text("kind"), container.text("id"))),
+        "slurm": _joined((name.removeprefix("job_").replace("_", " "), slurm.text(name)) for name in slurm.facts),
+        "rank": " of ".join(filter(None, (rank.text("rank"), rank.text("world_size")))),
+    }
+    return {label: " ".join(text.split()) for label, text in labels.items() if text.strip()}
+
+
+class _Facts:
+    """Foreign facts, which may be of any type, by name."""
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.facts = facts
+
+    def of(self, name: str, kind: type[Kind]) -> Kind:
+        """A fact of a type, empty where it is of another."""
+        value = self.facts.get(name)
+        return value if isinstance(value, kind) else kind()
+
+    def text(self, name: str) -> str:
+        """A text or number as text."""
+        value = self.facts.get(name)
+        return str(value) if isinstance(value, (str, int, float)) else ""
+
+    def number(self, name: str) -> float:
+        """A number, 0 where it is none."""
+        value = self.facts.get(name)
+        return value if isinstance(value, (int, float)) and 0 <= value < MAX_NUMBER else 0
+
+
+def gpus_of(run: StoredRun) -> str:
+    """The GPUs of the machine: `2 x NVIDIA A100 40 GB`."""
+    listed = run.environment.get("gpus")
+    kinds = [_Facts(kind) for kind in (listed if isinstance(listed, list) else ()) if isinstance(kind, dict)]
+    texts = ((int(kind.number("count")), kind.text("name"), size(kind.number("memory"))) for kind in kinds)
+    return ", ".join(f"{f'{n} x ' if n > 1 else ''}{name} {memory}".strip() for n, name, memory in texts)
+
+
+def branch_of(run: StoredRun) -> str:
+    """The branch of the working tree; empty where there is none."""
+    return _Facts(_Facts(run.environment).of("git", dict)).text("branch")
+
+
+def size(number: float) -> str:
+    """Bytes in few signs, as disks and memories are sold by: 24 GB; empty for none."""
+    for power, unit in ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB")):
+        if number >= power:
+            return f"{number / power:.3g} {unit}"
+    return f"{int(number)} bytes" if number else ""
+
+
+def _dirt(git: _Facts) -> str:
+    if git.facts.get("dirty") is not True:
+        return ""
+    counts = ((int(git.number(kind)), kind) for kind in ("changed", "untracked"))
+    return f"({', '.join(f'{count} {kind}' for count, kind in counts if count) or 'dirty'})"
+
+
+def _cpu(cpu: _Facts) -> str:
+    count, allowed = cpu.text("count"), cpu.text("allowed")
+    return f"{f'{allowed} of ' if allowed else ''}{f'{count} x ' if count else ''}{cpu.text('model')}"
+
+
+def _disk(disk: _Facts) -> str:
+    free, total = size(disk.number("free")), size(disk.number("total"))
+    return f"{free or 'nothing'} free of {total}" if total else ""
+
+
+def _joined(named: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} {text}".strip() for name, text in named if text)
 
 
 def alerts_of(run: StoredRun) -> Iterable[tuple[str, str]]:

@@ -15,7 +15,7 @@ from tracker.filters import nested
 from tracker.records import clean
 from tracker.report import format_value
 from tracker_tui import look
-from tracker_tui.facts import flat
+from tracker_tui.facts import branch_of, flat, gpus_of
 from tracker_tui.kinds import by_interest, metrics
 from tracker_tui.query import is_number, quoted
 
@@ -39,6 +39,8 @@ _OF: Final[dict[str, Callable[[StoredRun], Any]]] = {
     "user": lambda run: clean(run.start.get("user") or ""),
     "command": lambda run: clean(run.start.get("command") or "", 4096),
     "git": lambda run: clean(run.start.get("git") or ""),
+    "branch": branch_of,
+    "gpu": gpus_of,
     "created": lambda run: run.created,
     "exit_code": lambda run: run.exit_code,
     "exception": lambda run: run.exception,
@@ -52,7 +54,20 @@ PROPERTIES: Final = (*list(_OF)[:3], "age", "duration", *list(_OF)[3:])
 ALIASES: Final = {"tag": "tags", "note": "notes", "time": "duration", "commit": "git", "error": "exception"}
 SPOKEN: Final = ("name", "id", "project", "group", "tag", "state", "host", "note")
 """Properties that a query best names with `:`."""
-GROUPABLE: Final = ("group", "state", "tags", "job_type", "place", "host", "user", "git", "project", "entity")
+GROUPABLE: Final = (
+    "group",
+    "state",
+    "tags",
+    "job_type",
+    "place",
+    "host",
+    "user",
+    "git",
+    "branch",
+    "gpu",
+    "project",
+    "entity",
+)
 """Properties that tell kinds of runs apart, beside the config."""
 OFFERED: Final = {
     "age": ("10m", "2h", "1d", "7d"),

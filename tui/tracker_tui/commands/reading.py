@@ -163,11 +163,12 @@ def show(words: list[str]) -> int:
     if given.json:
         print_json(describe(run))
         return 0
-    from tracker_tui.facts import config_of, facts_of, reason_of, summary_of
+    from tracker_tui.facts import config_of, environment_of, facts_of, reason_of, summary_of
 
     print_lines(f"{run.label}", f"{look.GLYPHS[run.state]} {run.state}  {reason_of(run)}".rstrip())
     print_lines(*(f"{label:<10}{value}" for label, value in facts_of(run) if value))
-    for title, values in (("Config", config_of(run)), ("Summary", summary_of(run))):
+    sections = (("Config", config_of(run)), ("Summary", summary_of(run)), ("Environment", environment_of(run)))
+    for title, values in sections:
         if values:
             width = max(map(cells, values))
             print_lines("", title)

@@ -202,6 +202,7 @@ def describe(run: StoredRun) -> dict[str, Any]:
         "host": clean(run.start.get("host") or ""),
         "user": clean(run.start.get("user") or ""),
         "bad_lines": run.bad_lines,
+        "metadata": run.metadata,
     }
 
 

@@ -12,7 +12,7 @@ from textual.message import Message
 from tracker.catalog import StoredRun
 from tracker.records import clean
 from tracker.report import format_value
-from tracker_tui.facts import alerts_of, facts_of, reason_of
+from tracker_tui.facts import alerts_of, environment_of, facts_of, reason_of
 from tracker_tui.kinds import section_of
 from tracker_tui.look import GLYPHS, fit, last_value, some_runs
 from tracker_tui.widgets.lines import Cell, Line, Lines
@@ -105,6 +105,7 @@ class Overview(Lines):
         entries += self._alerts(run, width)
         entries += self._section("Config", run.config, width)
         entries += self._section("Summary", _in_sections(run.summary), width)
+        entries += self._environment(environment_of(run), width)
         self._show(run.key, entries)
 
     def show_branch(self, name: str, runs: list[StoredRun], counts: Mapping[str, int], trouble: str = "") -> None:
@@ -154,6 +155,20 @@ class Overview(Lines):
             entries += [
                 Entry((("  " + text, "value"),), ("Alerts", when, text), said) for text in _wrap(said, width - 2)
             ]
+        return entries
+
+    def _environment(self, facts: Mapping[str, str], width: int) -> list[Entry]:
+        """Facts of code and machine under a heading; only the labels that contain the words of the filter."""
+        kept = {label: value for label, value in facts.items() if all(word in label for word in self.words)}
+        if not kept:
+            return []
+        entries = self._heading("Environment", len(kept))
+        entries[-1] = entries[-1]._replace(text=_json(facts))
+        if ("Environment",) in self._folded and not self.words:
+            return entries
+        for label, value in kept.items():
+            lines = _fact(label, value, value, width)
+            entries += [entry._replace(path=("Environment", *entry.path)) for entry in lines]
         return entries
 
     def _heading(self, title: str, count: int) -> list[Entry]:
