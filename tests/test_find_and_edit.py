@@ -294,10 +294,11 @@ def test_the_overview_folds_filters_and_copies(root: Path, columns: int, rows: i
         open_pane(terminal, columns, "3")
         for text in ("✗ failed", "ValueError: broken", "tags      a, b", "notes     two", "          lines"):
             terminal.wait_for(text)
-        terminal.press("end")
+        terminal.step("end", "h")
+        terminal.wait_for("▸ Environment")
         terminal.wait_for("▾ Summary 2")
         terminal.wait_for("▾ train 1")
-        terminal.step("up", "up", "y")
+        terminal.step("up", "up", "up", "up", "y")
         terminal.wait_for(lambda t: copied(t) == ["0.1234567890123"])
         terminal.press("f")
         terminal.wait_for("words in keys")
@@ -308,7 +309,7 @@ def test_the_overview_folds_filters_and_copies(root: Path, columns: int, rows: i
         assert "depth" not in terminal.text
         terminal.step("escape", "end")
         terminal.wait_for("▾ model 2")
-        terminal.step("end", "k", "k", "k", "k", "k", "h")
+        terminal.step("end", *["k"] * 7, "h")
         terminal.wait_for("▸ model 2")
         terminal.step("y", "l")
         terminal.wait_for("depth 12")

@@ -113,12 +113,12 @@ class Run:
         if write:
             self._append(start)
             process.enroll(self)
-            self._survey = environment.Survey(self)
             if self._writer is not None and self._writer.path:
                 self._path = self._writer.path
                 report.say(report.start_lines(start["name"], self._path, root))
             if console != "off":
                 self._listen(console)
+            self._survey = environment.Survey(self)
 
     def _listen(self, way: str) -> None:
         """Keep what the process prints."""
