@@ -374,7 +374,9 @@ FIELDS = {
     "signal": "_timestamp signal",
     "alert": "_timestamp title text level",
     "environment": "_timestamp os cpu memory disk gpus driver container slurm rank git executable",
-    "checkpoint": "_timestamp step name tags notes archived changed config summary sketches alerts environment",
+    "checkpoint": (
+        "_timestamp step name tags notes archived changed config summary sketches alerts environment broken pace pauses"
+    ),
     "end": "_timestamp exit_code signal exception step name tags notes changed config summary sketches",
     "edit": "_timestamp id name host user tags notes archived stopped",
     "nonsense": "_timestamp name config",

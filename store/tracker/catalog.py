@@ -73,6 +73,14 @@ class StoredRun(RunState):
         """Seconds from the start to the end; to the last record of a run that crashed; to `now` of a running one."""
         return self.age(now) if self.state == "running" else self.runtime
 
+    def silence(self, now: float) -> float:
+        """Seconds without a step of a run that stands still; 0 of one that goes on or has ended."""
+        limit = self.pace.limit(self.row_count)
+        if limit is None or self.state != "running":
+            return 0.0
+        silence = now + self.clock - self.pace.last
+        return silence if silence > limit else 0.0
+
     def age(self, now: float) -> float:
         """Seconds from the start to `now`."""
         return max(0.0, now + self.clock - self.created)

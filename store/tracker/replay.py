@@ -14,6 +14,8 @@ from typing import Any, Final, Literal
 
 from tracker import records
 from tracker.metrics import Metric, Metrics, Tally, summarize
+from tracker.pace import LEAST as LONG
+from tracker.pace import Pace
 from tracker.records import Record, clean, restore
 from tracker.sparkline import Sketch
 
@@ -24,12 +26,14 @@ Stamp = tuple[float, str]
 
 EDITABLE: Final = ("name", "tags", "notes", "group", "job_type", "archived", "deleted")
 """Fields that are changed from outside as a whole; config is changed key by key."""
-HANDED_ON: Final = ("step", "summary", "metrics", "tallies", "last_steps", "sketches", "alerts")
+HANDED_ON: Final = ("step", "summary", "metrics", "tallies", "last_steps", "sketches", "alerts", "broken", "pauses")
 """What of a checkpoint a resumed or forked run begins with."""
 MAX_STEP: Final = 1e300
 """Beyond it a step is none: differences would overflow."""
 MAX_TIME: Final = 1e11
 """Seconds since the epoch that a calendar can show."""
+MAX_ROWS: Final = 2**53
+"""That are counted; who says there were more, lies."""
 MAX_KEYS: Final = 100_000
 """Metrics of one run; rows may name more, they are left out of summary and history."""
 ALERT: Final = ("title", "text", "level")
@@ -38,6 +42,8 @@ MAX_SYSTEM: Final = 1000
 """Names of what is sampled of a machine; of more, the first ones are kept."""
 MAX_ALERTS: Final = 20
 """Alerts that are kept of a run, the newest ones."""
+MAX_BROKEN: Final = 50
+"""Metrics of which it is kept when they broke."""
 MAX_FACTS: Final = 64
 """Facts of an environment that are kept, in each part of it."""
 MAX_FACT: Final = 300
@@ -88,6 +94,10 @@ class RunState:
         self.stopped_by = ""
         self.alerts: list[Record] = []
         """The newest of what `alert` put down, the oldest first: `_timestamp`, `title`, `text`, `level`."""
+        self.broken: dict[str, tuple[float, float]] = {}
+        """Metrics that became NaN, or infinite after they had been finite: step and time of the first such value."""
+        self.pace = Pace()
+        """How regularly rows come, and when they stopped for long."""
         self.environment: dict[str, Any] = {}
         """What was found out about machine and working tree after the start; clean, but of any shape."""
         self.last_steps: dict[str, Any] = {}
@@ -99,6 +109,16 @@ class RunState:
     def runtime(self) -> float:
         """Seconds from the start to the newest record."""
         return max(0.0, self.updated - self.created)
+
+    @property
+    def row_count(self) -> int:
+        """About how many rows there are: values of the metric that has the most. It is counted for the sparklines."""
+        return min(MAX_ROWS, max((sketch.count for sketch in self.sketches.values()), default=0))
+
+    @property
+    def usual_interval(self) -> float:
+        """Seconds between two rows on average."""
+        return self.pace.usual(self.row_count)
 
     @property
     def last_change(self) -> float:
@@ -173,6 +193,9 @@ class RunState:
             "sketches": {key: sketch.dump() for key, sketch in self.sketches.items()},
             "alerts": self.alerts,
             "environment": self.environment,
+            "broken": self.broken,
+            "pace": self.pace.dump(),
+            "pauses": self.pace.pauses,
         }
 
     def handed_on(self) -> Record:
@@ -184,12 +207,16 @@ class RunState:
         step = row.get("_step")
         if type(step) is int and (self.step is None or step > self.step):
             self.step = step
+            pace, time = self.pace, self.updated
+            if time - pace.last > LONG:
+                pace.row_after(time, self.row_count)
+            pace.last = time
         summary = self.summary
         for key, value in row.items():
             if key in records.RESERVED:
                 continue
             if type(value) is not float and type(value) is not int:
-                value = restore(value)
+                value = self._restore(key, value)
             if key not in summary:
                 if len(summary) >= MAX_KEYS:
                     continue
@@ -203,6 +230,18 @@ class RunState:
                 if sketch is None:
                     sketch = self.sketches[key] = Sketch()
                 sketch.add(value)
+
+    def _restore(self, key: str, value: Any) -> Any:
+        """A row's value that is no plain number, as it was logged.
+
+        Notes when a metric is NaN for the first time, or infinite; some are infinite at first on purpose.
+        """
+        value = restore(value)
+        if type(value) is float:
+            key = clean(key)
+            if key not in self.broken and len(self.broken) < MAX_BROKEN and (value != value or key in self.sketches):
+                self.broken[key] = (self.step or 0, self.updated)
+        return value
 
     def _summarize(self, key: str, value: Any) -> None:
         """Take a value into the summary as its definition says."""
@@ -286,6 +325,8 @@ class RunState:
         self.alerts = [] if isinstance(alerts, list) else self.alerts
         for alert in filter(_is_record, alerts[-MAX_ALERTS:] if isinstance(alerts, list) else ()):
             self._alert(alert)
+        self.pace.load(record.get("pace"), record.get("pauses"))
+        self._carry_broken(record.get("broken"))
         if isinstance(record.get("environment"), dict):
             self._environment(record["environment"])
         if isinstance(record.get("last_steps"), dict):
@@ -296,6 +337,13 @@ class RunState:
                 self.sketches[clean(key)] = Sketch.load(dumped)
             except (ValueError, TypeError, IndexError, KeyError, OverflowError):
                 continue
+
+    def _carry_broken(self, broken: Any) -> None:
+        for key, moment in list(broken.items())[:MAX_BROKEN] if isinstance(broken, dict) else ():
+            if isinstance(moment, list) and len(moment) == 2:
+                step, time = _number(moment[0]), _time(moment[1])
+                if step is not None and time is not None:
+                    self.broken[clean(key)] = (step, time)
 
     def _end(self, record: Record) -> None:
         self._checkpoint(record)

@@ -70,6 +70,11 @@ class Sketch:
             out.append(low if middle - low > high - middle else high)
         return out
 
+    @property
+    def count(self) -> int:
+        """How many values it has taken."""
+        return max(0, len(self.lows) - 1) * self.stride + self._filled
+
     def dump(self) -> list[Any]:
         """For a checkpoint: `[stride, filled, lows]`, with `highs` behind where they differ."""
         digits = self._digits()

@@ -20,6 +20,7 @@ commands (each has its own --help):
   show RUN [--json]       one run: state, config, summary
   show RUN --chart loss   a metric's chart as text; --log --smoothing 0.9 --x relative
   logs RUN [-f]           what it printed: --tail 20 --since 10m --stderr --times --json
+  events [PATH]           what happened: alerts, NaN, stalls, ends: --query --json
   compare RUN RUN...      what differs between runs
   rename RUN NAME         give a run another name; a running job goes on undisturbed
   tag RUN... --add best   give tags, or --remove them
@@ -142,6 +143,7 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "ls": reading.ls,
     "show": reading.show,
     "logs": logs.logs,
+    "events": reading.events,
     "compare": reading.compare,
     "rename": changing.rename,
     "tag": changing.tag,

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from tracker.catalog import StoredRun
 from tracker.records import FORMAT, clean
 from tracker.report import format_value, short_path
-from tracker_tui.look import duration, last_value, with_tilde
+from tracker_tui.look import duration, last_value, long_span, metric_value, with_tilde
 
 Kind = TypeVar("Kind")
 MAX_NUMBER: Final = 1e18
@@ -34,6 +34,9 @@ def facts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
     start = run.start
     now = time.time()
     yield "step", "" if run.step is None else str(run.step)
+    if silence := run.silence(now):
+        yield "stalled", f"no row for {long_span(silence)} (usually every {long_span(max(1, run.usual_interval))})"
+    yield "broken", ", ".join(f"{name} {what}" for name, what in broken_of(run))
     yield "started", _moment(run.created)
     yield "ended", "" if run.state in ("pending", "running") else _moment(run.updated)
     yield "duration", duration(run, now)
@@ -54,6 +57,20 @@ def facts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
         yield "bad lines", f"{run.bad_lines} skipped"
     if isinstance(start.get("format"), int) and start["format"] > FORMAT:
         yield "format", f"{start['format']}: newer than this program, which may not show everything"
+
+
+def broken_of(run: StoredRun) -> Iterable[tuple[str, str]]:
+    """Metrics that are not finite, or were not, each with what and since when."""
+    for name, (step, _) in run.broken.items():
+        value = metric_value(run, name)
+        is_still = isinstance(value, float) and value - value != 0.0
+        yield name, f"{last_value(value)} since step {step:.0f}" if is_still else f"not finite at step {step:.0f}"
+
+
+def is_troubled(run: StoredRun, now: float) -> bool:
+    """Whether a run stands still, or a metric of it is not finite now."""
+    values = (metric_value(run, name) for name in run.broken)
+    return any(isinstance(value, float) and value - value != 0.0 for value in values) or bool(run.silence(now))
 
 
 def _moment(seconds: float) -> str:

@@ -62,7 +62,11 @@ def long_span(seconds: float) -> str:
 
 def age(run: StoredRun, now: float) -> str:
     """How long ago a run started."""
-    seconds = run.age(now)
+    return ago(run.age(now))
+
+
+def ago(seconds: float) -> str:
+    """How long ago something was."""
     return span(_calm(seconds)) if seconds >= CALM else "now"
 
 

@@ -1,4 +1,4 @@
-"""`tracker-tui ls`, `show` and `compare`."""
+"""`tracker-tui ls`, `show`, `events` and `compare`."""
 
 from __future__ import annotations
 
@@ -176,6 +176,28 @@ def show(words: list[str]) -> int:
                 sketch = run.sketches.get(key) if title == "Summary" else None
                 line = sketch.line() if sketch else ""
                 print_lines(f"  {key}{' ' * (width - cells(key))}  {value:<12}{line}".rstrip())
+    return 0
+
+
+def events(words: list[str]) -> int:
+    """What happened to runs."""
+    parser = Parser(prog="tracker-tui events", description="What happened to runs, the newest first.")
+    parser.add_argument("paths", metavar="PATH", nargs="*", help=FOLDER_HELP)
+    parser.add_argument("-q", "--query", metavar="QUERY", default="", help="only of runs that fit")
+    parser.add_argument("--json", action="store_true", help="one array of objects")
+    parser.add_ssh()
+    given = parser.parse_args(words)
+    from tracker_tui import events as happened
+
+    found = happened.events(_asked_for(open_where(given, given.paths), given.query), time.time())
+    if given.json:
+        print_json([happened.as_json(event) for event in found])
+    elif found:
+        rows = [["TIME", "RUN", "EVENT", ""]]
+        for event in found:
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(max(0.0, event.time)))
+            rows.append([when, clean(event.run.label, MAX_CELL), event.title, clean(event.text, 200)])
+        print_columns(rows)
     return 0
 
 

@@ -7,7 +7,7 @@ import platform
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Literal
 
 from textual import on, work
@@ -22,6 +22,7 @@ from textual.widgets import Footer, Input, Static
 
 from tracker.catalog import Key, StoredRun
 from tracker.records import clean
+from tracker_tui.events import Watch
 from tracker_tui.hosts.watching import listen
 from tracker_tui.look import CALM as CALM_AGE
 from tracker_tui.look import GLYPHS, long_span, some_runs, with_tilde
@@ -90,6 +91,7 @@ class Dashboard(Editing):
         Binding("C", "columns", "Columns", id="table.columns", tooltip="Choose the table's columns", show=False),
         Binding("6", "table", "Table", id="table.whole", tooltip="The table alone, or with the charts", show=False),
         Binding("f", "filter", "Filter", id="charts.filter", tooltip="Only metrics, or keys, that contain words"),
+        Binding("E", "events", "Events", id="view.events", tooltip="What happened to the runs", show=False),
         Binding(
             "H",
             "load_all",
@@ -139,6 +141,7 @@ class Dashboard(Editing):
         self._overview_at = 0.0
         self._lost: dict[str, str] = {}
         self._is_saving = False
+        self._events = Watch()
         self._links: list[Link] = []
         if any(catalog.files.is_far for catalog in model.sources.catalogs.values()):
             from tracker_tui.hosts.link import links_of  # loaded with the first of them
@@ -219,6 +222,8 @@ class Dashboard(Editing):
     def _update(self, change: Change) -> None:
         """Show what changed."""
         if change.runs:
+            changed = (self.model.runs.get(key) for key in change.runs.changed)
+            self._events.take(filter(None, changed), time())
             self.tree_pane.update_tree()
             if self.query_bar.is_open:
                 self.query_bar.show_hint()
@@ -237,7 +242,8 @@ class Dashboard(Editing):
         self.tree_pane.update_lines()
         self.table.update_lines()
         self._show_overview()
-        if self._lost:
+        running = (run for run in self.model.runs.values() if run.state == "running")
+        if self._events.take(running, time()) or self._lost:  # one may have come to a standstill
             self._show_status()
 
     # ---- what is looked at ----
@@ -318,6 +324,9 @@ class Dashboard(Editing):
         ]
         lost = _status_of(self._links)
         self.query_one("#status").set_class(bool(lost), "is-cut")
+        news = self._events.count(run.key for run in self.model.shown())
+        if news:
+            parts.insert(0, f"! {news} new event{'s' * (news != 1)}, E")
         saving = ["saving…"] if self._is_saving else []
         self._set("#status", "  ".join([*saving, *([lost] if lost else []), *parts]))
 
@@ -544,6 +553,19 @@ class Dashboard(Editing):
         from tracker_tui.screens.compare import CompareScreen
 
         self.app.push_screen(CompareScreen(compare(runs), self.model.sign_of))
+
+    def action_events(self) -> None:
+        from tracker_tui.screens.events import EventsScreen
+
+        self.app.push_screen(EventsScreen(self.model), self._left_events)
+
+    def _left_events(self, key: Key | None) -> None:
+        self._events.look()
+        if key is not None:
+            self._focus_pane("tree")
+            self.tree_pane.go_to(key)
+            self._show_place()
+        self._show_status()
 
     def _to_compare(self) -> list[StoredRun]:
         """The marked runs in the order of the table, else those that are drawn, the topmost first."""

@@ -8,6 +8,7 @@ from textual.binding import Binding
 
 from tracker.catalog import StoredRun
 from tracker.sparkline import blocks
+from tracker_tui.facts import is_troubled
 from tracker_tui.kinds import main_metric
 from tracker_tui.look import GLYPHS, age, fit, last_value, metric_value, right
 from tracker_tui.model import Model
@@ -60,6 +61,7 @@ class RunTree(Lines):
         return (("  " * node.depth + arrow, "dim"), (name, "strong"), *tail, (" ", ""))
 
     def _run_line(self, run: StoredRun, depth: int, width: int) -> Line:
+        now = time.time()
         metric = main_metric(run)
         value = f"{metric} {last_value(metric_value(run, metric))}" if metric and width >= WIDE else ""
         value_width = VALUE_WIDTH if width >= WIDE else 0
@@ -74,7 +76,8 @@ class RunTree(Lines):
             (fit(run.label, room), "strong" if run.key in self._model.marked else ""),
             (right(value, value_width), "dim"),
             (" " + spark.ljust(spark_width) if spark_width else "", "spark"),
-            (age(run, time.time()).rjust(AGE_WIDTH) + " ", "dim"),
+            (age(run, now).rjust(AGE_WIDTH), "dim"),
+            ("!" if is_troubled(run, now) else " ", "error"),
         )
 
     def update_tree(self) -> None:

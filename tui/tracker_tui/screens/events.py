@@ -1,0 +1,89 @@
+"""The event log over the whole screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.widgets import Footer
+
+from tracker.catalog import Key, StoredRun
+from tracker_tui.events import events
+from tracker_tui.look import some_runs
+from tracker_tui.model import Model
+from tracker_tui.screens.dialog import Dialog
+from tracker_tui.widgets.event_lines import EventLines
+from tracker_tui.widgets.lines import Lines
+
+EVERY = 1.0
+"""Seconds between two looks at whether runs have changed."""
+CLOCK = 10.0
+"""Seconds after which it is asked anew without a change: a run may have come to a standstill."""
+
+
+class EventsScreen(Dialog[Key]):
+    """What happened to the runs that are shown; gives the run that was chosen.
+
+    Args:
+        model: whose runs.
+    """
+
+    DEFAULT_CSS = """
+    EventsScreen { background: $background; align: left top; }
+    EventsScreen EventLines {
+        height: 1fr;
+        border: round $accent;
+        border-title-color: $accent;
+        border-title-style: bold;
+        border-subtitle-color: $text-muted;
+        padding: 0 1;
+    }
+    """
+    BINDINGS = [
+        Binding("escape,E,q", "leave", "Back", id="events.close", tooltip="Back to the dashboard", key_display="esc"),
+        Binding("w", "warnings", "Warnings", id="events.warnings", tooltip="Only what may need somebody, or all"),
+    ]
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self._model = model
+        self._seen: Sequence[StoredRun] | None = None
+        self._asked = 0.0
+        self._only_worrying = False
+        self._list = EventLines()
+
+    def compose(self) -> ComposeResult:
+        yield self._list
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._list.focus()
+        self._show()
+        self.set_interval(EVERY, self._tick)
+
+    def _tick(self) -> None:
+        if self._model.shown() is not self._seen or time.monotonic() - self._asked >= CLOCK:
+            self._show()
+        else:
+            self._list.update_lines()  # ages go on
+
+    def _show(self) -> None:
+        self._seen, self._asked = self._model.shown(), time.monotonic()
+        found = events(self._seen, time.time())
+        shown = [event for event in found if event.is_worrying] if self._only_worrying else found
+        self._list.show_events(shown)
+        what = "what may need somebody" if self._only_worrying else "events"
+        self._list.border_title = f"{len(shown)} {what}" if shown else f"no {what} yet"
+        self._list.border_subtitle = some_runs(len(self._seen)) + (" that fit the query" * bool(self._model.query.text))
+
+    def action_warnings(self) -> None:
+        self._only_worrying = not self._only_worrying
+        self._show()
+
+    @on(Lines.Chosen)
+    def _chosen(self) -> None:
+        if self._list.event is not None:
+            self.dismiss(self._list.event.run.key)
