@@ -251,6 +251,18 @@ def test_watch_counts_what_came_since_somebody_looked(root: Path) -> None:
     assert watch.count([run.key]) == 0
 
 
+def test_watch_sees_a_run_come_to_a_standstill(root: Path) -> None:
+    """Without another record: by the clock alone, once."""
+    now = time.time()
+    watch = Watch()
+    run = only_run_of(root, [{**START, "_timestamp": now - 100}, *rows(now - 100 + n for n in range(100))])
+    watch.take([run], now)
+    assert not watch.go_on(now + 50)
+    assert watch.go_on(now + 70)
+    assert not watch.go_on(now + 80)
+    assert watch.count([run.key]) == 1
+
+
 # ---- the command ----
 
 
@@ -301,13 +313,13 @@ def test_log_is_opened_read_and_left(root: Path, columns: int, rows: int) -> Non
         terminal.wait_for("3 runs")
         terminal.press("E")
         terminal.wait_for("7 events")
-        assert "loss at step 0" in terminal.text
+        terminal.wait_for("loss at step 0")
         terminal.settle()
         terminal.press("w")
-        terminal.wait_for("1 what may need somebody")
+        terminal.wait_for("1 warning")
         terminal.settle()
         terminal.press("enter")
-        terminal.wait_for(lambda t: "may need somebody" not in t.text)
+        terminal.wait_for(lambda t: "1 warning" not in t.text)
         terminal.settle()
         terminal.press("3")
         terminal.wait_for("NaN since step 0")

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, Protocol
 from tracker import layout, records
 from tracker.journal import LineReader, PageReader, Tail, decode_lines
 from tracker.lookout import Edit, Lookout, Place, Sight
+from tracker.pace import LEAST
 from tracker.records import Record
 from tracker.replay import MAX_TIME, RunState, State, is_history_until, is_row_until, merge_rows, sample_of
 
@@ -75,11 +76,11 @@ class StoredRun(RunState):
 
     def silence(self, now: float) -> float:
         """Seconds without a step of a run that stands still; 0 of one that goes on or has ended."""
-        limit = self.pace.limit(self.row_count)
-        if limit is None or self.state != "running":
-            return 0.0
         silence = now + self.clock - self.pace.last
-        return silence if silence > limit else 0.0
+        if silence < LEAST or self.state != "running":
+            return 0.0
+        limit = self.pace.limit(self.row_count)
+        return silence if limit is not None and silence > limit else 0.0
 
     def age(self, now: float) -> float:
         """Seconds from the start to `now`."""

@@ -83,6 +83,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._since = time.time()
+        self._running: dict[Key, StoredRun] = {}
         self._known: dict[Key, set[Sign]] = {}
         self._new: dict[Key, set[Sign]] = {}
 
@@ -97,10 +98,17 @@ class Watch:
             known = self._known.get(run.key)
             new = {sign for sign in found if sign[0] > self._since} if known is None else found - known
             self._known[run.key] = found
+            self._running.pop(run.key, None)
+            if run.state == "running":
+                self._running[run.key] = run
             if new:
                 self._new.setdefault(run.key, set()).update(new)
                 is_more = True
         return is_more
+
+    def go_on(self, now: float) -> bool:
+        """Time has passed: a run may have come to a standstill; whether one has."""
+        return self.take(list(self._running.values()), now)
 
     def count(self, shown: Iterable[Key]) -> int:
         """How many are new, of the runs that are shown."""

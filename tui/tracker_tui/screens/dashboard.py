@@ -242,8 +242,7 @@ class Dashboard(Editing):
         self.tree_pane.update_lines()
         self.table.update_lines()
         self._show_overview()
-        running = (run for run in self.model.runs.values() if run.state == "running")
-        if self._events.take(running, time()) or self._lost:  # one may have come to a standstill
+        if self._events.go_on(time()) or self._lost:
             self._show_status()
 
     # ---- what is looked at ----

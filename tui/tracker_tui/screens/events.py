@@ -44,7 +44,7 @@ class EventsScreen(Dialog[Key]):
     """
     BINDINGS = [
         Binding("escape,E,q", "leave", "Back", id="events.close", tooltip="Back to the dashboard", key_display="esc"),
-        Binding("w", "warnings", "Warnings", id="events.warnings", tooltip="Only what may need somebody, or all"),
+        Binding("w", "warnings", "Warnings", id="events.warnings", tooltip="Only warnings, or all events"),
     ]
 
     def __init__(self, model: Model) -> None:
@@ -75,8 +75,8 @@ class EventsScreen(Dialog[Key]):
         found = events(self._seen, time.time())
         shown = [event for event in found if event.is_worrying] if self._only_worrying else found
         self._list.show_events(shown)
-        what = "what may need somebody" if self._only_worrying else "events"
-        self._list.border_title = f"{len(shown)} {what}" if shown else f"no {what} yet"
+        what = "warning" if self._only_worrying else "event"
+        self._list.border_title = f"{len(shown)} {what}{'s' * (len(shown) != 1)}" if shown else f"no {what}s yet"
         self._list.border_subtitle = some_runs(len(self._seen)) + (" that fit the query" * bool(self._model.query.text))
 
     def action_warnings(self) -> None:

@@ -14,9 +14,9 @@ WHEN: Final = "%m-%d %H:%M:%S"
 WHEN_WIDTH: Final = 15
 AGE_WIDTH: Final = 5
 KIND_WIDTH: Final = 13
-LEAST_NAME: Final = 12
+MOST_NAME: Final = 32
 SHARE: Final = 3
-"""The name of the run gets at most one of so many parts of what the times leave."""
+"""The name of the run gets one of so many parts of what the rest leaves, at most `MOST_NAME`."""
 
 
 class EventLines(Lines):
@@ -45,7 +45,7 @@ class EventLines(Lines):
     def line(self, index: int, width: int) -> Line:
         event = self._events[index]
         room = width - WHEN_WIDTH - AGE_WIDTH - KIND_WIDTH - 3
-        name = max(LEAST_NAME, room // SHARE)
+        name = min(MOST_NAME, room // SHARE)
         when = time.strftime(WHEN, time.localtime(max(0.0, event.time)))
         style = event.kind if event.kind in GLYPHS else "error" if event.is_worrying else "dim"
         return (
