@@ -294,6 +294,18 @@ def test_command_lists_events(root: Path) -> None:
     assert command("events", str(root / "none")).returncode == 0
 
 
+@pytest.mark.parametrize("evil", ["\x1b]52;c;eA==\x07", -1, 1e300, True, None, [], {}, [[1, 2]], {"x": [1e300, 1e300]}])
+def test_events_of_strange_records_are_listed(evil: object, root: Path) -> None:
+    """Whatever a journal says, what is listed is fit for a terminal."""
+    repeated = dict.fromkeys(("broken", "pace", "pauses", "alerts", "environment", "sketches"), evil)
+    records = [{**START, "resumed": True, "_timestamp": evil, "created": evil}, {"_type": "checkpoint", **repeated}]
+    write_journal(root, [*records, {"_type": "alert", "_timestamp": evil, "title": evil, "text": "x", "level": evil}])
+    done = command("events", str(root))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) > 2
+    assert all(line.isprintable() for line in done.stdout.splitlines())
+
+
 # ---- the dashboard ----
 
 

@@ -11,6 +11,7 @@ A run that ends meanwhile is told as much as was found; it does not wait for git
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shlex
@@ -82,33 +83,34 @@ class Survey:
             self._add({**machine.facts(), "disk": machine.disk(os.path.dirname(self._run.file))})
             self._begun.set()
             self._write(PACKAGES, "".join(f"{package}\n" for package in machine.packages()).encode())
-            self._add(machine.gpus())
-            changes = repository.changes(self._folder)
-            self._add({"git": changes.facts})
-            self._write(DIFF, changes.diff)
+            for look in (machine.gpus, self._look_at_code):
+                if not self._run.is_over:
+                    self._add(look())
             self._run._note_environment(self.found)
         except Exception as error:  # facts are a help, they must not trouble the training
-            self._warn(f"cannot tell all of the environment ({error})")
+            if not self._run.is_over:  # at the end of the process nobody may print any more
+                self._run._warn("environment", f"cannot tell all of the environment ({error})")
+
+    def _look_at_code(self) -> dict[str, Any]:
+        changes = repository.changes(self._folder)
+        self._write(DIFF, changes.diff)
+        return {"git": changes.facts}
 
     def _add(self, facts: dict[str, Any]) -> None:
         self.found = self.found | {name: _bounded(value) for name, value in facts.items() if value}
 
     def _write(self, name: str, content: bytes) -> None:
-        """Put a file into the run's folder, once, while the run goes on."""
-        if not content or self._run.is_over:
-            return
-        folder = self._run.folder
-        try:
-            if not os.path.isdir(folder):
-                os.mkdir(folder)  # not what is above it: that may have been removed
-            with open(os.path.join(folder, name), "xb") as file:
-                file.write(content)
-        except OSError as error:
-            self._warn(f"cannot write {os.path.join(folder, name)} ({error.strerror})")
+        """Put a file into the run's folder, once, while the run goes on.
 
-    def _warn(self, text: str) -> None:
-        if not self._run.is_over:  # at the end of the process nobody may print any more
-            self._run._warn("environment", text)
+        Of trouble the run itself speaks: its journal is in the same place.
+        """
+        folder = self._run.folder
+        if content and not self._run.is_over:
+            with contextlib.suppress(OSError):
+                if not os.path.isdir(folder):
+                    os.mkdir(folder)  # not what is above it: that may have been removed
+                with open(os.path.join(folder, name), "xb") as file:
+                    file.write(content)
 
 
 def _bounded(value: Any) -> Any:

@@ -123,8 +123,12 @@ class RunState:
     @property
     def last_change(self) -> float:
         """The newest time at which name, tags or notes were changed, or the journal was begun."""
-        began = _time(self.start.get("_timestamp")) or self.created
-        return max((time for time, _ in self._stamps.values()), default=began)
+        return max((time for time, _ in self._stamps.values()), default=self.began)
+
+    @property
+    def began(self) -> float:
+        """When the newest journal was begun: of a run that was resumed, that was last."""
+        return _time(self.start.get("_timestamp")) or self.created
 
     @property
     def metadata(self) -> dict[str, Any]:

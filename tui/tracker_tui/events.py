@@ -53,10 +53,9 @@ def events_of(run: StoredRun, now: float) -> list[Event]:
     state = run.state
     if state == "pending":
         return []
-    began = run.start.get("_timestamp")
     found: list[tuple[float, Kind, str, str]] = [(run.created, "started", "", "")]
-    if run.start.get("resumed") is True and isinstance(began, (int, float)) and began > run.created:
-        found.append((began, "resumed", "", ""))
+    if run.start.get("resumed") is True:
+        found.append((run.began, "resumed", "", ""))
     for alert in run.alerts:
         said = ": ".join(part for part in (alert["title"], alert["text"]) if part)
         found.append((alert["_timestamp"], "alert", said, alert["level"]))
