@@ -284,7 +284,7 @@ def test_a_zoomed_chart_follows_the_job(root: Path) -> None:
         terminal.press("[")
         terminal.wait_for(shows(r"loss  200  zoom +│"))
         terminal.press("0")
-        terminal.wait_for(lacks("zoom"))
+        terminal.wait_for(lacks("200  zoom"))
         tell(process)
 
 

@@ -219,9 +219,10 @@ class ApiRun:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """Where and with what it was run, as far as is known: `host`, `user`, `os`, `python`, `command`, `program`,
-        `cwd`; `cpu`, `memory` and `disk` (bytes), `gpus`, `container`, `slurm`, `rank`; `git` with `commit`, `branch`,
-        `dirty`, `changed` and `untracked` (numbers of files) and `remote`.
+        """Where and with what it was run, as far as is known: `host`, `user`, `os`, `python`, `implementation`,
+        `executable`, `command`, `program`, `cwd`; `cpu`, `memory` and `disk` (bytes), `gpus`, `driver`, `cuda`,
+        `container`, `slurm`, `rank`; `git` with `commit`, `branch`, `dirty`, `changed` and `untracked` (numbers of
+        files) and `remote`.
         """
         return self._stored.metadata
 

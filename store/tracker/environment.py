@@ -77,13 +77,13 @@ class Survey:
 
     def _find(self) -> None:
         self._hurry.wait(DELAY)
-        from tracker import surroundings as machine  # takes longer than the rest of this module, which is on the way of `init`
-
         try:
-            self._add({**machine.facts(), "disk": machine.disk(os.path.dirname(self._run.file))})
+            from tracker import surroundings  # takes longer than the rest of this module, which is on the way of `init`
+
+            self._add({**surroundings.facts(), "disk": surroundings.disk(os.path.dirname(self._run.file))})
             self._begun.set()
-            self._write(PACKAGES, "".join(f"{package}\n" for package in machine.packages()).encode())
-            for look in (machine.gpus, self._look_at_code):
+            self._write(PACKAGES, "".join(f"{package}\n" for package in surroundings.packages()).encode())
+            for look in (surroundings.gpus, self._look_at_code):
                 if not self._run.is_over:
                     self._add(look())
             self._run._note_environment(self.found)
