@@ -511,7 +511,7 @@ class Run:
         self._begin_anew_if_gone()
         self._take_edits()
         if self._survey is not None:
-            self._note_environment(self._survey.so_far())
+            self._note_environment(self._survey.so_far(may_wait=how.signal is None))
         self._fold()
         end = {**self._state.checkpoint(time.time()), "_type": records.END, "exit_code": how.code}
         stopped_by = how.signal or self._state.signal

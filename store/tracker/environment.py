@@ -69,14 +69,21 @@ class Survey:
         except RuntimeError:  # no more threads: nothing is found
             self._begun.set()
 
-    def so_far(self) -> dict[str, Any]:
-        """What is known when the run ends; waits a moment for what is known soon."""
-        self._hurry.set()
-        self._begun.wait(PATIENCE)
+    def so_far(self, may_wait: bool) -> dict[str, Any]:
+        """What is known when the run ends.
+
+        Args:
+            may_wait: wait a moment for what is known soon. Not after Ctrl-C: whatever evaluates a string, as the making
+                of a NamedTuple in a module that is loaded only now, lets Python forget that it is to end by the signal.
+        """
+        if may_wait:
+            self._hurry.set()
+            self._begun.wait(PATIENCE)
         return self.found
 
     def _find(self) -> None:
-        self._hurry.wait(DELAY)
+        if not self._hurry.wait(DELAY) and self._run.is_over:
+            return
         try:
             from tracker import surroundings  # takes longer than the rest of this module, which is on the way of `init`
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from tracker.commands import output_of
+from tracker.machine import Linux, usable_cpus
 
 SLURM: Final = (
     *("JOB_ID", "JOB_NAME", "ARRAY_JOB_ID", "ARRAY_TASK_ID", "JOB_PARTITION", "JOB_NODELIST", "NNODES", "NTASKS"),
@@ -27,7 +28,6 @@ SECONDS: Final = 5.0
 MAX_KINDS: Final = 8
 """Kinds of GPU that are told apart."""
 
-_CGROUPS: Final = "/sys/fs/cgroup"
 _DIST: Final = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(?:-py[\d.]+)?\.(?:dist-info|egg-info)")
 
 
@@ -122,40 +122,19 @@ def _cpu() -> dict[str, Any]:
     named = re.search(r"^model name\s*: (.+)$", _text("/proc/cpuinfo", 4096), re.MULTILINE)  # of the first of many
     model = named[1] if named else model
     count = os.cpu_count() or 0
-    allowed: float = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count
-    for folder in _cgroups("cpu"):
-        quota, _, period = _line(os.path.join(folder, "cpu.max")).partition(" ")  # version 2
-        quota = quota or _line(os.path.join(folder, "cpu.cfs_quota_us"))
-        period = period or _line(os.path.join(folder, "cpu.cfs_period_us"))
-        if quota.isdecimal() and period.isdecimal() and int(period):
-            allowed = min(allowed, round(int(quota) / int(period), 2))
+    allowed = round(usable_cpus(), 2)
     found = {"model": model.strip(), "count": count, "allowed": allowed if allowed < count else None}
     return {name: value for name, value in found.items() if value}
 
 
 def _memory() -> int | None:
     """Bytes that this process may use: the machine's, or what its control group allows."""
+    if sys.platform == "linux":
+        return Linux()().memory
     try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (OSError, ValueError):
         return None
-    for folder in _cgroups("memory"):
-        limit = _line(os.path.join(folder, "memory.max")) or _line(os.path.join(folder, "memory.limit_in_bytes"))
-        memory = min(memory, int(limit)) if limit.isdecimal() else memory
-    return memory
-
-
-def _cgroups(controller: str) -> Iterable[str]:
-    """The folders of this process's control group and of those around it: of version 2, or version 1's controller."""
-    for line in _text("/proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and controller not in controllers.split(","):
-            continue
-        while True:
-            yield os.path.join("/sys/fs/cgroup", controllers) + path.rstrip("/")
-            if path in ("", "/"):
-                break
-            path = os.path.dirname(path)
 
 
 def _container() -> dict[str, str]:
