@@ -167,14 +167,16 @@ def _threads() -> list[str]:
 
 
 def test_nothing_is_loaded_before_the_thread(tmp_path: Path) -> None:
-    """`init` does not wait for what reads machines; a run that is over by then never loads it."""
+    """`init` does not wait for what reads machines; a run that is over by then never loads what is heavy of it."""
     source = (
         "import sys, tracker\n"
-        "tracker.init().finish()\n"
-        "print([name for name in ('ctypes', 'subprocess', 'psutil', 'tracker.machine', 'tracker.gpus')"
-        " if name in sys.modules])\n"
+        "heavy = {'ctypes', 'subprocess', 'psutil', 'tracker.gpus'}\n"
+        "run = tracker.init()\n"
+        "print(sorted((heavy | {'tracker.machine'}) & set(sys.modules)))\n"
+        "run.finish()\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
     )
-    assert run_script(tmp_path, source).stdout == "[]\n"
+    assert run_script(tmp_path, source).stdout == "[]\n[]\n"
 
 
 @pytest.mark.parametrize("ending", ["", "run.finish()", "sys.exit(3)", "raise RuntimeError('no')", "1 / 0"])
