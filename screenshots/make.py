@@ -21,6 +21,7 @@ ROWS = 300
 """Rows that the run in the picture has at least."""
 PICTURES = {
     "charts-160x45": (160, 45, []),
+    "console-160x45": (160, 45, ["4", *["k"] * 40]),
     "charts-80x24": (80, 24, []),
     "runs-160x45": (160, 45, ["home", "s", *"val", "enter"]),
     "compare-160x45": (160, 45, ["home", "s", *"val", "enter", "c"]),

@@ -160,22 +160,22 @@ class Dashboard(Editing):
         self.find_field = Input(placeholder="words in lines · enter finds · esc leaves", id="find")
         self.find_field.cursor_blink = False
         self.query_bar = QueryBar(model, id="query")
+        self.bar, self.status_line = Static(id="bar"), Static(id="status")
+        self._panes: dict[Pane, Widget] = {
+            "tree": self.tree_pane,
+            "centre": self.centre,
+            "overview": Vertical(self.words_field, self.overview, id="overview"),
+            "console": Vertical(self.find_field, self.printout, id="console"),
+        }
+        self._panes["overview"].border_title = "3 Overview"
+        self._panes["console"].border_title = "4 Console"
 
     def compose(self) -> ComposeResult:
-        yield Static(id="bar")
-        with Horizontal(id="panes"):
-            yield self.tree_pane
-            yield self.centre
-            with Vertical(id="overview") as pane:
-                pane.border_title = "3 Overview"
-                yield self.words_field
-                yield self.overview
-        with Vertical(id="console") as pane:
-            pane.border_title = "4 Console"
-            yield self.find_field
-            yield self.printout
+        yield self.bar
+        yield Horizontal(self.tree_pane, self.centre, self._panes["overview"], id="panes")
+        yield self._panes["console"]
         yield self.query_bar
-        yield Static(id="status")
+        yield self.status_line
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -322,17 +322,14 @@ class Dashboard(Editing):
             if not catalog.files.trouble
         ]
         lost = _status_of(self._links)
-        self.query_one("#status").set_class(bool(lost), "is-cut")
+        self.status_line.set_class(bool(lost), "is-cut")
         news = self._events.count(run.key for run in self.model.shown())
         if news:
             parts.insert(0, f"! {news} new event{'s' * (news != 1)}, E")
         saving = ["saving…"] if self._is_saving else []
-        self._set("#status", "  ".join([*saving, *([lost] if lost else []), *parts]))
-
-    def _set(self, selector: str, text: str) -> None:
-        widget = self.query_one(selector, Static)
-        if str(widget.content) != text:
-            widget.update(Content(text))
+        text = "  ".join([*saving, *([lost] if lost else []), *parts])
+        if str(self.status_line.content) != text:
+            self.status_line.update(Content(text))
 
     # ---- panes ----
 
@@ -362,7 +359,7 @@ class Dashboard(Editing):
 
     def _focused_pane(self) -> Pane | None:
         for pane in PANES:
-            if self._pane_shown(pane) and self.query_one(f"#{pane}").has_focus_within:
+            if self._pane_shown(pane) and self._panes[pane].has_focus_within:
                 return pane
         return next((pane for pane in PANES if self._pane_shown(pane)), None)
 
@@ -372,7 +369,7 @@ class Dashboard(Editing):
             (f" {number} {title} ", "reverse bold" if pane in shown else "dim")
             for number, (pane, title) in enumerate(PANES.items(), 1)
         ]
-        self.query_one("#bar", Static).update(Content.assemble(*parts))
+        self.bar.update(Content.assemble(*parts))
 
     def on_resize(self) -> None:
         if self._is_narrow and not self._was_narrow and (pane := self._focused_pane()) is not None:
@@ -615,7 +612,7 @@ class Dashboard(Editing):
         run = self.run_under_cursor()
         self.printout.show(run, self.model.sources.of(run) if run is not None else None)
         name = f"4 Console · {run.label}" if run is not None else "4 Console"
-        pane = self.query_one("#console")
+        pane = self._panes["console"]
         if str(pane.border_title) != name:
             pane.border_title = Content(name)
 
@@ -726,7 +723,7 @@ class Dashboard(Editing):
 
     def run_under_cursor(self) -> StoredRun | None:
         key: Place | Key | None = self.table.key if self.table.has_focus else self.tree_pane.place
-        if self.query_one("#console").has_focus_within and self.printout.run is not None:
+        if self._panes["console"].has_focus_within and self.printout.run is not None:
             key = self.printout.run.key
         return None if key is None or isinstance(key, Branch) else self.model.runs.get(key)
 
