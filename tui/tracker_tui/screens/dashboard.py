@@ -33,6 +33,7 @@ from tracker_tui.screens.editing import Editing
 from tracker_tui.tree import Branch, Place, count
 from tracker_tui.widgets.centre import Centre
 from tracker_tui.widgets.charts import Charts
+from tracker_tui.widgets.console_pane import ConsolePane
 from tracker_tui.widgets.lines import Lines
 from tracker_tui.widgets.overview import Overview
 from tracker_tui.widgets.printout import Printout
@@ -156,24 +157,21 @@ class Dashboard(Editing):
         self.words_field = Input(placeholder="words in keys · enter keeps · esc all", id="words")
         self.words_field.cursor_blink = False
         self.overview = Overview(id="facts")
-        self.printout = Printout(id="printout")
-        self.find_field = Input(placeholder="words in lines · enter finds · esc leaves", id="find")
-        self.find_field.cursor_blink = False
+        self.console = ConsolePane(id="console")
         self.query_bar = QueryBar(model, id="query")
         self.bar, self.status_line = Static(id="bar"), Static(id="status")
         self._panes: dict[Pane, Widget] = {
             "tree": self.tree_pane,
             "centre": self.centre,
             "overview": Vertical(self.words_field, self.overview, id="overview"),
-            "console": Vertical(self.find_field, self.printout, id="console"),
+            "console": self.console,
         }
         self._panes["overview"].border_title = "3 Overview"
-        self._panes["console"].border_title = "4 Console"
 
     def compose(self) -> ComposeResult:
         yield self.bar
         yield Horizontal(self.tree_pane, self.centre, self._panes["overview"], id="panes")
-        yield self._panes["console"]
+        yield self.console
         yield self.query_bar
         yield self.status_line
         yield Footer(show_command_palette=False)
@@ -346,7 +344,7 @@ class Dashboard(Editing):
             self._show_only(pane)
         else:
             self.remove_class(f"hide-{pane}")
-        widgets = {"tree": self.tree_pane, "overview": self.overview, "console": self.printout}
+        widgets = {"tree": self.tree_pane, "overview": self.overview, "console": self.console.printout}
         widgets.get(pane, self.centre.main_widget()).focus()
         self.call_after_refresh(self._show_place)
         self.call_after_refresh(self._show_console)
@@ -414,9 +412,7 @@ class Dashboard(Editing):
         """One step back: from a text, the crosshair, a chart alone, a filter; to the tree; from a query, from marks."""
         if self.words_field.has_focus or (self.overview.has_focus and self.overview.words):
             self._leave_words()
-        elif self.find_field.has_focus:
-            self._leave_find()
-        elif (self.printout.has_focus and self._leave_console()) or self.centre.leave():
+        elif self._leave_console() or self.centre.leave():
             pass
         elif not self.tree_pane.has_focus:
             self._focus_pane("tree")
@@ -431,12 +427,12 @@ class Dashboard(Editing):
 
         panes = (Lines, RunTree, Charts, RunsTable, Overview, Printout)
         bindings = [binding for pane in panes for binding in pane.BINDINGS] + list(self.BINDINGS)
-        first = "charts" if self.charts.has_focus else "console" if self.printout.has_focus else "lines"
+        first = "charts" if self.charts.has_focus else "console" if self.console.has_focus_within else "lines"
         self.app.push_screen(HelpScreen(bindings, first))
 
     def on_descendant_focus(self) -> None:
         """The overview tells of what the cursor is on, in the tree or in the table."""
-        if not self.printout.has_focus:
+        if not self.console.has_focus_within:
             self.charts.point_at(None)
         if self._was_read:
             self._show_overview()
@@ -607,14 +603,9 @@ class Dashboard(Editing):
 
     def _show_console(self) -> None:
         """Show what the run under the cursor printed; while nobody sees it, nothing is read."""
-        if not self._pane_shown("console"):
-            return
-        run = self.run_under_cursor()
-        self.printout.show(run, self.model.sources.of(run) if run is not None else None)
-        name = f"4 Console · {run.label}" if run is not None else "4 Console"
-        pane = self._panes["console"]
-        if str(pane.border_title) != name:
-            pane.border_title = Content(name)
+        if self._pane_shown("console"):
+            run = self.run_under_cursor()
+            self.console.show(run, self.model.sources.of(run) if run is not None else None)
 
     @on(Printout.Pointed)
     def _printout_moved(self, event: Printout.Pointed) -> None:
@@ -622,34 +613,24 @@ class Dashboard(Editing):
 
     @on(Charts.Crossed)
     def _crossed(self, event: Charts.Crossed) -> None:
-        self.printout.go_to_step(event.step)
+        self.console.printout.go_to_step(event.step)
 
     @on(Lines.Chosen, "#printout")
     def _printout_chosen(self) -> None:
         """The console alone, or with the rest again."""
         self.toggle_class("console-whole")
 
-    @on(Input.Submitted, "#find")
-    def _find_submitted(self, event: Input.Submitted) -> None:
-        self.printout.find(event.value)
-        self._leave_find()
-
-    def _leave_find(self) -> None:
-        self.find_field.display = False
-        self.printout.focus()
-
     def _leave_console(self) -> bool:
-        if self.has_class("console-whole"):
+        """One step back in the console; False where there is none."""
+        if self.console.printout.has_focus and self.has_class("console-whole"):
             self.remove_class("console-whole")
             return True
-        return self.printout.leave()
+        return self.console.has_focus_within and self.console.leave()
 
     def action_filter(self) -> None:
         """Type words: of keys in the overview, of lines in the console, of metrics else."""
-        if self.printout.has_focus:
-            self.find_field.value = self.printout.words
-            self.find_field.display = True
-            self.find_field.focus()
+        if self.console.has_focus_within:
+            self.console.ask()
             return
         if self.overview.has_focus:
             self.words_field.display = True
@@ -723,8 +704,8 @@ class Dashboard(Editing):
 
     def run_under_cursor(self) -> StoredRun | None:
         key: Place | Key | None = self.table.key if self.table.has_focus else self.tree_pane.place
-        if self._panes["console"].has_focus_within and self.printout.run is not None:
-            key = self.printout.run.key
+        if self.console.has_focus_within and self.console.run is not None:
+            key = self.console.run.key
         return None if key is None or isinstance(key, Branch) else self.model.runs.get(key)
 
     def rename_offset(self) -> Offset:
