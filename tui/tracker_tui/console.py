@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -201,6 +202,56 @@ class Console:
     def _total_of(file: PageReader) -> int:
         page = file.page(-1, 0)
         return page.total if page is not None else 0
+
+
+class Hits:
+    """The lines with some words, as far as they are found.
+
+    Args:
+        words: what is searched; capitals count if there are any. Empty: nothing is.
+    """
+
+    def __init__(self, words: str = "") -> None:
+        self.words = words
+        self.numbers: list[int] = []
+        """In order."""
+        self.is_searching = False
+        self.searched = 0
+        """Bytes of the last file that were searched."""
+
+    def add(self, found: list[int]) -> None:
+        """Take all the lines with the words in a stretch of the file, in order."""
+        if found:
+            numbers = self.numbers
+            numbers[bisect_left(numbers, found[0]) : bisect_right(numbers, found[-1])] = found
+
+    def last_until(self, number: int) -> int | None:
+        """The last of them up to a line; None if there is none."""
+        at = bisect_right(self.numbers, number)
+        return self.numbers[at - 1] if at else None
+
+    def next(self, number: int, by: int) -> int | None:
+        """The one after a line, or before it; behind the last one comes the first. None if there is none at all."""
+        numbers = self.numbers
+        at = bisect_right(numbers, number) if by > 0 else bisect_left(numbers, number) - 1
+        return numbers[at % len(numbers)] if numbers else None
+
+    def count(self, number: int) -> str:
+        """How many they are, and which of them a line is: `3 of 120 lines`."""
+        total = len(self.numbers)
+        text = f"{total:,}{'+' * (total >= MAX_HITS)}" if total else "no"
+        at = bisect_left(self.numbers, number)
+        if at < total and self.numbers[at] == number:
+            text = f"{at + 1:,} of {text}"
+        return f"{text}{'…' * self.is_searching} line{'s' * (total != 1)}"
+
+    def places(self, text: str) -> Iterator[int]:
+        """Where in a text the words are."""
+        folded = text.lower() if self.words == self.words.lower() else text
+        at = folded.find(self.words) if self.words and len(folded) == len(text) else -1
+        while at >= 0:
+            yield at
+            at = folded.find(self.words, at + len(self.words))
 
 
 def _printed(page: Page, at: int) -> tuple[list[Printed], list[Printed]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, bisect_right, insort
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +19,7 @@ from textual.message import Message
 
 from tracker.catalog import Catalog, StoredRun
 from tracker.records import clean
-from tracker_tui.console import MAX_HITS, Console, Printed
+from tracker_tui.console import Console, Hits, Printed
 from tracker_tui.widgets.lines import Cell, Line, Lines
 
 POLL = 0.25
@@ -77,10 +76,7 @@ class Printout(Lines):
         self._is_pointing = False
         self._selected: int | None = None
         self._trouble = ""
-        self._words = ""
-        self._hits: list[int] = []
-        self._is_searching = False
-        self._searched = 0
+        self._hits = Hits()
 
     def on_mount(self) -> None:
         self._keep_reading()
@@ -102,15 +98,15 @@ class Printout(Lines):
         elif self.console is None or not self.console.is_of(run):
             is_same = before is not None and before.key == run.key
             self._begin(Console(catalog, run))
-            if is_same and self._words:
-                self.find(self._words)
+            if is_same and self.words:
+                self.find(self.words)
         elif before is not None:
             self.update_lines()
 
     def _begin(self, console: Console | None) -> None:
         self.console = console
         self._follows, self._left, self._selected, self._trouble = True, 0, None, ""
-        self._hits, self._searched, self._is_searching = [], 0, False
+        self._hits = Hits(self.words)
         self.cursor = 0
         self.update_lines()
         self._wake.set()
@@ -146,17 +142,13 @@ class Printout(Lines):
 
     def _marked(self, texts: list[Cell]) -> list[Cell]:
         """The words that are searched stand out."""
-        if not self._words:
-            return texts
         whole = "".join(text for text, _ in texts)
-        folded = whole.lower() if self._words == self._words.lower() else whole
-        if len(folded) != len(whole):  # letters that are two in lower case
+        places = list(self._hits.places(whole))
+        if not places:
             return texts
         styles = [style for text, style in texts for _ in text]
-        at = folded.find(self._words)
-        while at >= 0:
-            styles[at : at + len(self._words)] = ["hit"] * len(self._words)
-            at = folded.find(self._words, at + len(self._words))
+        for at in places:
+            styles[at : at + len(self.words)] = ["hit"] * len(self.words)
         cells: list[Cell] = []
         for sign, style in zip(whole, styles, strict=True):
             if cells and cells[-1][1] == style:
@@ -186,19 +178,9 @@ class Printout(Lines):
         where: Line = ((f"  {' · '.join(parts)}", "dim"),)
         if self._follows and self._run is not None and self._run.state == "running":
             where += ((" · following", "running"),)
-        return where + self._finds()
-
-    def _finds(self) -> Line:
-        """What there is to say of the words that are searched."""
-        if not self._words:
-            return ()
-        found = f"{len(self._hits):,}" if self._hits else "no"
-        found += "+" if len(self._hits) >= MAX_HITS else ""
-        at = bisect_left(self._hits, self.cursor or 0)
-        if at < len(self._hits) and self._hits[at] == self.cursor:
-            found = f"{at + 1:,} of {found}"
-        more = "…" if self._is_searching else ""
-        return ((f" · {found}{more} line{'s' * (len(self._hits) != 1)} with ", "dim"), (self._words, "strong"))
+        if self.words:
+            where += ((f" · {self._hits.count(self.cursor or 0)} with ", "dim"), (self.words, "strong"))
+        return where
 
     def _style(self, name: str, is_cursor: bool) -> Style:
         key = (name, is_cursor)
@@ -264,7 +246,7 @@ class Printout(Lines):
             before = console.total
             console.take(news)
             self._show_news()
-            if self._words and not self._is_searching and console.total > before:
+            if self.words and not self._hits.is_searching and console.total > before:
                 await self._search_on(console)
         while (first := self._first_missing()) is not None:
             count = self.size.height + AHEAD
@@ -371,7 +353,7 @@ class Printout(Lines):
         """One step back: from what is selected, from words; False where there is none."""
         if self._selected is not None:
             self._selected = None
-        elif self._words:
+        elif self.words:
             self.find("")
         else:
             return False
@@ -406,58 +388,53 @@ class Printout(Lines):
     @property
     def words(self) -> str:
         """What is searched."""
-        return self._words
+        return self._hits.words
 
     def find(self, words: str) -> None:
         """Search all lines for words, from the last one on, and go to the nearest; empty: search no more."""
-        self._words, self._hits = words, []
-        self._is_searching = False
+        self._hits = Hits(words)
         self.workers.cancel_group(self, "find")
         if words and self.console is not None:
-            self._search(self.console, words)
-        self._painted.clear()
+            self._search(self.console, self._hits)
         self.update_lines()
-        self.refresh()
 
     @work(group="find", exclusive=True)
-    async def _search(self, console: Console, words: str) -> None:
-        self._is_searching = True
+    async def _search(self, console: Console, hits: Hits) -> None:
+        hits.is_searching = True
         is_there = False
         try:
             if not console.is_read and (news := await asyncio.to_thread(console.read_end)) is not None:
                 console.take(news)
-            searching = console.search(words)
-            self._searched = console.size
+            hits.searched = console.size
+            searching = console.search(hits.words)
             while (found := await asyncio.to_thread(next, searching, None)) is not None:
-                self._hits = found + self._hits[bisect_right(self._hits, found[-1]) :] if found else self._hits
-                if not is_there and (at := bisect_right(self._hits, self.cursor or 0)):
+                hits.add(found)
+                nearest = hits.last_until(self.cursor or 0)
+                if not is_there and nearest is not None:
                     is_there = True
-                    self.move_to(self._hits[at - 1])
+                    self.move_to(nearest)
                 self.update_lines()
         except (OSError, ValueError) as error:
             self.notify(clean(error), severity="error", markup=False)
-        self._is_searching = False
-        if not is_there and self._hits:
-            self.move_to(self._hits[0])
+        hits.is_searching = False
+        if not is_there and hits.numbers:
+            self.move_to(hits.numbers[0])
         self.update_lines()
 
     async def _search_on(self, console: Console) -> None:
         """Search what was printed since."""
-        start, self._searched = self._searched, console.size
-        for found in await asyncio.to_thread(lambda: list(console.search(self._words, start))):
-            for number in found:
-                if not self._hits or self._hits[-1] < number:
-                    insort(self._hits, number)
+        hits = self._hits
+        start, hits.searched = hits.searched, console.size
+        for found in await asyncio.to_thread(lambda: list(console.search(hits.words, start))):
+            hits.add(found)
         self.update_lines()
 
     def action_hit(self, by: int) -> None:
-        if not self._hits:
-            if not self._words:
-                self.notify("f finds words; n and N go to the next line with them, and to the one before.")
-            return
-        cursor = self.cursor or 0
-        at = bisect_right(self._hits, cursor) if by > 0 else bisect_left(self._hits, cursor) - 1
-        self.move_to(self._hits[at % len(self._hits)])
+        number = self._hits.next(self.cursor or 0, by)
+        if number is not None:
+            self.move_to(number)
+        elif not self.words:
+            self.notify("f finds words; n and N go to the next line with them, and to the one before.")
 
 
 def _window(cells: list[Cell], left: int, width: int) -> list[Cell]:
