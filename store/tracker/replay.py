@@ -128,7 +128,7 @@ class RunState:
     @property
     def began(self) -> float:
         """When the newest journal was begun: of a run that was resumed, that was last."""
-        return _time(self.start.get("_timestamp")) or self.created
+        return time_of(self.start.get("_timestamp")) or self.created
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class RunState:
     def apply(self, record: Record) -> None:
         """Fold the next record of the run's journal."""
         kind = record.get("_type")
-        time = _time(record.get("_timestamp"))
+        time = time_of(record.get("_timestamp"))
         if time is not None and time > self.updated:
             self.updated = time
         if kind is None:
@@ -172,8 +172,8 @@ class RunState:
 
     def apply_edit(self, record: Record) -> bool:
         """Fold an edit record of this run, made outside its job; returns whether anything changed."""
-        time = _time(record.get("_timestamp")) if record.get("_type") == records.EDIT else None
-        began = _time(self.start.get("_timestamp"))
+        time = time_of(record.get("_timestamp")) if record.get("_type") == records.EDIT else None
+        began = time_of(self.start.get("_timestamp"))
         if time is None or (began is not None and time < began):  # about the run that had the id before
             return False
         was_stopped = record.get("stopped") is True and time > (self.stopped or 0.0)
@@ -265,9 +265,9 @@ class RunState:
         self.id = _text(record.get("id")) or self.id
         self.project = _text(record.get("project")) or self.project
         self.entity = _text(record.get("entity"))
-        time = _time(record.get("_timestamp"))
+        time = time_of(record.get("_timestamp"))
         self.updated = time if time is not None else self.created
-        self.created = _time(record.get("created")) or self.updated
+        self.created = time_of(record.get("created")) or self.updated
         self.edit(record, (self.updated, ""))
         if isinstance(record.get("state"), dict):  # what an earlier segment hands on
             self._carry(record["state"])
@@ -280,7 +280,7 @@ class RunState:
     def _alert(self, record: Record) -> None:
         texts = {field: _text(record.get(field)) for field in ALERT}
         if texts["title"] or texts["text"]:
-            alert = {"_timestamp": _time(record.get("_timestamp")) or self.updated, **texts}
+            alert = {"_timestamp": time_of(record.get("_timestamp")) or self.updated, **texts}
             self.alerts = [*self.alerts, alert][-MAX_ALERTS:]
 
     def _environment(self, record: Record) -> None:
@@ -305,11 +305,11 @@ class RunState:
         for field in EDITABLE:
             stamp = stamps.get(field) if isinstance(stamps, dict) else None
             when, host = (stamp[0], stamp[-1]) if isinstance(stamp, list) and stamp else (None, None)
-            self.edit({field: record.get(field)}, (_time(when) or self.created, _text(host)))
+            self.edit({field: record.get(field)}, (time_of(when) or self.created, _text(host)))
         if isinstance(record.get("config"), dict):
             self.config = _named(record["config"])
         for key, stamp in stamps.items() if isinstance(stamps, dict) else ():
-            if key.startswith("config.") and isinstance(stamp, list) and stamp and _time(stamp[0]) is not None:
+            if key.startswith("config.") and isinstance(stamp, list) and stamp and time_of(stamp[0]) is not None:
                 self._stamps[key] = (stamp[0], _text(stamp[-1]))
         self._carry(record)
 
@@ -345,7 +345,7 @@ class RunState:
     def _carry_broken(self, broken: Any) -> None:
         for key, moment in list(broken.items())[:MAX_BROKEN] if isinstance(broken, dict) else ():
             if isinstance(moment, list) and len(moment) == 2:
-                step, time = _number(moment[0]), _time(moment[1])
+                step, time = _number(moment[0]), time_of(moment[1])
                 if step is not None and time is not None:
                     self.broken[clean(key)] = (step, time)
 
@@ -433,7 +433,7 @@ class History:
             self._sample(record)
             return
         step = record["_step"]
-        time = _time(record.get("_timestamp"))
+        time = time_of(record.get("_timestamp"))
         if time is not None and not (self.times.steps and self.times.steps[-1] == step):
             self.times.put(step, time)
         for key, value in record.items():
@@ -473,7 +473,7 @@ def is_row_until(record: Record, last: float) -> bool:
 
 def sample_of(record: Record) -> tuple[float, dict[str, float]] | None:
     """When the machine was sampled (seconds since the epoch) and the numbers by name; None of any other record."""
-    time = _time(record.get("_timestamp"))
+    time = time_of(record.get("_timestamp"))
     if record.get("_type") != records.SYSTEM or time is None:
         return None
     numbers = {clean(name): value for name, value in record.items() if _number(value) is not None}
@@ -506,7 +506,7 @@ def _number(value: Any) -> float | None:
     return value if type(value) in (int, float) else None
 
 
-def _time(value: Any) -> float | None:
+def time_of(value: Any) -> float | None:
     """Seconds since the epoch that a calendar can show; anything else is no time."""
     time = _number(value)
     return time if time is not None and 0 <= time < MAX_TIME else None

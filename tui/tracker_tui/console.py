@@ -11,7 +11,7 @@ from tracker.catalog import Catalog, StoredRun
 from tracker.journal import PageReader
 from tracker.pages import MAX_PAGE, MAX_RANGE, Page
 from tracker.records import BadLineError, clean, decode
-from tracker.replay import _time as time_of
+from tracker.replay import time_of
 
 END: Final = 200
 """Lines at the end that come with every look."""

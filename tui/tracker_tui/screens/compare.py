@@ -10,11 +10,11 @@ from textual.widgets import Footer
 
 from tracker.catalog import Key
 from tracker_tui.compare import Comparison
-from tracker_tui.screens.dialog import Dialog
+from tracker_tui.screens.dialog import Page
 from tracker_tui.widgets.comparison import ComparisonLines
 
 
-class CompareScreen(Dialog[None]):
+class CompareScreen(Page[None]):
     """What differs between runs.
 
     Args:
@@ -22,17 +22,6 @@ class CompareScreen(Dialog[None]):
         sign_of: a run's sign and its style.
     """
 
-    DEFAULT_CSS = """
-    CompareScreen { background: $background; align: left top; }
-    CompareScreen ComparisonLines {
-        height: 1fr;
-        border: round $accent;
-        border-title-color: $accent;
-        border-title-style: bold;
-        border-subtitle-color: $text-muted;
-        padding: 0 1;
-    }
-    """
     BINDINGS = [
         Binding(
             "escape,c,q", "dismiss", "Back", id="compare.close", tooltip="Back to the dashboard", key_display="esc"

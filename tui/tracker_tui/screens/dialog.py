@@ -43,6 +43,22 @@ class Dialog(ModalScreen[Answer | None]):
         self.dismiss(None)
 
 
+class Page(Dialog[Answer]):
+    """A list over the whole screen."""
+
+    DEFAULT_CSS = """
+    Page { background: $background; align: left top; }
+    Page Lines {
+        height: 1fr;
+        border: round $accent;
+        border-title-color: $accent;
+        border-title-style: bold;
+        border-subtitle-color: $text-muted;
+        padding: 0 1;
+    }
+    """
+
+
 def titled(box: Widget, title: str, keys: str) -> Widget:
     """Make a widget the box of its dialog.
 

@@ -14,7 +14,7 @@ from tracker.catalog import Key, StoredRun
 from tracker_tui.events import events
 from tracker_tui.look import some_runs
 from tracker_tui.model import Model
-from tracker_tui.screens.dialog import Dialog
+from tracker_tui.screens.dialog import Page
 from tracker_tui.widgets.event_lines import EventLines
 from tracker_tui.widgets.lines import Lines
 
@@ -24,24 +24,13 @@ CLOCK = 10.0
 """Seconds after which it is asked anew without a change: a run may have come to a standstill."""
 
 
-class EventsScreen(Dialog[Key]):
+class EventsScreen(Page[Key]):
     """What happened to the runs that are shown; gives the run that was chosen.
 
     Args:
         model: whose runs.
     """
 
-    DEFAULT_CSS = """
-    EventsScreen { background: $background; align: left top; }
-    EventsScreen EventLines {
-        height: 1fr;
-        border: round $accent;
-        border-title-color: $accent;
-        border-title-style: bold;
-        border-subtitle-color: $text-muted;
-        padding: 0 1;
-    }
-    """
     BINDINGS = [
         Binding("escape,E,q", "leave", "Back", id="events.close", tooltip="Back to the dashboard", key_display="esc"),
         Binding("w", "warnings", "Warnings", id="events.warnings", tooltip="Only warnings, or all events"),
