@@ -269,18 +269,20 @@ class Console:
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Ctrl-C waits for a moment: it would tear a line apart, and point at us in the job's traceback."""
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield
-        return
     came: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        if callable(handler):
+            signal.signal(signal.SIGINT, lambda *arguments: came.append(arguments))
+    except ValueError:  # it comes to the main thread alone
+        handler = None
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
-        if came:
-            handler(*came[0])
+        if callable(handler):
+            signal.signal(signal.SIGINT, handler)
+            if came:
+                handler(*came[0])
 
 
 def _dumps(text: str | list[str]) -> bytes:
