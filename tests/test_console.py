@@ -156,6 +156,22 @@ def test_a_bar_is_one_line_and_its_last_state_is_seen_at_once(root: Path, start:
     assert "4/10" in console_of(root).live[-1].text
 
 
+@pytest.mark.parametrize("way", ["wrap", "redirect"])
+def test_bars_within_bars_are_a_line_each(tmp_path: Path, root: Path, way: str) -> None:
+    """In the order of their ends, without the first state of the outer one."""
+    run_script(
+        tmp_path,
+        job(
+            "from tqdm import tqdm\n"
+            "for e in tqdm(range(2), desc='outer', ncols=60):\n"
+            "    for b in tqdm(range(3), desc='inner', ncols=60, leave=False): time.sleep(0.02)\n"
+            "sys.stderr.flush(); print('the end')\n",
+            way,
+        ),
+    )
+    assert [text.split("|")[0] for text in texts(root) if text] == ["outer: 100%", "the end"]
+
+
 def test_rich_bars_are_not_a_line_a_frame(tmp_path: Path, root: Path) -> None:
     """Bars that are drawn over each other by moving the cursor up end up as a line each."""
     run_script(

@@ -132,6 +132,7 @@ class Console:
             self._is_awaited = False
             if not self._is_writing and not self._is_over:
                 self._write_pending()
+                self._settle(time.time(), self._step())
                 self._write_live()
             if self._writer.waiting:
                 self._writer.retry()
@@ -149,6 +150,7 @@ class Console:
             self._write_pending()
             self._is_over = True
             now, step = time.time(), self._step()
+            self._settle(now, step)
             for stream, terminal in self._terminals.items():
                 for line in terminal.close():
                     self._put(now, step, stream, line)
@@ -172,12 +174,22 @@ class Console:
             self._filled = now
             while self._pending:
                 when, step, stream, texts = self._pending.popleft()
-                for line in self._terminals[stream].feed("".join(texts)):
+                lines = self._terminals[stream].feed("".join(texts))
+                if lines:
+                    self._settle(when, step, stream)
+                for line in lines:
                     self._put(when, step, stream, line)
             self._size = 0
             self._write_out()
         finally:
             self._is_writing = False
+
+    def _settle(self, when: float, step: int | None, overtaking: str = "") -> None:
+        """Write the bars that were left: a while has passed, or another stream prints lines."""
+        for stream, terminal in self._terminals.items():
+            if stream != overtaking:
+                for line in terminal.settle(is_overtaken=bool(overtaking)):
+                    self._put(when, step, stream, line)
 
     def _put(self, when: float, step: int | None, stream: str, line: Line) -> None:
         """Let a line be written, if there is room for it."""

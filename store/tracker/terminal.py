@@ -49,13 +49,15 @@ class Line(NamedTuple):
 class _Row:
     """A line that may still change."""
 
-    __slots__ = ("is_cut", "styles", "text")
+    __slots__ = ("is_cut", "is_drawn", "styles", "text")
 
     def __init__(self, text: str = "") -> None:
         self.text = text[:MAX_COLUMNS]
         self.styles: list[str] = []
         """One a character; shorter where the rest is plain."""
         self.is_cut = len(text) > MAX_COLUMNS
+        self.is_drawn = False
+        """Whether it is a bar: something that is drawn again from its beginning."""
 
     def put(self, column: int, text: str, style: str) -> None:
         room = MAX_COLUMNS - column
@@ -98,7 +100,7 @@ class Terminal:
     """One stream's rows. A row is settled, and a line, once the cursor has gone on below it.
 
     Programs with several progress bars move the cursor up to draw over them: while one does, as many rows as it goes up
-    stay unsettled.
+    stay unsettled. So does a bar that was just left: a program with a second one goes down to it and up again.
     """
 
     def __init__(self) -> None:
@@ -153,7 +155,7 @@ class Terminal:
         """Whether text without control characters needs no care."""
         row = self._rows[0]
         is_at_end = len(self._rows) == 1 and self._column == len(row.text)
-        return is_at_end and not (self._style or row.styles or self._held or self._height)
+        return is_at_end and not (row.is_drawn or self._style or row.styles or self._held or self._height)
 
     @property
     def is_live(self) -> bool:
@@ -166,6 +168,13 @@ class Terminal:
         while rows and not rows[-1]:
             rows.pop()
         return rows
+
+    def settle(self, is_overtaken: bool) -> list[Line]:
+        """Settle the rows above the cursor: a while has passed, or another stream overtakes with a line."""
+        if self._height and not is_overtaken:
+            return []
+        above, self._rows, self._row = self._rows[: self._row], self._rows[self._row :], 0
+        return [row.line() for row in above]
 
     def close(self) -> list[Line]:
         """Settle every row that holds something: nothing more will come."""
@@ -180,6 +189,7 @@ class Terminal:
             self._down(settled)
         elif sign == "\r":
             self._column = 0
+            self._rows[self._row].is_drawn = True
         elif sign == "\b":
             self._column = max(0, self._column - 1)
         elif sign == "\t":
@@ -196,7 +206,8 @@ class Terminal:
         self._calm += 1
         if self._calm > 2 * self._height:
             self._height = 0
-        while len(self._rows) > self._height + 1:
+        most = self._height + 1 + self._rows[-2].is_drawn
+        while len(self._rows) > most:
             settled.append(self._rows.pop(0).line())
             self._row -= 1
 
