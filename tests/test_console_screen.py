@@ -200,7 +200,7 @@ def test_lines_are_copied(root: Path) -> None:
         terminal.step("v", "home")
         terminal.wait_for("2,999 selected")
         terminal.step("y")
-        terminal.wait_for("Copied 2,999 lines")
+        terminal.wait_for("Copied: 2,999 lines")
         assert wait_for(
             lambda: terminal.read(0.05) and copied(terminal).split("\n") == [f"line {i}" for i in range(2999)]
         )
@@ -312,7 +312,9 @@ def test_logs_of_a_silent_run(root: Path) -> None:
     """It is said, and is no error."""
     with tracker.init(project="p", name="job", dir=root) as run:
         run.log({"x": 1})
-    assert "job printed nothing" in logs(root, "job")
+    assert "job: Nothing was printed." in logs(root, "job")
+    tracker.init(project="p", name="quiet", dir=root, console="off").finish()
+    assert "its console was off" in logs(root, "quiet")
 
 
 def test_logs_follow_until_the_job_ends(root: Path, start: StartScript) -> None:

@@ -21,6 +21,7 @@ from tracker import _exit as _exit  # must hear `sys.exit` from the first moment
 
 if TYPE_CHECKING:
     from tracker._run import (
+        AlertLevel,
         Run,
         alert,
         define_metric,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AlertLevel",
     "Api",
     "Config",
     "ConfigError",
@@ -76,6 +78,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AlertLevel": "tracker._run",
     "Api": "tracker.api",
     "Config": "tracker.mappings",
     "Summary": "tracker.mappings",

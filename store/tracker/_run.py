@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from enum import Enum
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -30,7 +31,16 @@ CHECKPOINT_BYTES: Final = 32 * 1024
 
 MAX_STEP: Final = 2**53
 """Beyond it a JSON number is no exact integer any more."""
-ALERT_LEVELS: Final = ("INFO", "WARN", "ERROR")
+
+
+class AlertLevel(Enum):
+    """How bad it is that `alert` tells; the same as its name as a string."""
+
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
+
+
 ALERT_WAIT: Final = 60.0
 """Seconds in which an alert of the same title is passed over."""
 
@@ -87,7 +97,7 @@ class Run:
         self._writer: PatientWriter | None = None
         self._path = os.path.join(project_folder, layout.segment_name(start["id"], start["_timestamp"]))
         if write:
-            start |= {**host.identity(), **environment.facts()}
+            start |= {**host.identity(), **environment.facts(), **({"console": "off"} if console == "off" else {})}
             self._writer = PatientWriter(
                 lambda: Writer(project_folder, layout.segment_names(start["id"], start["_timestamp"])),
                 host.is_network(root),
@@ -274,14 +284,18 @@ class Run:
     # ---- besides numbers ----
 
     def alert(
-        self, title: str, text: str = "", level: str = "INFO", wait_duration: float | timedelta = ALERT_WAIT
+        self,
+        title: str,
+        text: str = "",
+        level: str | AlertLevel = "INFO",
+        wait_duration: float | timedelta = ALERT_WAIT,
     ) -> None:
         """Put down something that a person should see.
 
         Args:
             title: in a few words.
             text: the rest.
-            level: INFO, WARN or ERROR.
+            level: INFO, WARN or ERROR; an `AlertLevel` or its name.
             wait_duration: seconds in which another alert of the same title is passed over.
 
         Raises:
@@ -290,9 +304,9 @@ class Run:
         for argument, value in (("title", title), ("text", text)):
             if not isinstance(value, str):
                 raise TypeError(f"{argument} must be a string, not {type(value).__name__}")
-        level = getattr(level, "value", level)
-        if level not in ALERT_LEVELS:
-            raise ValueError(f"level must be one of {', '.join(ALERT_LEVELS)} (got {level!r})")
+        level = level.value if isinstance(level, AlertLevel) else level
+        if level not in AlertLevel.__members__:
+            raise ValueError(f"level must be one of {', '.join(AlertLevel.__members__)} (got {level!r})")
         wait = wait_duration.total_seconds() if isinstance(wait_duration, timedelta) else wait_duration
         now = time.monotonic()
         if now - self._alerted.get(title, -math.inf) >= wait:

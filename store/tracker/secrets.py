@@ -17,7 +17,7 @@ MASK: Final = "***"
 
 _ANYWHERE: Final = ("secret", "passw", "passphrase", "credential")
 """Parts of names of secrets."""
-_AT_END: Final = frozenset(("token", "pwd", "auth", "authorization", "apikey", "accesskey"))
+_AT_END: Final = frozenset(("token", "pwd", "pw", "pat", "auth", "authorization", "apikey", "accesskey"))
 """Last words of names of secrets."""
 _KEYS: Final = frozenset(("api", "access", "private", "auth", "wandb", "account", "encryption"))
 """Words before `key` in names of secrets."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Any, Final, Literal, NamedTuple
 
@@ -65,7 +64,8 @@ def events_of(run: StoredRun, now: float) -> list[Event]:
         found.append((begin, "stalled", "no row came", ""))
         found.append((end, "went on", f"after {long_span(end - begin)} without a row", ""))
     if silence := run.silence(now):
-        found.append((run.pace.last, "stalled", f"no row for {long_span(silence)}", ""))
+        told = run.pace.last + (run.pace.limit(run.row_count) or 0.0)  # when it began to be one
+        found.append((told, "stalled", f"no row for {long_span(silence)}", ""))
     if state != "running":
         found.append((run.updated, state, reason_of(run), ""))
     return [Event(moment - run.clock, run, kind, text, level) for moment, kind, text, level in found]
@@ -78,10 +78,14 @@ def events(runs: Iterable[StoredRun], now: float) -> list[Event]:
 
 
 class Watch:
-    """Counts the worrying events that came since somebody looked."""
+    """Counts the worrying events that came since somebody looked.
 
-    def __init__(self) -> None:
-        self._since = time.time()
+    Args:
+        since: when that was.
+    """
+
+    def __init__(self, since: float) -> None:
+        self._since = since
         self._running: dict[Key, StoredRun] = {}
         self._known: dict[Key, set[Sign]] = {}
         self._new: dict[Key, set[Sign]] = {}

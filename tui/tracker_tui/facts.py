@@ -35,7 +35,7 @@ def facts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
     now = time.time()
     yield "step", "" if run.step is None else str(run.step)
     if silence := run.silence(now):
-        yield "stalled", f"no row for {long_span(silence)} (usually every {long_span(max(1, run.usual_interval))})"
+        yield "stalled", f"no row for {long_span(silence)} (usually every {_interval(run.usual_interval)})"
     yield "broken", ", ".join(f"{name} {what}" for name, what in broken_of(run))
     yield "started", _moment(run.created)
     yield "ended", "" if run.state in ("pending", "running") else _moment(run.updated)
@@ -57,6 +57,17 @@ def facts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
         yield "bad lines", f"{run.bad_lines} skipped"
     if isinstance(start.get("format"), int) and start["format"] > FORMAT:
         yield "format", f"{start['format']}: newer than this program, which may not show everything"
+
+
+def _interval(seconds: float) -> str:
+    return long_span(seconds) if seconds >= 10 else f"{seconds:.2g}s"
+
+
+def why_silent(run: StoredRun) -> str:
+    """What to say of a run of which nothing that it printed is there."""
+    if run.start.get("console") == "off":
+        return "What it printed was not kept: its console was off."
+    return "Nothing was printed yet." if run.state in ("pending", "running") else "Nothing was printed."
 
 
 def broken_of(run: StoredRun) -> Iterable[tuple[str, str]]:

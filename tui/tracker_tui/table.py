@@ -122,7 +122,8 @@ def why_none(wanted: Query, runs: Iterable[StoredRun]) -> str:
             return trouble
         values = fields.known_values(runs, term.name)
         if term.op in ("=", ":") and 0 < len(values) <= MAX_NAMED:
-            return f"{clean(term.name, 40)} is none but {', '.join(clean(value, 20) for value in values)}"
+            known = ", ".join(clean(value, 20) for value in values)
+            return f"no run has this {clean(term.name, 40)}; there is {known}"
     return ""
 
 

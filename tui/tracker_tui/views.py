@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +20,7 @@ WEIGHTS: Final = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 """Steps of smoothing: weight of what came before."""
 MAX_REMEMBERED: Final = 2000
 """Metrics, sections, projects and branches that are remembered; the longest unchanged go first."""
-PARTS: Final = ("charts", "folded", "tables", "closed")
+PARTS: Final = ("charts", "folded", "tables", "closed", "looked")
 """The parts of the file, each a mapping of names."""
 
 
@@ -73,6 +73,7 @@ class Views:
         """Sections whose charts are not shown."""
         self._tables = {project: _load_table(view) for project, view in kept["tables"].items()}
         self._closed = {name for name, is_closed in kept["closed"].items() if is_closed is True}
+        self._looked = {root: time for root, time in kept["looked"].items() if isinstance(time, float)}
 
     def of(self, metric: str) -> View:
         """How to draw a metric."""
@@ -108,6 +109,15 @@ class Views:
         if (name in self._closed) != is_closed:
             self._closed ^= {name}
             self._keep("closed", {name: is_closed})
+
+    def looked(self, roots: Iterable[str], now: float) -> float:
+        """When somebody looked last at what happened in these folders; now, where nobody ever did."""
+        return min((self._looked.get(root, now) for root in roots), default=now)
+
+    def look(self, roots: Iterable[str], now: float) -> None:
+        """Somebody looks at what happened in these folders."""
+        self._looked |= dict.fromkeys(roots, now)
+        self._keep("looked", dict.fromkeys(roots, now))
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from tracker.catalog import StoredRun
 from tracker_tui.commands.shell import Parser, find_one, print_json, print_lines, warn
 from tracker_tui.console import Console, Printed
+from tracker_tui.facts import why_silent
 from tracker_tui.look import fit
 from tracker_tui.query import number_of
 from tracker_tui.sources import Sources
@@ -45,28 +47,31 @@ def logs(words: list[str]) -> int:
     if news is not None:
         console.take(news)
     if not console.total and not console.live and not given.follow:
-        warn(f"{run.label} printed nothing" + (", or nothing of it was kept" if run.state != "pending" else " yet"))
+        warn(f"{run.label}: {why_silent(run)}")
         return 0
     printer = _Printer(given)
-    printer.print(console.lines(_first(console, run, given)))
+    live = [] if given.follow else [line for line in console.live if line.text and _is_since(line, run, given)]
+    first = _first(console, run, given, len(live))
+    printer.print(itertools.chain(console.lines(first), live[-given.tail :] if given.tail else live))
     if given.follow:
         _follow(sources, run, console, printer)
-    elif not given.json:
-        printer.print(console.live)
     return 0
 
 
-def _first(console: Console, run: StoredRun, given: argparse.Namespace) -> int:
-    """The number of the first line that is asked for."""
+def _is_since(line: Printed, run: StoredRun, given: argparse.Namespace) -> bool:
+    return given.since is None or (line.time is not None and line.time >= given.since + run.clock)
+
+
+def _first(console: Console, run: StoredRun, given: argparse.Namespace, live: int) -> int:
+    """The number of the first line that is asked for; so many that still change come behind all."""
     first = 0
     if given.since is not None and console.total:
-        since = given.since + run.clock
-        first = console.line_at("_timestamp", since)
+        first = console.line_at("_timestamp", given.since + run.clock)
         last = next(console.lines(first), None)
-        if last is not None and last.time is not None and last.time < since:  # there is none since then
+        if last is not None and not _is_since(last, run, given):  # there is none since then
             first = console.total
     if given.tail is not None and not given.stderr:
-        first = max(first, console.total - given.tail)
+        first = max(first, console.total - max(0, given.tail - live))
     return first
 
 
@@ -152,7 +157,8 @@ class _Printer:
 
 
 def _described(line: Printed) -> dict[str, object]:
-    return {"line": line.number, "time": line.time, "step": line.step, "stream": line.stream, "text": line.text}
+    where = {"line": line.number, "time": line.time, "step": line.step, "stream": line.stream}
+    return {**where, "text": line.text, **({"live": True} if line.is_live else {})}
 
 
 def _count(text: str) -> int:
@@ -169,5 +175,5 @@ def _moment(text: str) -> float:
     if value is None:  # a time of today
         value = number_of(f"{time.strftime('%Y-%m-%d')}T{text}")
     if value is None or text.replace(".", "").isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: 10m, 2h, 1d, 09:30 or 2026-03-01T09:30")
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: 10m, 2h, 1d, 09:30, 2026-03-01 or 2026-03-01T09:30")
     return value

@@ -53,12 +53,7 @@ def ls(words: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one array of objects; with --columns, of these fields")
     parser.add_ssh()
     given = parser.parse_args(words)
-    for address in map(where, given.paths):
-        if not address.host and not os.path.exists(address.path):
-            fail(
-                f"there is no folder {address.path!r}{'' if '/' in address.text else f' (a machine: {address.text}:)'}"
-            )
-    sources = open_where(given, given.paths)
+    sources = _open_paths(given)
     runs = _asked_for(sources, given.query)
     for name in [given.sort, *(given.columns or ())]:
         if name != MAIN and (trouble := table.unknown(name, runs)):
@@ -76,6 +71,16 @@ def ls(words: list[str]) -> int:
         what = f"all {hidden} runs are archived or deleted" if hidden else "no runs"
         warn(f"{what} in {roots_of(sources)}{'' if hidden else ' yet'}")
     return 1 if any(catalog.files.trouble for catalog in sources.catalogs.values()) else 0
+
+
+def _open_paths(given: argparse.Namespace) -> Sources:
+    """The runs of the folders that are named, or the end of the command."""
+    for address in map(where, given.paths):
+        if not address.host and not os.path.exists(address.path):
+            fail(
+                f"there is no folder {address.path!r}{'' if '/' in address.text else f' (a machine: {address.text}:)'}"
+            )
+    return open_where(given, given.paths)
 
 
 def _asked_for(sources: Sources, text: str) -> list[StoredRun]:
@@ -163,10 +168,12 @@ def show(words: list[str]) -> int:
     if given.json:
         print_json(describe(run))
         return 0
-    from tracker_tui.facts import config_of, environment_of, facts_of, reason_of, summary_of
+    from tracker_tui.facts import alerts_of, config_of, environment_of, facts_of, reason_of, summary_of
 
     print_lines(f"{run.label}", f"{look.GLYPHS[run.state]} {run.state}  {reason_of(run)}".rstrip())
     print_lines(*(f"{label:<10}{value}" for label, value in facts_of(run) if value))
+    if run.alerts:
+        print_lines("", "Alerts", *(f"  {clean(when)}  {clean(said)}" for when, said in alerts_of(run)))
     sections = (("Config", config_of(run)), ("Summary", summary_of(run)), ("Environment", environment_of(run)))
     for title, values in sections:
         if values:
@@ -184,19 +191,23 @@ def events(words: list[str]) -> int:
     parser = Parser(prog="tracker-tui events", description="What happened to runs, the newest first.")
     parser.add_argument("paths", metavar="PATH", nargs="*", help=FOLDER_HELP)
     parser.add_argument("-q", "--query", metavar="QUERY", default="", help="only of runs that fit")
+    parser.add_argument("-w", "--warnings", action="store_true", help="only what may be wrong")
     parser.add_argument("--json", action="store_true", help="one array of objects")
     parser.add_ssh()
     given = parser.parse_args(words)
     from tracker_tui import events as happened
 
-    found = happened.events(_asked_for(open_where(given, given.paths), given.query), time.time())
+    found = happened.events(_asked_for(_open_paths(given), given.query), time.time())
+    found = [event for event in found if event.is_worrying or not given.warnings]
     if given.json:
         print_json([happened.as_json(event) for event in found])
     elif found:
-        rows = [["TIME", "RUN", "EVENT", ""]]
+        rows = [["TIME", "PROJECT/RUN", "EVENT", ""]]
         for event in found:
             when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(max(0.0, event.time)))
-            rows.append([when, clean(event.run.label, MAX_CELL), event.title, clean(event.text, 200)])
+            rows.append(
+                [when, clean(f"{event.run.project}/{event.run.label}", MAX_CELL), event.title, clean(event.text, 200)]
+            )
         print_columns(rows)
     return 0
 

@@ -142,7 +142,8 @@ class Dashboard(Editing):
         self._overview_at = 0.0
         self._lost: dict[str, str] = {}
         self._is_saving = False
-        self._events = Watch()
+        self._roots = [catalog.root for catalog in model.sources.catalogs.values()]
+        self._events = Watch(model.views.looked(self._roots, time()))
         self._links: list[Link] = []
         if any(catalog.files.is_far for catalog in model.sources.catalogs.values()):
             from tracker_tui.hosts.link import links_of  # loaded with the first of them
@@ -370,8 +371,9 @@ class Dashboard(Editing):
         self.bar.update(Content.assemble(*parts))
 
     def on_resize(self) -> None:
-        if self._is_narrow and not self._was_narrow and (pane := self._focused_pane()) is not None:
-            self._show_only(pane)
+        if self._is_narrow and not self._was_narrow:
+            focused = (pane for pane in PANES if self._panes[pane].has_focus_within)
+            self._show_only(next(focused, "centre"))
         self._was_narrow = self._is_narrow
         self._show_bar()
         self.call_after_refresh(self._after_resize)
@@ -551,8 +553,13 @@ class Dashboard(Editing):
 
         self.app.push_screen(EventsScreen(self.model), self._left_events)
 
+    def on_unmount(self) -> None:
+        """Who leaves has seen what there was to see."""
+        self.model.views.look(self._roots, time())
+
     def _left_events(self, key: Key | None) -> None:
         self._events.look()
+        self.model.views.look(self._roots, time())
         if key is not None:
             self._focus_pane("tree")
             self.tree_pane.go_to(key)
@@ -617,8 +624,8 @@ class Dashboard(Editing):
 
     @on(Lines.Chosen, "#printout")
     def _printout_chosen(self) -> None:
-        """The console alone, or with the rest again."""
-        self.toggle_class("console-whole")
+        """The console alone, or with the rest again; on a narrow terminal it is alone as it is."""
+        self.set_class(not self._is_narrow and not self.has_class("console-whole"), "console-whole")
 
     def _leave_console(self) -> bool:
         """One step back in the console; False where there is none."""

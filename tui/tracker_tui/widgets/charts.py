@@ -67,9 +67,9 @@ class Charts(ChartGrid):
 
     @dataclass
     class Crossed(Message):
-        """The crosshair was moved here."""
+        """The crosshair was moved to a step, or is no longer there."""
 
-        step: float
+        step: float | None
 
     class XWanted(Message):
         """The x axis of the chart under the cursor is to be chosen."""
@@ -277,6 +277,7 @@ class Charts(ChartGrid):
         if not self._is_inspecting or plot is None or plot.x is None:
             self._is_inspecting = False
             self._move_cross(None)
+            self.post_message(self.Crossed(None))
         elif self._cross is None:
             self._set_cross(plot, min(plot.full_x[1], plot.x.high))
 

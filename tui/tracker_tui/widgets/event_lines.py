@@ -6,6 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from textual.binding import Binding
+
+from tracker.records import clean
 from tracker_tui.events import Event
 from tracker_tui.look import GLYPHS, ago, fit
 from tracker_tui.widgets.lines import Line, Lines
@@ -22,10 +25,14 @@ SHARE: Final = 3
 class EventLines(Lines):
     """What happened, the newest first."""
 
+    BINDINGS = [Binding("enter", "choose", "To the run", id="events.open", tooltip="To the run of the event")]
+
     def __init__(self) -> None:
         super().__init__()
         self.cursor = 0
         self._events: Sequence[Event] = ()
+        self._has_projects = False
+        """Whether they are of several."""
 
     def line_count(self) -> int:
         return len(self._events)
@@ -40,18 +47,20 @@ class EventLines(Lines):
         sign, at = _sign(self.event), self.cursor or 0
         same = (place for place, event in enumerate(events) if _sign(event) == sign)
         self._events = events
+        self._has_projects = len({event.run.key.project for event in events}) > 1
         self.keep_cursor(max(0, min(next(same, at) if at else 0, len(events) - 1)))
 
     def line(self, index: int, width: int) -> Line:
         event = self._events[index]
         room = width - WHEN_WIDTH - AGE_WIDTH - KIND_WIDTH - 3
         name = min(MOST_NAME, room // SHARE)
+        label = f"{event.run.project}/{event.run.label}" if self._has_projects else event.run.label
         when = time.strftime(WHEN, time.localtime(max(0.0, event.time)))
         style = event.kind if event.kind in GLYPHS else "error" if event.is_worrying else "dim"
         return (
             (when.ljust(WHEN_WIDTH), "dim"),
             (ago(time.time() - event.time).rjust(AGE_WIDTH - 1) + " ", "dim"),
-            (fit(event.run.label, name) + " ", "strong"),
+            (fit(clean(label), name) + " ", "strong"),
             (GLYPHS.get(event.kind, "!" if event.is_worrying else "·") + " ", style),
             (fit(event.title, KIND_WIDTH), style),
             (fit(event.text, max(1, room - name)), "value"),

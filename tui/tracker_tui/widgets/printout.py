@@ -20,6 +20,7 @@ from textual.message import Message
 from tracker.catalog import Catalog, StoredRun
 from tracker.records import clean
 from tracker_tui.console import Console, Hits, Printed
+from tracker_tui.facts import why_silent
 from tracker_tui.widgets.lines import Cell, Line, Lines
 
 POLL = 0.25
@@ -48,7 +49,7 @@ class Printout(Lines):
     BINDINGS = [
         Binding("left,h", "side(-1)", "Left", id="console.left", tooltip="Long lines to the left", show=False),
         Binding("right,l", "side(1)", "Right", id="console.right", tooltip="Long lines to the right", show=False),
-        Binding("f", "screen.filter", "Words", id="console.find", tooltip="Find words in all lines"),
+        Binding("f", "screen.filter", "Search", id="console.find", tooltip="Find words in all lines"),
         Binding("n", "hit(1)", "Next", id="console.next", tooltip="To the next line with the words (f finds)"),
         Binding("N", "hit(-1)", "Before", id="console.before", tooltip="To the line with the words before", show=False),
         Binding("G", "edge(1)", "Follow", id="console.follow", tooltip="To the last line, and follow", show=False),
@@ -74,6 +75,8 @@ class Printout(Lines):
         self._has_times = False
         self._left = 0
         self._is_pointing = False
+        self._wanted: float | None = None
+        """The step to go to once the pane is seen."""
         self._selected: int | None = None
         self._trouble = ""
         self._hits = Hits()
@@ -165,8 +168,17 @@ class Printout(Lines):
             return (("  Put the cursor on a run to see what it printed.", "dim"),)
         count = self.line_count()
         if not count:
-            return (("  " + ("Nothing was printed." if self.console.is_read else "…"), "dim"),)
-        parts = [f"line {min((self.cursor or 0) + 1, count):,} of {count:,}"]
+            return (("  " + (why_silent(self._run) if self._run is not None and self.console.is_read else "…"), "dim"),)
+        where: Line = ((f"  line {min((self.cursor or 0) + 1, count):,} of {count:,}", "dim"),)
+        if self.words:
+            where += ((f" · {self._hits.count(self.cursor or 0)} with ", "dim"), (clean(self.words), "strong"))
+        if self._run is not None and self._run.state == "running":
+            where += ((" · following", "running"),) if self._follows else ((" · G follows", "dim"),)
+        return tuple(_window([*where, *((f" · {part}", "dim") for part in self._details())], 0, width))
+
+    def _details(self) -> list[str]:
+        """What else there is to say of where the cursor is."""
+        parts = []
         printed = self._printed(self.cursor or 0)
         if printed is not None and printed.step is not None:
             parts.append(f"step {printed.step:,}")
@@ -174,13 +186,10 @@ class Printout(Lines):
             parts.append(strftime("%H:%M:%S", localtime(printed.time)))
         if self._selected is not None:
             low, high = self._selection()
-            parts.append(f"{high - low + 1:,} selected")
-        where: Line = ((f"  {' · '.join(parts)}", "dim"),)
-        if self._follows and self._run is not None and self._run.state == "running":
-            where += ((" · following", "running"),)
-        if self.words:
-            where += ((f" · {self._hits.count(self.cursor or 0)} with ", "dim"), (self.words, "strong"))
-        return where
+            parts.insert(0, f"{high - low + 1:,} selected")
+        if self._left:
+            parts.append(f"from column {self._left + 1}, home: from the first")
+        return parts
 
     def _style(self, name: str, is_cursor: bool) -> Style:
         key = (name, is_cursor)
@@ -199,6 +208,8 @@ class Printout(Lines):
     def on_show(self) -> None:
         super().on_show()
         self._wake.set()
+        if self._wanted is not None:
+            self.call_after_refresh(self.go_to_step, self._wanted)
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -312,6 +323,21 @@ class Printout(Lines):
         if round(self.scroll_y) >= self.max_scroll_y:
             self.move_to(self.line_count() - 1)
 
+    def _look_around(self, index: int) -> None:
+        """Where a jump leads out of sight, let there be lines before and after it."""
+        room = self.size.height - self._header_rows
+        if not 0 <= index - round(self.scroll_y) < room:
+            self.scroll_to(y=max(0, index - room // 2), animate=False, force=True)
+
+    def _jump_to(self, index: int) -> None:
+        self._look_around(index)
+        self.move_to(index)
+
+    def action_edge(self, by: int) -> None:
+        if by < 0:
+            self._left = 0
+        super().action_edge(by)
+
     def action_side(self, by: int) -> None:
         top = round(self.scroll_y)
         seen = [self._printed(index) for index in range(top, top + self.size.height)]
@@ -324,17 +350,23 @@ class Printout(Lines):
         self.update_lines()
 
     @work(group="point", exclusive=True)
-    async def go_to_step(self, step: float) -> None:
-        """Put the cursor on the first line that was printed at a step."""
+    async def go_to_step(self, step: float | None) -> None:
+        """Put the cursor on the first line that was printed at a step, now or once the pane is seen; None: nowhere."""
+        self._wanted = None
+        if step is None:
+            return
         console = self.console
-        if console is None or not console.total or not self._is_seen:
+        if not self._is_seen:
+            self._wanted = step
+            return
+        if console is None or not console.total:
             return
         with suppress(OSError, ValueError):
             number = await asyncio.to_thread(console.line_at, "_step", step)
             if console is self.console:
                 self.cursor, self._follows, self._is_pointing = number, False, False
+                self._look_around(number)
                 self.update_lines()
-                self.scroll_to_cursor()
                 self._wake.set()
 
     # ---- selecting ----
@@ -379,7 +411,8 @@ class Printout(Lines):
             return
         lines = [printed.text for n in range(low, high + 1) if (printed := self._printed(n)) is not None]
         self.app.copy_to_clipboard("\n".join(lines))
-        self.notify(f"Copied {len(lines):,} lines" if len(lines) > 1 else f"Copied: {lines[0][:60]}", markup=False)
+        said = f"{len(lines):,} lines" if len(lines) != 1 else clean(lines[0], 60)
+        self.notify(f"Copied: {said}", markup=False, timeout=2)
         self._selected = None
         self.update_lines()
 
@@ -412,13 +445,13 @@ class Printout(Lines):
                 nearest = hits.last_until(self.cursor or 0)
                 if not is_there and nearest is not None:
                     is_there = True
-                    self.move_to(nearest)
+                    self._jump_to(nearest)
                 self.update_lines()
         except (OSError, ValueError) as error:
             self.notify(clean(error), severity="error", markup=False)
         hits.is_searching = False
         if not is_there and hits.numbers:
-            self.move_to(hits.numbers[0])
+            self._jump_to(hits.numbers[0])
         self.update_lines()
 
     async def _search_on(self, console: Console) -> None:
@@ -432,7 +465,7 @@ class Printout(Lines):
     def action_hit(self, by: int) -> None:
         number = self._hits.next(self.cursor or 0, by)
         if number is not None:
-            self.move_to(number)
+            self._jump_to(number)
         elif not self.words:
             self.notify("f finds words; n and N go to the next line with them, and to the one before.")
 
