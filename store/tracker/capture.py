@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from tracker.console import GAP, Console
@@ -34,35 +35,36 @@ PIECE: Final = 1 << 16
 
 
 class _Flusher:
-    """The thread that writes what the consoles gather; it sleeps while nothing is printed."""
+    """The thread that writes what the consoles gather; it sleeps while nothing is printed.
+
+    Nothing on the way of `print` takes a lock of ours that is not reentrant: a signal's handler may print in between.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._event = threading.Event()
+        self._calls: SimpleQueue[None] = SimpleQueue()  # its `put` is reentrant
+        self._is_called = False
         self._is_running = False
 
-    def wake(self) -> None:
-        if self._event.is_set():
-            return
-        with self._lock:
-            self._event.set()
-            if not self._is_running:
-                self._is_running = True
-                threading.Thread(target=self._keep, name="tracker-console", daemon=True).start()
+    def start(self) -> None:
+        """There is a console; called under the lock."""
+        if not self._is_running:
+            self._is_running = True
+            threading.Thread(target=self._keep, name="tracker-console", daemon=True).start()
 
-    def stop(self) -> None:
-        """There is no console any more."""
-        if self._is_running:
-            self._event.set()
+    def wake(self) -> None:
+        if not self._is_called:
+            self._is_called = True
+            self._calls.put(None)
 
     def _keep(self) -> None:
         wait: float | None = None
         while True:
-            self._event.wait(wait)
+            with contextlib.suppress(Empty):
+                self._calls.get(timeout=wait)
             if _wrapped or _redirected:
                 time.sleep(GAP)
-            with self._lock:
-                self._event.clear()
+            self._is_called = False
+            with _lock:
                 consoles = (*_wrapped, *_redirected)
                 if not consoles:
                     self._is_running = False
@@ -78,6 +80,10 @@ _redirected: tuple[Console, ...] = ()
 _redirections: tuple[_Redirection, ...] = ()
 _buffered: Any = None
 """The stream that is written by lines for as long as it is redirected."""
+_shadowed: list[Any] = []
+"""Streams whose `write` is shadowed."""
+_now = threading.local()
+"""`text`: what this thread is writing, for one stream may write through another."""
 _flusher = _Flusher()
 _lock = threading.RLock()
 
@@ -108,6 +114,7 @@ def attach(console: Console, way: str) -> None:
                 cells.register("pre_run_cell", _wrap_streams)
             _wrapped += (console,)
             _wrap_streams()
+        _flusher.start()
 
 
 def detach(console: Console) -> None:
@@ -115,8 +122,8 @@ def detach(console: Console) -> None:
     global _wrapped, _redirected
     with _lock:
         if _wrapped == (console,):
-            _unwrap(sys.stdout)
-            _unwrap(sys.stderr)
+            while _shadowed:
+                _unwrap(_shadowed.pop())
             if (cells := _cells()) is not None:
                 cells.unregister("pre_run_cell", _wrap_streams)
         if _redirected == (console,):
@@ -124,7 +131,7 @@ def detach(console: Console) -> None:
         _wrapped = tuple(each for each in _wrapped if each is not console)
         _redirected = tuple(each for each in _redirected if each is not console)
         if not _wrapped and not _redirected:
-            _flusher.stop()
+            _flusher.wake()
 
 
 def forget() -> None:
@@ -148,28 +155,35 @@ def _cells() -> Any:
 
 
 def _wrap_streams(*_: object) -> None:
-    _wrap("stdout")
-    _wrap("stderr")
+    """Those in use and, as others may stand in for them just now, the original ones."""
+    for name in ("stdout", "stderr"):
+        _wrap(getattr(sys, name, None), name)
+        _wrap(getattr(sys, f"__{name}__", None), name)
 
 
-def _wrap(name: str) -> None:
+def _wrap(stream: Any, name: str) -> None:
     """Shadow a stream's `write`, unless it is already."""
-    stream = getattr(sys, name, None)
     write = getattr(stream, "write", None)
     if write is None or hasattr(write, "shadows"):
         return
 
     def write_and_tell(text: Any, /) -> Any:
+        outer = getattr(_now, "text", None)
+        if text is outer:  # told by the stream that writes through this one
+            return write(text)
+        _now.text = text
         try:
             return write(text)
         finally:
+            _now.text = outer
             if isinstance(text, str):
                 for console in _wrapped:
                     console.take(name, text)
 
     write_and_tell.shadows = vars(stream).get("write") if hasattr(stream, "__dict__") else None  # type: ignore[attr-defined]
     with contextlib.suppress(AttributeError, TypeError):  # an object that takes no attributes is not heard
-        stream.write = write_and_tell  # type: ignore[union-attr]
+        stream.write = write_and_tell
+        _shadowed.append(stream)
 
 
 def _unwrap(stream: Any) -> None:
@@ -195,17 +209,28 @@ class _Redirection:
 
     def __init__(self, descriptors: Sequence[int], stream: str) -> None:
         self._descriptors, self._stream = descriptors, stream
-        self._target = os.dup(descriptors[0])
-        self._is_terminal = os.isatty(self._target)
         self._size: object = None
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._source, self._sink = _pseudo_terminal(self._target) if self._is_terminal else os.pipe()
-        self._stop, self._stopped = os.pipe()
         self._is_drained = threading.Event()
+        self._is_terminal = os.isatty(descriptors[0])
+        self._held: list[int] = []
+        try:
+            self._target = self._hold(os.dup(descriptors[0]))
+            self._source, self._sink = map(
+                self._hold, _pseudo_terminal(self._target) if self._is_terminal else os.pipe()
+            )
+            self._stop, self._stopped = map(self._hold, os.pipe())
+        except OSError:
+            self.close()
+            raise
         self._fit()
         for descriptor in descriptors:
             os.dup2(self._sink, descriptor)
         threading.Thread(target=self._pass_on, name="tracker-redirect", daemon=True).start()
+
+    def _hold(self, descriptor: int) -> int:
+        self._held.append(descriptor)
+        return descriptor
 
     def _fit(self) -> None:
         """Give the pseudo-terminal the size of the terminal."""
@@ -226,7 +251,7 @@ class _Redirection:
             found, _, _ = select.select(
                 [self._source, self._stop][: 2 - is_stopping], [], [], REST if is_stopping else None
             )
-            if self._stop in found:
+            if self._stop in found:  # not by its end: forked children may hold the other one open
                 is_stopping = True
             elif not found:
                 self._is_drained.set()
@@ -253,15 +278,16 @@ class _Redirection:
         for descriptor in self._descriptors:
             os.dup2(self._target, descriptor)
         self._is_terminal = False
+        os.write(self._stopped, b".")  # first: the thread lets go of it all once the sink has no end
+        self._held.remove(self._sink)
         os.close(self._sink)
-        os.close(self._stopped)
         self._is_drained.wait(MAX_REST)
 
     def close(self) -> None:
         """Let go of what the thread, or a forked child, holds."""
-        for descriptor in (self._target, self._source, self._stop):
+        while self._held:
             with contextlib.suppress(OSError):
-                os.close(descriptor)
+                os.close(self._held.pop())
 
 
 def _pseudo_terminal(like: int) -> tuple[int, int]:
@@ -299,14 +325,30 @@ def _flush_streams() -> None:
             stream.flush()
 
 
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 def _redirect() -> None:
     global _redirections, _buffered
     _flush_streams()
-    # One terminal or file gets one channel, or the order of what is printed there could become another.
-    both = os.path.sameopenfile(1, 2)
-    _redirections = (
-        (_Redirection((1, 2), "stdout"),) if both else (_Redirection((1,), "stdout"), _Redirection((2,), "stderr"))
-    )
+    names = {1: "stdout", 2: "stderr"}
+    channels: list[tuple[int, ...]] = [(number,) for number in names if _is_open(number)]
+    if len(channels) == 2 and os.path.sameopenfile(1, 2):
+        channels = [(1, 2)]  # of one terminal or file, or the order of what is printed there could become another
+    made: list[_Redirection] = []
+    try:
+        for channel in channels:
+            made += [_Redirection(channel, names[channel[0]])]
+    except OSError:
+        for redirection in made:
+            redirection.restore()
+        raise
+    _redirections = tuple(made)
     if getattr(sys.stdout, "line_buffering", True) is False:  # a pipe or file: by lines it is heard in time
         with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]

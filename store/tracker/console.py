@@ -11,6 +11,7 @@ Rows that may still change, such as a progress bar, are told by records that hav
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import threading
@@ -38,8 +39,11 @@ BURST: Final = 256 * 1024 * 1024
 RATE: Final = 4096
 """...and bytes a second beyond them. Lines over that are left out and counted, but for the last ones of the run."""
 LAST: Final = 200
-MAX_PENDING: Final = 1 << 20
-"""Characters that wait to be written, at most."""
+MAX_PENDING: Final = 16 << 20
+"""Characters that wait for the thread, at most."""
+MAX_LIVE_ROWS: Final = 20
+MAX_LIVE_COLUMNS: Final = 1000
+"""Rows that change, and characters of each, that are told: the last ones."""
 
 STREAMS: Final = ("stdout", "stderr")
 
@@ -91,8 +95,10 @@ class Console:
         self._line = 0
         self._shown: dict[str, list[str]] = {}
         """Of each stream the rows that the last `live` record told."""
-        self._changing: dict[str, tuple[float, float]] = {}
-        """Of each stream with such rows: since when they change, and when they were told last."""
+        self._changing: dict[str, float] = {}
+        """Of each stream with such rows: since when they change."""
+        self._told: dict[str, float] = {}
+        """Of each stream, when such rows were told last."""
         self._room = float(BURST)
         self._filled = time.monotonic()
         self._left_out = 0
@@ -121,10 +127,10 @@ class Console:
             if (time.monotonic() - self._wrote > GAP or self._size >= MAX_PENDING) and not self._is_writing:
                 with _uninterrupted():
                     self._write_pending()
-            self._is_awaited = bool(self._pending)
-            if self._is_awaited or self._is_changing:  # rows that change are told by the thread, if they still do
+            # Rows that change are told by the thread, if they still do then. So is trouble: here it would be printed.
+            if self._pending or self._is_changing or self._writer.waiting:
                 self._wake()
-        self._tell_trouble()
+            self._is_awaited = bool(self._pending)
 
     def flush(self) -> float | None:
         """Write what waits; seconds until there may be more to write, None if only after more was printed."""
@@ -173,8 +179,9 @@ class Console:
             self._room = min(BURST, self._room + RATE * (now - self._filled))
             self._filled = now
             while self._pending:
-                when, step, stream, texts = self._pending.popleft()
+                when, step, stream, texts = self._pending[0]
                 lines = self._terminals[stream].feed("".join(texts))
+                self._pending.popleft()  # now: a signal's handler may raise at any moment
                 if lines:
                     self._settle(when, step, stream)
                 for line in lines:
@@ -238,15 +245,17 @@ class Console:
         """Tell the rows that have changed since they were told last, if it is time to."""
         now = time.monotonic()
         for stream, terminal in self._terminals.items():
-            rows = terminal.live()
+            rows = [row[:MAX_LIVE_COLUMNS] for row in terminal.live()[-MAX_LIVE_ROWS:]]
             if rows == self._shown.get(stream, []) or self._room <= 0:
                 continue
-            since, told = self._changing.get(stream, (now, now - LIVE))
-            if now - told < max(LIVE, LIVE_SHARE * (now - since)):
+            since = self._changing.setdefault(stream, now)
+            if now - self._told.get(stream, -math.inf) < max(LIVE, LIVE_SHARE * (now - since)):
                 continue
-            self._changing[stream] = since, now
+            self._told[stream] = now
             self._shown[stream] = rows
-            self._out += self._head(time.time(), self._step(), stream) + b'"live":' + _dumps(rows) + b"}\n"
+            line = self._head(time.time(), self._step(), stream) + b'"live":' + _dumps(rows) + b"}\n"
+            self._room -= len(line)
+            self._out += line
         self._write_out()
 
     def _write_out(self) -> None:

@@ -101,10 +101,10 @@ class _File:
         now = time.monotonic()
         first, self._opened = not self._opened, True
         size = host.size_of(self._path)
+        self.is_behind = False
         if not first and size == self._lines.offset and self.is_journal and self.alive is False:
             return None  # still as dead as it was
         is_new, data = self._take_up(size) if first or self._lines.offset > (size or 0) else (False, b"")
-        self.is_behind = False
         if size is not None and size > self._lines.offset:
             data += self._read_on(size, len(data))
             if data and not first:

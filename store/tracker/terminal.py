@@ -212,11 +212,12 @@ class Terminal:
             self._row -= 1
 
     def _up(self, count: int) -> None:
-        """Rows above those that are left are settled: others take their place."""
-        self._row -= min(count, MAX_ROWS)
-        if self._row < 0:
-            self._rows[:0] = [_Row() for _ in range(-self._row)]
-            self._row = 0
+        """Rows above those that are left are settled: empty ones take their place."""
+        missing = min(count - self._row, MAX_ROWS + 1 - len(self._rows))
+        if missing > 0:
+            self._rows[:0] = [_Row() for _ in range(missing)]
+            self._row += missing
+        self._row = max(0, self._row - count)
         self._height = min(MAX_ROWS, max(self._height, len(self._rows) - 1))
         self._calm = 0
 
