@@ -645,3 +645,24 @@ def test_an_empty_journal_is_not_running(root: Path) -> None:
     path.write_bytes(b"")
     os.utime(path, (1e9, 1e9))
     assert tracker.Api(root).runs()[0].state == "crashed"
+
+
+def test_a_dead_run_that_fills_a_look_exactly_ends_no_reader(root: Path) -> None:
+    """A journal whose size is just what one look takes is read to its end, once."""
+    head = {
+        "_type": "start",
+        "_timestamp": 1.7e9,
+        "format": 1,
+        "id": "abcd1234",
+        "project": "p",
+        "pid": 1,
+        "boot_id": "x",
+    }
+    alert = {"_type": "alert", "_timestamp": 1.7e9, "title": "long", "level": "INFO", "text": "x" * 100_000}
+    path = write_journal(root, [head, *[alert] * 300])
+    os.utime(path, (1.7e9, 1.7e9))
+    catalog = Catalog(root)
+    catalog.refresh()
+    (run,) = catalog.runs.values()
+    assert run.size == path.stat().st_size
+    assert (run.state, len(run.alerts)) == ("crashed", 20)

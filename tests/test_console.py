@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import TextIO
 
 import pexpect
 import pytest
@@ -158,7 +159,7 @@ def test_a_bar_is_one_line_and_its_last_state_is_seen_at_once(root: Path, start:
 
 @pytest.mark.parametrize("way", ["wrap", "redirect"])
 def test_bars_within_bars_are_a_line_each(tmp_path: Path, root: Path, way: str) -> None:
-    """In the order of their ends, without the first state of the outer one."""
+    """Without the first state of the outer one; under `wrap`, where one thread prints, in the order of their ends."""
     run_script(
         tmp_path,
         job(
@@ -169,7 +170,8 @@ def test_bars_within_bars_are_a_line_each(tmp_path: Path, root: Path, way: str) 
             way,
         ),
     )
-    assert [text.split("|")[0] for text in texts(root) if text] == ["outer: 100%", "the end"]
+    found = [text.split("|")[0] for text in texts(root) if text]
+    assert (sorted(found) if way == "redirect" else found) == ["outer: 100%", "the end"]
 
 
 def test_rich_bars_are_not_a_line_a_frame(tmp_path: Path, root: Path) -> None:
@@ -303,12 +305,73 @@ def test_resumed_run_has_all_it_printed(root: Path) -> None:
         run.finish()
     console = console_of(root)
     assert console.total == 600
-    assert [line.text for line in console.read(299, 2).lines] == ["part 0 line 299", "part 1 line 0"]
+    assert [console.read(number, 1).lines[0].text for number in (299, 300)] == ["part 0 line 299", "part 1 line 0"]
     assert [line.number for line in console.lines(598)] == [598, 599]
     assert [console.line_at("_step", step) for step in (10, 310, 1e9)] == [10, 310, 599]
     assert sorted(n for found in console.search("line 29") for n in found) == sorted(
         [29, 329, *range(290, 300), *range(590, 600)]
     )
+
+
+def test_a_tee_over_the_streams_is_heard_once(root: Path) -> None:
+    """Whatever stands in for a stream and writes through it, also from one run to the next."""
+
+    class Tee:
+        def __init__(self, stream: TextIO) -> None:
+            self.stream = stream
+
+        def write(self, text: str) -> int:
+            return self.stream.write(text)
+
+        def flush(self) -> None:
+            self.stream.flush()
+
+    before = sys.stdout
+    tracker.init(project="p", id="one")
+    sys.stdout = Tee(before)  # type: ignore[assignment]
+    try:
+        tracker.init(project="p", id="two", reinit="create_new").finish()
+        print("first")
+        tracker.finish()
+        with tracker.init(project="p", id="three"):
+            print("second")
+    finally:
+        sys.stdout = before
+    assert (texts(root, "one"), texts(root, "three")) == (["first"], ["second"])
+    assert "write" not in vars(before)
+
+
+def test_a_signal_handler_may_print_at_any_moment(tmp_path: Path, root: Path) -> None:
+    """Also while another print is on its way, and raise."""
+    done = run_script(
+        tmp_path,
+        job(
+            "import signal\n"
+            "def handler(*_):\n    print('from the handler')\n    raise TimeoutError\n"
+            "signal.signal(signal.SIGALRM, handler)\nsignal.setitimer(signal.ITIMER_REAL, 0.0007, 0.0007)\n"
+            "count = caught = 0\nend = time.monotonic() + 1.5\n"
+            "while end:\n"
+            "    try:\n"
+            "        while time.monotonic() < end: print('line', end='\\n'); count += 1\n"
+            "        signal.setitimer(signal.ITIMER_REAL, 0); end = 0\n"
+            "    except TimeoutError: caught += 1\n"
+            "run.log({'count': count, 'caught': caught})\n"
+        ),
+    )
+    assert done.returncode == 0
+    summary = tracker.Api(root).runs("p")[0].summary
+    assert summary["caught"] > 100
+    assert sum("from the handler" in text for text in texts(root)) > summary["caught"] * 0.9
+    assert sum(text.endswith("line") for text in texts(root)) > summary["count"] * 0.9
+
+
+def test_cursor_movements_cost_little(root: Path) -> None:
+    """However far up they lead, and however often."""
+    with tracker.init(project="p") as run:
+        for _ in range(20_000):
+            sys.stdout.write("\x1b[99999Ax\n")
+    assert len(texts(root)) < 200
+    assert (Path(run.folder) / "console.jsonl").stat().st_size < 100_000
 
 
 def test_forked_child_is_not_heard(tmp_path: Path, root: Path) -> None:
@@ -585,6 +648,43 @@ def test_redirect_gives_a_terminal_of_the_same_size(tmp_path: Path) -> None:
     child.close()
 
 
+def test_redirect_ends_at_once_beside_a_living_child(tmp_path: Path, root: Path) -> None:
+    """A forked worker that is still there does not hold up the end of the run."""
+    run_script(
+        tmp_path,
+        job(
+            "if not os.fork():\n    sys.stdin.read(); os._exit(0)\n"
+            "before = time.monotonic(); run.finish(); print('took', time.monotonic() - before < 1)",
+            "redirect",
+        )
+        + "\nos.kill(0, 9)\n",
+    )
+    (stored,) = tracker.Api(root).runs("p")
+    assert stored.state == "finished"
+
+
+def test_redirect_where_the_disk_is_full(tmp_path: Path) -> None:
+    """What says so does not wait for itself."""
+    done = run_script(
+        tmp_path,
+        job(
+            "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))\n"
+            "for i in range(3000): os.write(1, b'x' * 200 + b'\\n')\nrun.finish()",
+            "redirect",
+        ),
+    )
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 3000
+    assert "cannot keep what is printed" in done.stderr
+
+
+def test_redirect_with_a_closed_stream(tmp_path: Path, root: Path) -> None:
+    """The other one is heard."""
+    run_script(tmp_path, "import os\nos.close(1)\n" + job("os.write(2, b'on stderr\\n')\n", "redirect"))
+    assert "on stderr" in texts(root)
+
+
 def test_redirect_in_a_forked_child(tmp_path: Path, root: Path) -> None:
     """A data loader's worker is heard with its parent."""
     run_script(
@@ -628,6 +728,22 @@ def test_readers_pass_over_what_is_no_line(root: Path) -> None:
     assert "a]52;c;aGk=b" in [line.text for line in lines]
     assert all(line.text.isprintable() and line.stream.isprintable() for line in [*lines, *console.live])
     assert all(set(sgr) <= set("0123456789;:") for line in lines for _, sgr in line.parts)
+
+
+@pytest.mark.parametrize("numbers", [[0, 1, 999_999_998], [-1] * 1500, [*range(50), *range(90, 100)], [5, 4, 3, 2]])
+def test_numbers_that_lie_end_no_reader(root: Path, numbers: list[int]) -> None:
+    """Every reading ends, brings the line it is asked for, and is small."""
+    with tracker.init(project="p") as run:
+        print("x")
+    records = [f'{{"_timestamp":1.0,"_step":0,"line":{n},"stream":"stdout","text":"line {n}"}}\n' for n in numbers]
+    (Path(run.folder) / "console.jsonl").write_text("".join(records))
+    console = console_of(root)
+    assert sum(1 for _ in console.lines()) <= len(numbers)
+    for first in {0, console.total // 2, max(0, console.total - 1)} if console.total else ():
+        lines = console.read(first, 100).lines
+        assert lines[0].number == first
+        assert len(lines) <= 100
+    assert sum(len(found) for found in console.search("line")) <= len(numbers)
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "link", "linked folder"])

@@ -264,6 +264,34 @@ def test_escape_sequences_do_not_reach_the_terminal(root: Path) -> None:
         assert "\u202e".encode() not in terminal.raw
 
 
+def test_lines_that_are_missing_are_said_to_be(root: Path) -> None:
+    """A file in which some are not there can be scrolled and copied all the same."""
+    with tracker.init(project="p", dir=root) as run:
+        print("x")
+    lines = [f'{{"line":{n},"stream":"stdout","text":"line {n}"}}\n' for n in [*range(3000), *range(6000, 9000)]]
+    (Path(run.folder) / "console.jsonl").write_text("".join(lines))
+    with Terminal([*APP, str(root)]) as terminal:
+        terminal.wait_for("finished")
+        terminal.step("4")
+        terminal.wait_for("line 8999")
+        terminal.step("home", "v", "end")
+        terminal.wait_for("9,000 selected")
+        terminal.step("y")
+        terminal.wait_for("Copied: 9,000 lines")
+        assert wait_for(lambda: terminal.read(0.05) and copied(terminal).count("(a line is missing)") == 3000)
+
+
+def test_crosshair_leads_to_a_console_that_is_opened_later(root: Path) -> None:
+    """On a small terminal one is seen at a time."""
+    make(root)
+    with Terminal([*APP, str(root)], 80, 24) as terminal:
+        terminal.wait_for(shows(r"loss  1\b"))
+        terminal.step("2", "i", "home")
+        terminal.wait_for(shows(r"loss  100 @ 0\b"))
+        terminal.step("4")
+        terminal.wait_for("line 1 of 100")
+
+
 # ---- tracker-tui logs ----
 
 

@@ -251,6 +251,12 @@ HIDDEN = [
     ["--password", SECRET],
     [f"--db.password={SECRET} with a space"],
     ["--wandb-key", SECRET],
+    ["--wandbApiKey", SECRET],
+    [f"--accessToken={SECRET}"],
+    ["--token", f"-{SECRET}"],
+    ["--pat", SECRET],
+    ["--header", f"Authorization: token {SECRET}"],
+    [f"AccountKey={SECRET};x=1"],
     ["--key", SECRET],
     [f"HF_TOKEN={SECRET}"],
     [f"model.api_key={SECRET}"],
@@ -281,6 +287,7 @@ def test_secret_is_masked(words: list[str]) -> None:
 
 OPEN = [
     ["--max-tokens", "512"],
+    ["--compass", "north"],
     ["--tokenizer", "gpt2"],
     ["--pad-token", "<pad>"],
     ["--sort-key", "val_loss"],

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import shlex
 import sys
 import threading
@@ -33,6 +34,10 @@ PATIENCE: Final = 0.05
 """Seconds that the end of a run waits for what is told within milliseconds."""
 MAX_TEXT: Final = 200
 """Characters of one fact, so that the record, which every checkpoint repeats, stays below 4 KiB or so."""
+
+
+_OPTION: Final = re.compile(r"(?P<flags>-[bBdEhiIOPqRsSuvVx?]*(?P<last>[cmWX]?))(?P<rest>.*)", re.DOTALL)
+"""An option of the interpreter: `-c` and `-m` end them, they and `-W` and `-X` take what follows."""
 
 
 def facts() -> dict[str, Any]:
@@ -136,11 +141,16 @@ def program_folder() -> str | None:
 
 
 def _arguments() -> list[str]:
-    """The interpreter's arguments as typed; a program given after `-c` is left out."""
+    """The interpreter's arguments as typed; a program given after its own `-c` is left out."""
     given = sys.orig_argv[1:]
-    if "-c" in given:
-        place = given.index("-c") + 1
-        return [*given[:place], "...", *given[place + 1 :]]
+    place = 0
+    while place < len(given) and (option := _OPTION.fullmatch(given[place])):
+        if option["last"] == "c":
+            after = place + (1 if option["rest"] else 2)
+            return [*given[:place], option["flags"], "...", *given[after:]]
+        if option["last"] == "m":
+            break
+        place += 1 if option["rest"] or not option["last"] else 2
     return given
 
 

@@ -17,7 +17,22 @@ MASK: Final = "***"
 
 _ANYWHERE: Final = ("secret", "passw", "passphrase", "credential")
 """Parts of names of secrets."""
-_AT_END: Final = frozenset(("token", "pwd", "pw", "pat", "auth", "authorization", "apikey", "accesskey"))
+_AT_END: Final = frozenset(
+    (
+        "token",
+        "pwd",
+        "pw",
+        "pass",
+        "pat",
+        "sig",
+        "cookie",
+        "bearer",
+        "auth",
+        "authorization",
+        "apikey",
+        "accesskey",
+    )
+)
 """Last words of names of secrets."""
 _KEYS: Final = frozenset(("api", "access", "private", "auth", "wandb", "account", "encryption"))
 """Words before `key` in names of secrets."""
@@ -33,6 +48,8 @@ _BEGINNINGS: Final = (
 
 _BREAK: Final = re.compile(r"([\s\"'=:,;&?{}()\[\]<>|]+)")
 _BREAK_OF_VALUE: Final = re.compile(r"[\s\"',;&}]")
+_PASSWORD: Final = re.compile(r":\D")
+_WORDS: Final = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 _WHO: Final = re.compile(r"://([^\s/]*)@")
 
 
@@ -40,13 +57,14 @@ def mask(text: str) -> str:
     """Text with every secret in it replaced by `***`."""
     first, *rest = _BREAK.split(_WHO.sub(_masked_who, text))
     parts = [_shape_masked(first)]
-    before, is_hidden = first, False
+    before, is_hidden, is_header = first, False, False
     for separator, word in zip(rest[::2], rest[1::2], strict=True):
-        if is_hidden and not _BREAK_OF_VALUE.search(separator):
+        if is_hidden and (not _BREAK_OF_VALUE.search(separator) or (is_header and separator.isspace())):
             continue  # the value goes on
         is_scheme = before.lower() == "bearer" or (is_hidden and before.lower() == "basic")
         is_value = ("=" in separator or ":" in separator) and _is_secret(before, word)
         is_hidden = bool(word) and (is_scheme or is_value)
+        is_header = is_value and before.lower().endswith("authorization")  # `Authorization: token abc`
         parts += (separator, MASK if is_hidden else _shape_masked(word))
         before = word
     return "".join(parts)
@@ -59,7 +77,8 @@ def mask_words(words: Iterable[str]) -> list[str]:
     for word in words:
         name, equals, value = word.partition("=")
         is_behind = (before.startswith("-") and _is_secret(before, word)) or before.lower() == "bearer"
-        if is_behind and not word.startswith("-"):
+        is_flag = word.startswith("--") or (word.startswith("-") and len(word) == 2)
+        if is_behind and not is_flag:
             masked.append(MASK)
         elif equals and _is_secret(name, value):
             masked.append(f"{name}={MASK}")
@@ -71,19 +90,24 @@ def mask_words(words: Iterable[str]) -> list[str]:
 
 def without_credentials(address: str) -> str:
     """The address of a repository without password or token; `git@` of ssh stays."""
-    scheme, separator, rest = address.partition("://")
+    scheme, separator, rest = address.partition("//")
     if separator:
         place, slash, path = rest.partition("/")
+        if "@" not in place and _PASSWORD.search(place):  # which has a slash in it
+            place, slash, path = rest.rpartition("@")[2].partition("/")
         who, at, host = place.rpartition("@")
         user = who.partition(":")[0] if "ssh" in scheme else ""
-        address = f"{scheme}://{user}{at if user else ''}{host}{slash}{path}"
+        address = f"{scheme}//{user}{at if user else ''}{host}{slash}{path}"
+    elif "@" in address:
+        who, at, place = address.rpartition("@")
+        address = f"{who.partition(':')[0]}@{place}"
     return mask(address)
 
 
 def _is_secret(name: str, value: str) -> bool:
     """Whether a name says that its value is secret: `--api-key`, `HF_TOKEN`, `model.password`."""
+    *_, before, last = ("", *_WORDS.sub("_", name).lower().split("_"))
     name = name.lower()
-    *_, before, last = ("", *re.split(r"[^a-z0-9]+", name))
     if last == "key":
         is_token = len(value) >= _LONG and any(c.isdigit() for c in value) and not value.startswith(("/", "."))
         return before in _KEYS or any(part in name for part in _ANYWHERE) or is_token

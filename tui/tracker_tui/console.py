@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
@@ -122,22 +123,26 @@ class Console:
         return News(lines, live, (*before, page.total), page.size)
 
     def read(self, first: int, count: int) -> News:
-        """Lines from a number on.
+        """Some lines from a number on, at least one; what is not there, for a file was damaged, is said to be missing.
 
         Raises:
             OSError, ValueError: as `read_end`.
         """
-        found: list[Printed] = []
+        last = min(first + min(count, MAX_PAGE), self.total) - 1
+        found = {line.number: line for line in self._page(first, last - first + 1) if line.number <= last}
+        numbers = range(first, max(found, default=last) + 1)
+        return News([found.get(number) or _missing(number) for number in numbers], [], ())
+
+    def _page(self, first: int, count: int) -> list[Printed]:
+        """Lines from a number on that are in the file which has that one, in order; few where they are long."""
         at = 0
         for file, total in zip(self._files, self._totals, strict=False):
-            if at <= first < at + total and count > 0:
-                page = file.page(first - at, min(count, MAX_PAGE))
+            if first < at + total:
+                page = file.page(first - at, count)
                 lines = _printed(page, at)[0] if page is not None else []
-                found += lines[:count]
-                count -= total - (first - at)
-                first = at + total
+                return sorted({line.number: line for line in lines if line.number >= first}.values())
             at += total
-        return News(found, [], ())
+        return []
 
     def line_at(self, field: str, value: float) -> int:
         """The number of the first line at a `_step` or `_timestamp`, or after it; of the last line if there is none.
@@ -189,14 +194,11 @@ class Console:
         Raises:
             OSError, ValueError: as `read_end`.
         """
+        ends = list(itertools.accumulate(self._totals))
         while first < self.total:
-            found = self.read(first, MAX_PAGE).lines
-            if not found:
-                return
-            for line in found:
-                if line.number >= first:  # else it is there twice
-                    yield line
-                    first = line.number + 1
+            found = self._page(first, MAX_PAGE)
+            yield from found
+            first = found[-1].number + 1 if found else next(end for end in ends if first < end)
 
     @staticmethod
     def _total_of(file: PageReader) -> int:
@@ -254,6 +256,10 @@ class Hits:
             at = folded.find(self.words, at + len(self.words))
 
 
+def _missing(number: int) -> Printed:
+    return Printed(number, None, None, "tracker", (("(a line is missing)", ""),))
+
+
 def _printed(page: Page, at: int) -> tuple[list[Printed], list[Printed]]:
     """The lines of a page, and the rows that may still change; what is neither is passed over."""
     lines: list[Printed] = []
@@ -264,7 +270,7 @@ def _printed(page: Page, at: int) -> tuple[list[Printed], list[Printed]]:
         except BadLineError:
             continue
         number, stream, step = record.get("line"), record.get("stream"), record.get("_step")
-        if type(number) is not int or not isinstance(stream, str):
+        if type(number) is not int or not 0 <= number <= page.total or not isinstance(stream, str):
             continue
         who = (time_of(record.get("_timestamp")), step if type(step) is int else None, clean(stream, 20))
         text, rows = record.get("text"), record.get("live")

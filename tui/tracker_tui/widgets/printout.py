@@ -260,17 +260,18 @@ class Printout(Lines):
             if self.words and not self._hits.is_searching and console.total > before:
                 await self._search_on(console)
         while (first := self._first_missing()) is not None:
-            count = self.size.height + AHEAD
-            found = await asyncio.to_thread(console.read, first, count)
-            if console is not self.console:
+            if not await self._fetch(console, first, self.size.height + AHEAD):
                 return
-            console.take(found)
-            last = found.lines[-1].number if found.lines else first + count - 1
-            for number in range(first, last + 1):  # what is not in the file, for it was damaged
-                if number not in console.known:
-                    console.known[number] = Printed(number, None, None, "tracker", (("(a line is missing)", ""),))
             self._point()
             self.update_lines()
+
+    async def _fetch(self, console: Console, first: int, count: int) -> bool:
+        """Read some lines from a number on, the first of them at least; False where another console is shown now."""
+        found = await asyncio.to_thread(console.read, first, count)
+        if console is not self.console or not found.lines:
+            return False
+        console.take(found)
+        return True
 
     def _first_missing(self) -> int | None:
         """The first line on the screen, or that of the cursor, which is not here; a little above it, to read ahead."""
@@ -402,10 +403,8 @@ class Printout(Lines):
         high = min(high, low + MAX_COPY - 1)
         try:
             while (missing := next((n for n in range(low, high + 1) if self._printed(n) is None), None)) is not None:
-                found = await asyncio.to_thread(console.read, missing, high + 1 - missing)
-                if console is not self.console or not found.lines:
-                    break
-                console.take(found)
+                if not await self._fetch(console, missing, high + 1 - missing):
+                    return
         except (OSError, ValueError) as error:
             self.notify(clean(error), severity="error", markup=False)
             return
