@@ -13,6 +13,7 @@ import pytest
 
 import tracker
 from support import write_journal
+from tracker import host
 from tracker.api import ApiRun
 from tracker.catalog import Catalog
 
@@ -649,15 +650,8 @@ def test_an_empty_journal_is_not_running(root: Path) -> None:
 
 def test_a_dead_run_that_fills_a_look_exactly_ends_no_reader(root: Path) -> None:
     """A journal whose size is just what one look takes is read to its end, once."""
-    head = {
-        "_type": "start",
-        "_timestamp": 1.7e9,
-        "format": 1,
-        "id": "abcd1234",
-        "project": "p",
-        "pid": 1,
-        "boot_id": "x",
-    }
+    dead = {**host.identity(), "process_start": "1"}
+    head = {"_type": "start", "_timestamp": 1.7e9, "format": 1, "id": "abcd1234", "project": "p", **dead}
     alert = {"_type": "alert", "_timestamp": 1.7e9, "title": "long", "level": "INFO", "text": "x" * 100_000}
     path = write_journal(root, [head, *[alert] * 300])
     os.utime(path, (1.7e9, 1.7e9))

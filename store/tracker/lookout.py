@@ -92,6 +92,7 @@ class _File:
         self._searched = 0  # there is no checkpoint ahead up to here
         self._start: dict[str, Any] | None = None
         self._opened = False
+        self._size = 0
         self._grew = time.monotonic() - max(0.0, time.time() - entry.mtime)
         if known is not None and known.ended and (known.offset, known.mtime) == (entry.size, entry.mtime):
             self.ended = True
@@ -107,8 +108,9 @@ class _File:
         is_new, data = self._take_up(size) if first or self._lines.offset > (size or 0) else (False, b"")
         if size is not None and size > self._lines.offset:
             data += self._read_on(size, len(data))
-            if data and not first:
-                self._grew = now
+        if not first and size is not None and size > self._size:  # what is read later need not be new
+            self._grew = now
+        self._size = size or 0
         before = self.alive
         signal = None
         if self.is_journal:
