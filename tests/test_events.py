@@ -352,9 +352,9 @@ def test_news_are_counted_and_come_while_the_log_is_open(root: Path, start: Star
     wait_line(process, "ready")
     with Terminal([*DASHBOARD, str(root)]) as terminal:
         terminal.wait_for("● 1 running")
-        assert "new event" not in terminal.text
+        assert "new warning" not in terminal.text
         tell(process, "nan")
-        terminal.wait_for("! 1 new event, E")
+        terminal.wait_for("! 1 new warning, E")
         terminal.press("E")
         terminal.wait_for("3 events")
         process.kill()
@@ -362,7 +362,7 @@ def test_news_are_counted_and_come_while_the_log_is_open(root: Path, start: Star
         terminal.settle()
         terminal.press("escape")
         terminal.wait_for("! 1 crashed")
-        assert "new event" not in terminal.text
+        assert "new warning" not in terminal.text
 
 
 @pytest.mark.usefixtures("_quiet")
@@ -377,3 +377,22 @@ def test_empty_log_says_so(root: Path) -> None:
         terminal.settle()
         terminal.press("escape")
         terminal.wait_for(lambda t: "no events yet" not in t.text)
+
+
+def test_warnings_from_while_nobody_was_there(root: Path, start: StartScript) -> None:
+    """What happened since the dashboard was left is told when it is opened again, once."""
+    failing = "import tracker\nwith tracker.init(project='p') as run:\n    run.log({'x': 1})\n    raise ValueError\n"
+    start(failing).wait()
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("1 failed")
+        assert "new warning" not in terminal.text
+        terminal.press("q")
+        terminal.wait_for_end()
+    start(failing).wait()
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("! 1 new warning, E")
+        terminal.press("q")
+        terminal.wait_for_end()
+    with Terminal([*DASHBOARD, str(root)]) as terminal:
+        terminal.wait_for("2 failed")
+        assert "new warning" not in terminal.text

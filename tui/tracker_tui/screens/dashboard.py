@@ -324,7 +324,7 @@ class Dashboard(Editing):
         self.status_line.set_class(bool(lost), "is-cut")
         news = self._events.count(run.key for run in self.model.shown())
         if news:
-            parts.insert(0, f"! {news} new event{'s' * (news != 1)}, E")
+            parts.insert(0, f"! {news} new warning{'s' * (news != 1)}, E")
         saving = ["saving…"] if self._is_saving else []
         text = "  ".join([*saving, *([lost] if lost else []), *parts])
         if str(self.status_line.content) != text:

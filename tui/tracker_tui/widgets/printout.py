@@ -99,17 +99,17 @@ class Printout(Lines):
             if self.console is not None:
                 self._begin(None)
         elif self.console is None or not self.console.is_of(run):
-            is_same = before is not None and before.key == run.key
+            words = self.words if before is not None and before.key == run.key else ""  # it was resumed
             self._begin(Console(catalog, run))
-            if is_same and self.words:
-                self.find(self.words)
+            if words:
+                self.find(words)
         elif before is not None:
             self.update_lines()
 
     def _begin(self, console: Console | None) -> None:
         self.console = console
         self._follows, self._left, self._selected, self._trouble = True, 0, None, ""
-        self._hits = Hits(self.words)
+        self._hits = Hits()
         self.cursor = 0
         self.update_lines()
         self._wake.set()
