@@ -89,7 +89,7 @@ def test_a_query_hides_runs_everywhere(root: Path) -> None:
         ("lsos<1", "no run has 'lsos': is it 'loss'?"),
         ("LR>9", "no run has 'LR': is it 'lr'?"),
         ("model=vit", "model has parts: config.model.depth, config.model.name"),
-        ("state:fialed", "state is none but finished"),
+        ("state:fialed", "no run has this state; there is finished"),
         ("word", "no run has 'word' in its name, id, project, group or tags"),
         ("loss", "loss is a field: compare it, as in loss<1"),
         ("loss>9", ""),

@@ -743,5 +743,5 @@ def test_many_runs_leave_no_thread_and_no_descriptor(root: Path) -> None:
     deadline = time.monotonic() + 5
     while threading.active_count() > threads and time.monotonic() < deadline:
         threading.Event().wait(0.01)
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     assert len(os.listdir("/proc/self/fd")) <= descriptors

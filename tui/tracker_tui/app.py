@@ -21,15 +21,16 @@ class TrackerApp(App[None]):
 
     Args:
         sources: where the runs come from.
+        views: what is remembered of how things are looked at; default this user's.
     """
 
     TITLE = "tracker-tui"
     CSS_PATH = "screens/dashboard.tcss"  # here, for Textual reads no sheet of a default screen
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, views: Views | None = None) -> None:
         super().__init__()
-        self.model = Model(sources, Views(state_file()))
+        self.model = Model(sources, views or Views(state_file()))
         self.animation_level = "none"
         sys.setswitchinterval(0.001)  # charts are drawn in a thread: a key waits for it five times less than usual
 

@@ -101,15 +101,16 @@ def _need_terminal() -> None:
         fail("the dashboard needs a terminal that can move its cursor; `tracker-tui ls` does not")
 
 
-def _open(addresses: Sequence[Address], options: Ssh = PLAIN) -> None:
+def _open(addresses: Sequence[Address], options: Ssh = PLAIN, is_demo: bool = False) -> None:
     """Show the dashboard; other machines are connected first, for their passwords are asked for on the terminal."""
     try:
         sources = open_sources(addresses, options, meanwhile=_load_app)
     except (OSError, ValueError) as error:
         fail(str(error), code=1)
     from tracker_tui.app import TrackerApp
+    from tracker_tui.views import Views
 
-    app = TrackerApp(sources)
+    app = TrackerApp(sources, Views(None) if is_demo else None)  # of a demo nothing is left
     app.run()
     for catalog in sources.catalogs.values():
         if catalog.files.unanswered:
@@ -135,7 +136,7 @@ def _demo(words: list[str]) -> int:
     for name in (signal.SIGTERM, signal.SIGHUP):  # so that the jobs end and the folder goes
         signal.signal(name, leave)
     with Demo() as demo:
-        _open([Address(str(demo.root), str(demo.root))])
+        _open([Address(str(demo.root), str(demo.root))], is_demo=True)
     return 0
 
 

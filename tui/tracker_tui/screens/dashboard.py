@@ -372,8 +372,7 @@ class Dashboard(Editing):
 
     def on_resize(self) -> None:
         if self._is_narrow and not self._was_narrow:
-            focused = (pane for pane in PANES if self._panes[pane].has_focus_within)
-            self._show_only(next(focused, "centre"))
+            self._show_only("console" if self.console.has_focus_within else self._focused_pane() or "centre")
         self._was_narrow = self._is_narrow
         self._show_bar()
         self.call_after_refresh(self._after_resize)
