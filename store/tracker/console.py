@@ -135,14 +135,14 @@ class Console:
     def flush(self) -> float | None:
         """Write what waits; seconds until there may be more to write, None if only after more was printed."""
         with self._lock:
-            self._is_awaited = False
+            self._is_awaited = is_untold = False
             if not self._is_writing and not self._is_over:
                 self._write_pending()
                 self._settle(time.time(), self._step())
-                self._write_live()
+                is_untold = self._write_live()
             if self._writer.waiting:
                 self._writer.retry()
-            is_unfinished = self._is_changing or self._writer.waiting
+            is_unfinished = is_untold or self._writer.waiting
         self._tell_trouble()
         if self._is_remote:
             self._sync()
@@ -241,15 +241,17 @@ class Console:
     def _is_changing(self) -> bool:
         return any(terminal.is_live for terminal in self._terminals.values())
 
-    def _write_live(self) -> None:
-        """Tell the rows that have changed since they were told last, if it is time to."""
+    def _write_live(self) -> bool:
+        """Tell the rows that have changed since they were told last; whether it is too early for some."""
         now = time.monotonic()
+        is_untold = False
         for stream, terminal in self._terminals.items():
             rows = [row[:MAX_LIVE_COLUMNS] for row in terminal.live()[-MAX_LIVE_ROWS:]]
             if rows == self._shown.get(stream, []) or self._room <= 0:
                 continue
             since = self._changing.setdefault(stream, now)
             if now - self._told.get(stream, -math.inf) < max(LIVE, LIVE_SHARE * (now - since)):
+                is_untold = True
                 continue
             self._told[stream] = now
             self._shown[stream] = rows
@@ -257,6 +259,7 @@ class Console:
             self._room -= len(line)
             self._out += line
         self._write_out()
+        return is_untold
 
     def _write_out(self) -> None:
         if not self._out:
