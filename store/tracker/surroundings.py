@@ -31,20 +31,27 @@ MAX_KINDS: Final = 8
 _DIST: Final = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(?:-py[\d.]+)?\.(?:dist-info|egg-info)")
 
 
-@functools.cache
 def facts() -> dict[str, Any]:
-    """What is the same for the whole process and soon told; memory in bytes."""
+    """What is soon told; memory in bytes."""
     found = {
+        **_machine(),
+        "slurm": {name.lower(): os.environ[f"SLURM_{name}"] for name in SLURM if os.environ.get(f"SLURM_{name}")},
+        "rank": {name.lower(): os.environ[name] for name in RANKS if os.environ.get(name)},
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+@functools.cache
+def _machine() -> dict[str, Any]:
+    """What does not change while a process lives."""
+    return {
         "os": _system(),
         "cpu": _cpu(),
         "memory": _memory(),
         "implementation": sys.implementation.name,
         "executable": sys.executable,
         "container": _container(),
-        "slurm": {name.lower(): os.environ[f"SLURM_{name}"] for name in SLURM if os.environ.get(f"SLURM_{name}")},
-        "rank": {name.lower(): os.environ[name] for name in RANKS if os.environ.get(name)},
     }
-    return {name: value for name, value in found.items() if value}
 
 
 def disk(folder: str) -> dict[str, int]:
