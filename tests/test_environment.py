@@ -16,7 +16,7 @@ import pytest
 import tracker
 from support import StartScript, journal, journals, lines_of, run_script, tell, wait_for, wait_line, write_journal
 from tracker.catalog import Catalog
-from tracker.commands import output_of
+from tracker.programs import output_of
 from tracker.secrets import mask_words, without_credentials
 from tracker_tui.facts import environment_of
 from tracker_tui.fields import value_of

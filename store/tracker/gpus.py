@@ -22,11 +22,15 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from tracker.programs import output_of
+
 Values = dict[str, float]
 Reader = Callable[[], Values]
 
 COMMAND_LIMIT: Final = 10.0
 """Seconds that a command may take; one that fails is not called again."""
+MAX_SAID: Final = 1 << 20
+"""Bytes that it may print."""
 SMI: Final = (
     "nvidia-smi",
     "--query-gpu=index,utilization.gpu,utilization.memory,memory.used,memory.total,temperature.gpu,power.draw,power.limit",
@@ -240,18 +244,11 @@ class Command:
         self._has_failed = False
 
     def __call__(self) -> Values:
-        import subprocess  # not loaded where a library or files tell
-
         if self._has_failed:
             return {}
-        try:
-            done = subprocess.run(
-                self._words, stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_LIMIT, check=True
-            )
-        except (OSError, subprocess.SubprocessError):
-            self._has_failed = True
-            return {}
-        return self._parse(done.stdout.decode(errors="replace"))
+        said = output_of(self._words, COMMAND_LIMIT, MAX_SAID)
+        self._has_failed = said.code != 0
+        return {} if self._has_failed else self._parse(said.data.decode(errors="replace"))
 
 
 def _float(word: str) -> float | None:

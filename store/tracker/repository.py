@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Final, NamedTuple
 
-from tracker.commands import Output, output_of
+from tracker.programs import Output, output_of
 from tracker.secrets import without_credentials
 
 SECONDS: Final = 5.0

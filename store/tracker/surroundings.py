@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
-from tracker.commands import output_of
 from tracker.machine import Linux, usable_cpus
+from tracker.programs import output_of
 
 SLURM: Final = (
     *("JOB_ID", "JOB_NAME", "ARRAY_JOB_ID", "ARRAY_TASK_ID", "JOB_PARTITION", "JOB_NODELIST", "NNODES", "NTASKS"),
