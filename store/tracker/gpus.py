@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from tracker.machine import names_in, read_text
 from tracker.programs import output_of
 
 Values = dict[str, float]
@@ -166,10 +167,7 @@ def smi_values(text: str) -> Values:
 
 def amd_cards(drm: str) -> list[str]:
     """The device folders of AMD's cards, in order of their numbers."""
-    try:
-        names = [name for name in os.listdir(drm) if re.fullmatch(r"card\d+", name)]
-    except OSError:
-        return []
+    names = [name for name in names_in(drm) if re.fullmatch(r"card\d+", name)]
     devices = [os.path.join(drm, name, "device") for name in sorted(names, key=lambda name: int(name[4:]))]
     return [device for device in devices if _word(f"{device}/vendor") == "0x1002"]
 
@@ -178,7 +176,7 @@ def amd_values(cards: list[str]) -> Values:
     """What the kernel's driver tells: %, bytes, thousandths of °C, millionths of W."""
     found: Values = {}
     for index, device in enumerate(cards):
-        sensors = f"{device}/hwmon/{next(iter(_folders(f'{device}/hwmon')), '')}"
+        sensors = f"{device}/hwmon/{min(names_in(f'{device}/hwmon'), default='')}"
         busy, memory_busy, used, total, temperature, watts, limit = (
             _float(_word(path))
             for path in (
@@ -200,20 +198,9 @@ def amd_values(cards: list[str]) -> Values:
     return found
 
 
-def _folders(path: str) -> list[str]:
-    try:
-        return sorted(os.listdir(path))
-    except OSError:
-        return []
-
-
 def _word(path: str) -> str:
-    """What a file of one word says; empty where it cannot be read, as of a card that sleeps."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(100).strip()
-    except OSError:
-        return ""
+    """What a file of one word says."""
+    return read_text(path, 100).strip()
 
 
 # ---- Apple ----

@@ -141,12 +141,14 @@ class Linux:
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._disks = set(_hardware(f"{root}/sys/block"))
         cards = f"{root}/sys/class/net"  # in a container none is hardware, and all are its own
-        self._cards = set(_hardware(cards)) or set(_names(cards)) - {"lo"}
+        self._cards = set(_hardware(cards)) or set(names_in(cards)) - {"lo"}
         self._memory_group = next(_memory_groups(root), None)
 
     def __call__(self) -> Counts:
         total, available = self._memory()
-        process = _read(f"{self._root}/proc/self/stat").rpartition(")")[2].split()  # the name before may hold anything
+        process = (
+            read_text(f"{self._root}/proc/self/stat").rpartition(")")[2].split()
+        )  # the name before may hold anything
         return Counts(
             total,
             available,
@@ -157,7 +159,9 @@ class Linux:
         )
 
     def _memory(self) -> tuple[int | None, int | None]:
-        fields = dict(line.split(":", 1) for line in _read(f"{self._root}/proc/meminfo").splitlines() if ":" in line)
+        fields = dict(
+            line.split(":", 1) for line in read_text(f"{self._root}/proc/meminfo").splitlines() if ":" in line
+        )
         total, available = (_kilobytes(fields.get(name)) for name in ("MemTotal", "MemAvailable"))
         if self._memory_group is None:
             return total, available
@@ -167,7 +171,7 @@ class Linux:
         return min(limit, total or limit), min(left, available if available is not None else left)
 
     def _disk_bytes(self) -> dict[str, tuple[int, int]]:
-        lines = (line.split() for line in _read(f"{self._root}/proc/diskstats").splitlines())
+        lines = (line.split() for line in read_text(f"{self._root}/proc/diskstats").splitlines())
         return {
             fields[2]: (int(fields[5]) * SECTOR, int(fields[9]) * SECTOR)
             for fields in lines
@@ -175,14 +179,14 @@ class Linux:
         }
 
     def _network_bytes(self) -> tuple[int, int] | None:
-        lines = (line.split(":", 1) for line in _read(f"{self._root}/proc/net/dev").splitlines() if ":" in line)
+        lines = (line.split(":", 1) for line in read_text(f"{self._root}/proc/net/dev").splitlines() if ":" in line)
         cards = [numbers.split() for name, numbers in lines if name.strip() in self._cards]
         return (sum(int(n[8]) for n in cards), sum(int(n[0]) for n in cards)) if cards else None
 
 
 def _groups(root: str, controller: str) -> Iterator[str]:
     """The folders of this process's control group and of those around it, the innermost first."""
-    for line in _read(f"{root}/proc/self/cgroup").splitlines():
+    for line in read_text(f"{root}/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue
@@ -195,9 +199,9 @@ def _groups(root: str, controller: str) -> Iterator[str]:
 def _quotas(root: str) -> Iterator[float]:
     """CPUs that each control group around this process leaves it."""
     for group in _groups(root, "cpu"):
-        words = _read(f"{group}/cpu.max").split() or [  # the second is of version 1
-            *_read(f"{group}/cpu.cfs_quota_us").split(),
-            *_read(f"{group}/cpu.cfs_period_us").split(),
+        words = read_text(f"{group}/cpu.max").split() or [  # the second is of version 1
+            *read_text(f"{group}/cpu.cfs_quota_us").split(),
+            *read_text(f"{group}/cpu.cfs_period_us").split(),
         ]
         if len(words) == 2 and words[0].isdigit() and int(words[1]):  # else `max`, or -1
             yield int(words[0]) / int(words[1])
@@ -215,14 +219,14 @@ def _memory_groups(root: str) -> Iterator[tuple[int, str, str, str]]:
     )
     for group in _groups(root, "memory"):
         for limit, current, droppable in versions:
-            text = _read(f"{group}/{limit}").strip()
+            text = read_text(f"{group}/{limit}").strip()
             if text.isdigit() and int(text) < 1 << 60:  # version 1 says "none" by a number near 2**63
                 yield int(text), f"{group}/{current}", f"{group}/memory.stat", droppable
 
 
 def _number(path: str, name: str = "") -> int | None:
     """The number in a file; with a name, the one behind it at the beginning of a line."""
-    words = _read(path).split()
+    words = read_text(path).split()
     at = words.index(name) + 1 if name in words else 0
     return int(words[at]) if len(words) > at and words[at].isdigit() else None
 
@@ -234,21 +238,22 @@ def _kilobytes(text: str | None) -> int | None:
 
 def _hardware(folder: str) -> list[str]:
     """What in a folder of devices is no loop, bridge or the like."""
-    return [name for name in _names(folder) if os.path.exists(f"{folder}/{name}/device")]
+    return [name for name in names_in(folder) if os.path.exists(f"{folder}/{name}/device")]
 
 
-def _names(folder: str) -> list[str]:
+def names_in(folder: str) -> list[str]:
+    """What is in a folder; nothing where it cannot be read."""
     try:
         return os.listdir(folder)
     except OSError:
         return []
 
 
-def _read(path: str) -> str:
-    """A file's text; empty where it cannot be read."""
+def read_text(path: str, limit: int = -1) -> str:
+    """A file's text, or its first characters; empty where it cannot be read, as of a device that sleeps."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+            return file.read(limit)
     except OSError:
         return ""
 

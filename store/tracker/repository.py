@@ -15,19 +15,11 @@ MAX_STATUS: Final = 1 << 20
 MAX_DIFF: Final = 1 << 20
 """Bytes of a diff that are kept."""
 
-_PLAIN: Final = (
-    *("--no-pager", "-c", "core.fsmonitor=false", "-c", "core.quotePath=true"),
-    *(
-        "-c",
-        "diff.ignoreSubmodules=dirty",
-        "-c",
-        "diff.relative=false",
-        "-c",
-        "diff.noprefix=false",
-        "-c",
-        "diff.mnemonicPrefix=false",
-    ),
+_SETTINGS: Final = (
+    *("core.fsmonitor=false", "core.quotePath=true", "diff.ignoreSubmodules=dirty"),
+    *("diff.relative=false", "diff.noprefix=false", "diff.mnemonicPrefix=false"),
 )
+_PLAIN: Final = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
 """No program of the user's is started, and the output is what `git apply` takes, whatever the configuration says."""
 
 

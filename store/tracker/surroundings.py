@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
-from tracker.machine import Linux, usable_cpus
+from tracker.machine import Linux, names_in, read_text, usable_cpus
 from tracker.programs import output_of
 
 SLURM: Final = (
@@ -25,6 +25,8 @@ RANKS: Final = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_R
 """Variables of torchrun."""
 SECONDS: Final = 5.0
 """That a question to a driver may take."""
+MAX_TEXT: Final = 1 << 18
+"""Characters of a file of the system that are looked through."""
 MAX_KINDS: Final = 8
 """Kinds of GPU that are told apart."""
 
@@ -71,7 +73,7 @@ def packages() -> tuple[str, ...]:
     """
     found: dict[str, str] = {}
     for folder in dict.fromkeys(sys.path):
-        for name in _names(folder):
+        for name in names_in(folder or "."):
             match = _DIST.fullmatch(name)
             if match is not None:  # what is found first is what is imported
                 found.setdefault(match["name"].lower().replace("_", "-"), f"{match['name']}=={match['version']}")
@@ -95,7 +97,7 @@ def gpus() -> dict[str, Any]:
 
 def _amd() -> Iterable[tuple[str, int]]:
     """Name and bytes of memory of each of AMD's GPUs, as its Linux driver says."""
-    for card in sorted(_names("/sys/class/drm")):
+    for card in sorted(names_in("/sys/class/drm")):
         device = os.path.join("/sys/class/drm", card, "device")
         memory = _line(os.path.join(device, "mem_info_vram_total"))
         if _line(os.path.join(device, "vendor")) == "0x1002" and memory.isdecimal():
@@ -126,7 +128,7 @@ def _system() -> str:
 def _cpu() -> dict[str, Any]:
     """`model`, `count` (logical processors), and `allowed` where this process may use fewer of them."""
     model = _said("sysctl", "-n", "machdep.cpu.brand_string") if sys.platform == "darwin" else ""
-    named = re.search(r"^model name\s*: (.+)$", _text("/proc/cpuinfo", 4096), re.MULTILINE)  # of the first of many
+    named = re.search(r"^model name\s*: (.+)$", read_text("/proc/cpuinfo", 4096), re.MULTILINE)  # of the first of many
     model = named[1] if named else model
     count = os.cpu_count() or 0
     allowed = round(usable_cpus(), 2)
@@ -155,7 +157,9 @@ def _container() -> dict[str, str]:
     kind = next((kind for kind, is_there in signs.items() if is_there), "")
     if not kind:
         return {}
-    number = re.search(r"\b[0-9a-f]{64}\b", _text("/proc/self/cgroup") + _text("/proc/self/mountinfo"))
+    number = re.search(
+        r"\b[0-9a-f]{64}\b", read_text("/proc/self/cgroup", MAX_TEXT) + read_text("/proc/self/mountinfo", MAX_TEXT)
+    )
     name = os.environ.get("APPTAINER_NAME") or os.environ.get("SINGULARITY_NAME") or (number[0][:12] if number else "")
     return {"kind": kind, **({"id": name} if name else {})}
 
@@ -165,19 +169,4 @@ def _said(*words: str) -> str:
 
 
 def _line(path: str) -> str:
-    return _text(path, 4096).strip()
-
-
-def _text(path: str, limit: int = 1 << 18) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(limit)
-    except OSError:
-        return ""
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder or ".")
-    except OSError:
-        return []
+    return read_text(path, 4096).strip()

@@ -66,9 +66,9 @@ class Console:
 
     def __init__(self, catalog: Catalog, run: StoredRun) -> None:
         names = [name for name, _ in catalog.lineage(run)]
-        self._names = [name for name in names if (layout.parse_segment_name(name) or ("", ""))[1] == run.key.id]
-        self._files: list[PageReader] = [catalog.files.pages(run.key.project, name) for name in self._names]
-        self._catalog, self._run = catalog, run
+        own = [name for name in names if (layout.parse_segment_name(name) or ("", ""))[1] == run.key.id]
+        self._files: list[PageReader] = [catalog.files.pages(run.key.project, name) for name in own]
+        self._run = run
         self._totals: tuple[int, ...] = ()
         self._size = -1
         self.known: dict[int, Printed] = {}
