@@ -129,7 +129,7 @@ def test_a_curve_goes_on_with_its_samples() -> None:
     plotter = Plotter()
     order = Order(gauges.PREFIX + "proc.memory.rssMB", (made,), View(), 60, 14)
     first = plotter.plot(order).series[0]
-    made.history.apply({"_type": "system", "_timestamp": 1002.0, "proc.memory.rssMB": 4096.0})
+    made.history.extend([{"_type": "system", "_timestamp": 1002.0, "proc.memory.rssMB": 4096.0}])
     second = plotter.plot(order).series[0]
     assert second is first
     assert list(second.ys) == [1.0, 2.0, 4.0]

@@ -7,8 +7,6 @@ Nothing here reads a file, and no record, however strange, raises: what has the 
 from __future__ import annotations
 
 import math
-from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
@@ -386,83 +384,6 @@ _FOLDS: Final[dict[str, Callable[[RunState, Record], None]]] = {
     records.CHECKPOINT: RunState._checkpoint,
     records.END: RunState._end,
 }
-
-
-class Column:
-    """One metric's history: `steps` strictly increasing, `values` beside them (NaN and the infinities included)."""
-
-    __slots__ = ("rewrites", "steps", "values")
-
-    def __init__(self) -> None:
-        self.steps = array("d")
-        self.values = array("d")
-        self.rewrites = 0
-        """How often anything but the end was changed: what somebody derived from the column before is not true then."""
-
-    def put(self, step: float, value: float) -> None:
-        """Set the value at a step; a late step is sorted in, a known one overwritten."""
-        steps = self.steps
-        if not steps or step > steps[-1]:
-            steps.append(step)
-            self.values.append(value)
-            return
-        index = bisect_left(steps, step)
-        if steps[index] == step:
-            self.values[index] = value
-        else:
-            steps.insert(index, step)
-            self.values.insert(index, value)
-        self.rewrites += 1  # last: who sees the count sees the change
-
-
-class History:
-    """The numbers of a run as columns, one a metric: history is a set of (step, metric) → value, the last one wins."""
-
-    def __init__(self) -> None:
-        self.columns: dict[str, Column] = {}
-        self.times = Column()
-        """When each step was logged first, in seconds since the epoch."""
-        self.system: dict[str, Column] = {}
-        """What was sampled of the machine; its steps are times, in seconds since the epoch."""
-        self.system_times = Column()
-        """What `times` is to rows: every time at which there was a sample, and the same as value."""
-
-    def apply(self, record: Record) -> None:
-        """Fold the next record; all but rows and samples of the machine are passed over."""
-        if not is_row_until(record, MAX_STEP):
-            self._sample(record)
-            return
-        step = record["_step"]
-        time = time_of(record.get("_timestamp"))
-        if time is not None and not (self.times.steps and self.times.steps[-1] == step):
-            self.times.put(step, time)
-        for key, value in record.items():
-            if key in records.RESERVED:
-                continue
-            if type(value) is str:
-                value = restore(value)
-            if type(value) is float or type(value) is int:
-                column = self.columns.get(key) or _column(self.columns, clean(key), MAX_KEYS)
-                if column is not None:
-                    column.put(step, value)
-
-    def _sample(self, record: Record) -> None:
-        found = sample_of(record)
-        if found is None:
-            return
-        time, values = found
-        self.system_times.put(time, time)
-        for name, value in values.items():
-            column = _column(self.system, name, MAX_SYSTEM)
-            if column is not None:
-                column.put(time, value)
-
-
-def _column(columns: dict[str, Column], key: str, most: int) -> Column | None:
-    """The column of a name, made where there is room for another."""
-    if key not in columns and len(columns) < most:
-        columns[key] = Column()
-    return columns.get(key)
 
 
 def is_row_until(record: Record, last: float) -> bool:

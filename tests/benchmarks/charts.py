@@ -28,7 +28,7 @@ from dashboard import DASHBOARD, cpu_seconds, python
 
 from terminal import Terminal
 from tracker.catalog import Key, StoredRun
-from tracker.replay import Column, History
+from tracker.history import Column, History
 from tracker_tui.look import colour_and_sign
 from tracker_tui.plot import Order, Plotter, Subject
 from tracker_tui.views import View

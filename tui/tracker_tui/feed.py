@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from tracker.catalog import Catalog, StoredRun
+from tracker.history import History
 from tracker.journal import Tail
 from tracker.lines import THIN
 from tracker.records import Record
-from tracker.replay import History, is_history_until
+from tracker.replay import is_history_until
 
 HISTORY_CHUNK: Final = 1 << 20
 """Bytes of journals folded into histories at a time, so that keys are never late."""
@@ -55,7 +57,8 @@ class _Course:
         before = self.taken
         while True:
             for tail, last in self.tails:
-                rows += (row for row in tail.read(room + before - self.taken) if is_history_until(row, last))
+                new = tail.read(room + before - self.taken)
+                rows += new if last == math.inf else (row for row in new if is_history_until(row, last))
             is_read = all(tail.lines.is_whole for tail, _ in self.tails)
             if not self._later or not is_read or self.taken - before >= room:
                 return rows
@@ -163,8 +166,7 @@ class HistoryFeed:
     def fold(self, found: Rows) -> None:
         """Take rows into the history."""
         for course, rows in found:
-            for row in rows:
-                course.history.apply(row)
+            course.history.extend(rows)
         if self._whole is not None and self._whole.is_whole:
             self._shown.close()
             self._shown, self._whole = self._whole, None

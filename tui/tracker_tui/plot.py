@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from tracker.catalog import Key, StoredRun
-from tracker.replay import Column, History
+from tracker.history import Column, History
 from tracker.sparkline import blocks
 from tracker_tui import axes, chart, gauges
 from tracker_tui.axes import HUGE, Axis, Kind

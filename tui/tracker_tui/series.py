@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tracker_tui.axes import HUGE
 
 if TYPE_CHECKING:
-    from tracker.replay import Column
+    from tracker.history import Column
 
 Piece = tuple[list[float], list[float]]
 """x and y of a stretch to be drawn as one connected line."""
