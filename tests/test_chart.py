@@ -42,7 +42,7 @@ def series(values: Sequence[float], steps: Sequence[float] | None = None, **how:
 
 def subject(number: int = 0, start: float = 1000.0, **columns: Sequence[float]) -> Subject:
     """A run with these columns, a row a second."""
-    run = StoredRun(Key("p", f"run{number}"), "", start)
+    run = StoredRun(Key("p", f"run{number}"), "", "", start)
     run.name = f"run-{number}"
     history = History()
     history.columns = {name: column(values) for name, values in columns.items()}

@@ -11,13 +11,18 @@ runs are never looked at again, the others by their size.
 
 from __future__ import annotations
 
-import calendar
+import functools
 import math
 import os
-import time
+import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+import orjson
 
 from tracker import layout, records
 from tracker.journal import LineReader, PageReader, Tail, decode_lines
@@ -25,6 +30,13 @@ from tracker.lookout import Edit, Lookout, Place, Sight
 from tracker.pace import LEAST
 from tracker.records import Record
 from tracker.replay import MAX_TIME, RunState, State, is_history_until, is_row_until, merge_rows, sample_of
+
+DETAILS: Final = ("start", "_surroundings", "_dumped", "_sketches")
+"""What a run has packed."""
+HELD: Final = ("config", "state", "tags", "notes")
+"""What a run has of its `start` elsewhere."""
+MAX_AT_HAND: Final = 256
+"""Runs whose details are at hand."""
 
 
 class Key(NamedTuple):
@@ -37,13 +49,23 @@ class Key(NamedTuple):
 
 
 class StoredRun(RunState):
-    """A run as its files tell it."""
+    """A run as its files tell it.
 
-    def __init__(self, key: Key, path: str, created: float) -> None:
+    What only a closer look at one run needs can be packed: of ten thousand runs it would fill the memory.
+    """
+
+    __slots__ = (
+        "_files", "_last_line", "_names", "_packed", "alive", "bad_lines", "clock", "deadly_signal", "file", "key",
+        "number", "root", "size",
+    )  # fmt: skip
+
+    def __init__(self, key: Key, root: str, file: str, created: float) -> None:
         super().__init__(records.clean(layout.true_name(key.id)), records.clean(layout.true_name(key.project)), created)
         self.key = key
-        self.path = path
-        """The journal's path."""
+        self.root = root
+        """The folder of projects."""
+        self.file = file
+        """The journal's name."""
         self.bad_lines = 0
         """Lines that are no records, in what was read of the journal."""
         self.alive: bool | None = None
@@ -55,6 +77,60 @@ class StoredRun(RunState):
         """Its place among the runs of its project, by the names of their files, the oldest 0."""
         self.clock = 0.0
         """Seconds that the clock of the machine with the file is ahead of ours."""
+        self._packed = b""
+
+    def pack(self, files: Files, last_line: int) -> None:
+        """Keep `start` and `environment` as few bytes until somebody asks for them, and the courses not at all.
+
+        Args:
+            files: what gives the file.
+            last_line: where the file's last line begins, which has the courses.
+        """
+        start = {name: value for name, value in self.start.items() if name not in HELD}
+        names = dict.fromkeys((*self._dumped, *self._sketches))
+        try:
+            details = orjson.dumps([start, self._surroundings, self.dump_sketches() if files.is_far else None])
+        except TypeError:  # nested deeper than it writes
+            return
+        self._packed = zlib.compress(details, 1)
+        self._files, self._last_line = files, last_line
+        self._names = _shared_names(tuple(map(records.clean, names)))
+        self._put_away()
+
+    def _put_away(self) -> None:
+        for name in DETAILS:
+            with suppress(AttributeError):
+                delattr(self, name)
+
+    def unpack(self) -> None:
+        """Have everything at hand for good, to be changed."""
+        if self._packed:
+            self._spread()
+            self._packed = b""
+
+    def _spread(self) -> None:
+        self.start, self._surroundings, sketches = orjson.loads(zlib.decompress(self._packed))
+        if sketches is None:
+            found, _ = decode_lines(self._files.lines(self.key.project, self.file, self._last_line).read())
+            sketches = found[-1].get("sketches") if found else None
+        self._dumped, self._sketches = sketches if isinstance(sketches, dict) else {}, {}
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Metrics that have numbers."""
+        return self._names if self._packed else tuple(self.sketches)
+
+    if not TYPE_CHECKING:  # to which any name would be known
+
+        def __getattr__(self, name: str) -> Any:
+            """A detail that is packed; the last few that were asked for stay at hand."""
+            if name not in DETAILS or not self._packed:
+                raise AttributeError(name)
+            self._spread()
+            _at_hand.append(self)
+            if len(_at_hand) > MAX_AT_HAND and (oldest := _at_hand.popleft())._packed:
+                oldest._put_away()
+            return getattr(self, name)
 
     @property
     def state(self) -> State:
@@ -66,9 +142,14 @@ class StoredRun(RunState):
         return self.name or self.id
 
     @property
+    def path(self) -> str:
+        """The journal's path."""
+        return os.path.join(self.root, self.key.project, self.file)
+
+    @property
     def place(self) -> str:
         """Where it comes from: the folder of projects."""
-        return self.key.source or os.path.dirname(os.path.dirname(self.path))
+        return self.key.source or self.root
 
     def duration(self, now: float) -> float:
         """Seconds from the start to the end; to the last record of a run that crashed; to `now` of a running one."""
@@ -77,7 +158,7 @@ class StoredRun(RunState):
     def silence(self, now: float) -> float:
         """Seconds without a step of a run that stands still; 0 of one that goes on or has ended."""
         silence = now + self.clock - self.pace.last
-        if silence < LEAST or self.state != "running":
+        if self.ended or silence < LEAST or self.state != "running":
             return 0.0
         limit = self.pace.limit(self.row_count)
         return silence if limit is not None and silence > limit else 0.0
@@ -87,11 +168,19 @@ class StoredRun(RunState):
         return max(0.0, now + self.clock - self.created)
 
 
+_shared_names = functools.lru_cache(1024)(tuple[str, ...])
+"""The same metrics in one tuple for all runs that have them."""
+_at_hand: deque[StoredRun] = deque()
+
+
 class Reading(NamedTuple):
     """What one look at one file brought."""
 
     sight: Sight
+    run: StoredRun | None
+    """Of a journal that is seen for the first time, or anew: what its records make of it."""
     records: Sequence[Record]
+    """Else what has come since; of an edits file all changes."""
     bad_lines: int
     """So far, of the whole file."""
 
@@ -157,6 +246,7 @@ class Catalog:
         self._segments: dict[Key, dict[str, StoredRun]] = {}
         self._edits: dict[Key, list[Record]] = {}
         self._bad_lines: dict[Place, int] = {}
+        """Of the files that were met."""
 
     @property
     def root(self) -> str:
@@ -196,7 +286,7 @@ class Catalog:
         segments = self._segments.get(run.key, {})
         for name in sorted(segments, key=_age, reverse=True):
             segment = segments[name]
-            if _age(name) > _age(os.path.basename(run.path)) or name in seen:
+            if _age(name) > _age(run.file) or name in seen:
                 continue
             seen.add(name)
             found.append((name, last))
@@ -263,14 +353,20 @@ class Catalog:
         return [self._read(sight) for sight in self.files.look(seconds, pause)]
 
     def _read(self, sight: Sight) -> Reading:
-        """Decode what one look brought."""
+        """Decode what one look brought; a run that is met is made here, for nobody else knows it yet."""
         place = sight.project, sight.name
         if sight.is_new or sight.gone:
             self._bad_lines.pop(place, None)
+        is_first = place not in self._bad_lines
         new, bad = decode_lines(sight.data)
-        if bad:
-            self._bad_lines[place] = self._bad_lines.get(place, 0) + bad
-        return Reading(sight, new, self._bad_lines.get(place, 0) + sight.skipped)
+        if not sight.gone:
+            bad = self._bad_lines[place] = self._bad_lines.get(place, 0) + bad
+        parsed = layout.parse_segment_name(sight.name) if is_first and not sight.gone else None
+        run = self._new_run(Key(sight.project, parsed[1], self.source), sight, parsed[0]) if parsed else None
+        reading = Reading(sight, run, new, bad + sight.skipped)
+        if run is not None:
+            self._fold(run, reading)
+        return reading
 
     # ---- folding ----
 
@@ -289,36 +385,42 @@ class Catalog:
             if sight.gone:
                 segments.pop(sight.name, None)
             else:
-                run = None if sight.is_new else segments.get(sight.name)
-                if run is None:
-                    run = segments[sight.name] = self._new_run(key, sight, parsed[0])
-                self._fold(run, reading)
+                if reading.run is not None:
+                    segments[sight.name] = reading.run
+                    for edit in self._edits.get(key, ()):
+                        reading.run.apply_edit(edit)
+                elif sight.name in segments:
+                    self._fold(segments[sight.name], reading)
             self._choose(key, delta)
         return delta
 
     def _new_run(self, key: Key, sight: Sight, stamp: str) -> StoredRun:
         try:
-            created = float(calendar.timegm(time.strptime(stamp, "%Y%m%d_%H%M%S")))
+            created = datetime.fromisoformat(f"{stamp.replace('_', 'T')}Z").timestamp()
         except ValueError:
             created = sight.mtime if 0 <= sight.mtime < MAX_TIME else 0.0
-        run = StoredRun(key, os.path.join(self.root, sight.project, sight.name), created)
+        run = StoredRun(key, self.root, sight.name, created)
         run.number = sight.number
         run.clock = self.files.clock
         return run
 
     def _fold(self, run: StoredRun, reading: Reading) -> None:
-        fresh = not run.start
+        run.unpack()
+        is_begun = bool(run.start)
         for record in reading.records:
             run.apply(record)
         if layout.file_name(run.id) != run.key.id:  # a copy, or a lie: edits find a run by its file's name
             run.id = records.clean(layout.true_name(run.key.id))
-        if fresh:
+        if not is_begun and reading.run is not run:
             for edit in self._edits.get(run.key, ()):
                 run.apply_edit(edit)
         run.bad_lines = reading.bad_lines
         run.size = reading.sight.offset
         run.alive = reading.sight.alive
         run.deadly_signal = reading.sight.deadly_signal
+        if run.ended:
+            last_line = reading.sight.data.rfind(b"\n", 0, -1) + 1
+            run.pack(self.files, run.size - len(reading.sight.data) + last_line)
 
     def _choose(self, key: Key, delta: Delta) -> None:
         """The newest journal is the run: an id used again starts anew, a resumed one hands its state on."""
@@ -375,7 +477,7 @@ class Catalog:
         """
         if run.state != "running":
             return f"it is {run.state}"
-        trouble = self.files.stop(run.key.project, os.path.basename(run.path))
+        trouble = self.files.stop(run.key.project, run.file)
         if not trouble:
             self.edit(run, stopped=True)  # where it cannot be written, the signal alone tells
         return trouble

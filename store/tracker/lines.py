@@ -160,20 +160,27 @@ def _block(path: str, place: int, end: int, is_line: bool) -> Tuple[bytes, int, 
 # ---- opening a journal ----
 
 
-def open_lines(path: str, size: int, head: bytes) -> tuple[bytes, Lines]:
-    """The lines that make up a run's small state, and the reader that goes on after them.
+def open_lines(path: str, size: int) -> tuple[bytes, bytes, Lines]:
+    """The first line, the lines that make up a run's small state, and the reader that goes on after them.
 
-    Of a journal with a checkpoint only the first line (`head`) and what follows the last one is read. Of a journal up
-    to `WHOLE` bytes the lines between are checked by their edges, at the speed of a search, so that bad ones count.
+    Of a journal with a checkpoint that is the first line and what follows the last one. A journal up to `WHOLE` bytes
+    is read at once, and the lines between are checked by their edges, at the speed of a search, so that bad ones count.
     """
-    offset = last_checkpoint(path, 0, size)
-    lines = Lines(path, offset or 0)
-    if not offset:
-        return all_of(lines), lines
-    if size <= WHOLE and not _looks_sound(host.read(path, 0, offset) or b""):
-        everything = Lines(path)
-        return all_of(everything), everything
-    return head + all_of(lines), lines
+    if size > WHOLE:
+        head = first_line(path)
+        offset = last_checkpoint(path, 0, size)
+        lines = Lines(path, offset or 0)
+        return head, (head if offset else b"") + all_of(lines), lines
+    data = host.read(path, 0, size) or b""
+    end = data.rfind(b"\n") + 1
+    head = data[: data.find(b"\n") + 1]
+    begin = _last_sum(data)
+    if begin is not None and begin and _looks_sound(data, begin):
+        return head, head + data[begin:end], Lines(path, end)
+    if end <= MAX_LOOK:
+        return head, data[:end], Lines(path, end)
+    lines = Lines(path)
+    return head, all_of(lines), lines
 
 
 def all_of(lines: Lines) -> bytes:
@@ -189,9 +196,9 @@ def all_of(lines: Lines) -> bytes:
     return b"".join(parts)
 
 
-def _looks_sound(lines: bytes) -> bool:
-    """Whether every line begins and ends like an object."""
-    return lines.startswith(b"{") and lines.endswith(b"}\n") and lines.count(b"\n") == lines.count(b"}\n{") + 1
+def _looks_sound(data: bytes, end: int) -> bool:
+    """Whether every line up to an offset, where a line of an object begins, begins and ends like an object."""
+    return data.startswith(b"{") and data.count(b"\n", 0, end) == data.count(b"}\n{", 0, end + 1)
 
 
 def last_checkpoint(path: str, start: int, size: int) -> int | None:
@@ -202,13 +209,23 @@ def last_checkpoint(path: str, start: int, size: int) -> int | None:
         tail = host.read(path, begin, size - begin)
         if tail is None:
             return None
-        place = tail.rfind(b"\n")
-        while (place := max(tail.rfind(mark, 0, place) for mark in _SUMS)) >= 0:
-            if record_of(tail[place + 1 : tail.index(b"\n", place + 1)]):  # else torn by a full disk
-                return begin + place + 1
+        place = _last_sum(tail)
+        if place is not None:
+            return begin + place
         if begin == start or length > 4 * MAX_LINE:
             return None
         length *= 2
+
+
+def _last_sum(data: bytes) -> int | None:
+    """The offset of the last whole checkpoint or end in some lines; None where there is none."""
+    place = data.rfind(b"\n")
+    while (place := max(data.rfind(mark, 0, place) for mark in _SUMS)) >= 0:
+        line = data[place + 1 : data.index(b"\n", place + 1)]
+        # Torn by a full disk it would have other numbers of braces, unless texts have some.
+        if (line.endswith(b"}") and line.count(b"{") == line.count(b"}")) or record_of(line):
+            return place + 1
+    return None
 
 
 def first_line(path: str) -> bytes:

@@ -74,6 +74,11 @@ class Sight(NamedTuple):
 class _File:
     """One journal or edits file that is looked at again and again."""
 
+    __slots__ = (
+        "_entry", "_grew", "_known", "_lines", "_mark", "_opened", "_path", "_searched", "_size", "_start",
+        "alive", "due", "ended", "is_behind", "is_journal", "number", "place",
+    )  # fmt: skip
+
     def __init__(self, path: str, entry: host.Entry, number: int, known: Known | None) -> None:
         self.place = (entry.project, entry.name)
         self.number = number
@@ -140,13 +145,15 @@ class _File:
         was_read = known is not None or self._lines.offset > 0
         if size is None:
             return False, b""
-        head = first_line(self._path)
-        mark = zlib.crc32(head)
-        if known is not None and known.offset <= size and (known.mark == mark or not known.offset):
-            self._lines, self._mark, self.ended = Lines(self._path, known.offset), mark, known.ended
-            return False, b""
-        self._start, self._mark = None, mark
-        data, self._lines = open_lines(self._path, size, head) if self.is_journal else (b"", Lines(self._path))
+        if known is not None and known.offset <= size:
+            mark = zlib.crc32(first_line(self._path))
+            if known.mark == mark or not known.offset:
+                self._lines, self._mark, self.ended = Lines(self._path, known.offset), mark, known.ended
+                return False, b""
+        self._start, head, data, self._lines = None, b"", b"", Lines(self._path)
+        if self.is_journal:
+            head, data, self._lines = open_lines(self._path, size)
+        self._mark = zlib.crc32(head or first_line(self._path))
         self._searched = size
         self._learn(data)
         return was_read, data
@@ -233,7 +240,8 @@ class Lookout:
         self._calm = calm
         self._looked = 0.0
         self._read_by_line: set[Place] = set()
-        self._files: dict[Place, _File] = {}
+        self._files: dict[Place, _File | None] = {}
+        """None stands for a journal that has ended."""
         self._numbers: dict[str, dict[str, int]] = {}
         self._unopened: list[_File] = []
         self._live: dict[Place, _File] = {}
@@ -304,7 +312,9 @@ class Lookout:
         if file.is_behind or not (file.ended or (file.is_journal and file.alive is False)):
             self._live[file.place] = file
             self.is_behind |= file.is_behind
-        elif not file.ended:
+        elif file.ended:
+            self._files[file.place] = None
+        else:
             file.due = time.monotonic() + max(DEAD_LOOK, len(self._dead) / DEAD_LOOKS)
             self._dead.append(file)
         if sight is not None:
@@ -333,7 +343,7 @@ class Lookout:
         for place in sorted(found.keys() - self._files.keys(), key=lambda place: (place[1] < "run-", place[1])):
             number = self._number(*place)
             file = _File(os.path.join(self.root, *place), found[place], number, self._known.pop(place, None))
-            self._files[place] = file
+            self._files[place] = None if file.ended else file
             if not file.ended:
                 self._unopened.append(file)
         gone = [place for place in self._files if place[0] in looked and place not in found] if looked else []

@@ -48,14 +48,19 @@ class Metric:
         )
 
 
+NONE: Final[frozenset[str]] = frozenset()
+
+
 class Metrics:
     """All definitions of a run. A name beats a pattern, a later definition an earlier one."""
+
+    __slots__ = ("_found", "_names", "_patterns", "step_names")
 
     def __init__(self) -> None:
         self._names: dict[str, Metric] = {}
         self._patterns: dict[str, Metric] = {}
         self._found: dict[str, Metric | None] = {}
-        self.step_names: frozenset[str] = frozenset()
+        self.step_names: frozenset[str] = NONE
         """Metrics that are the x axis of another one."""
 
     def __bool__(self) -> bool:

@@ -6,6 +6,7 @@ every epoch are told once, at the first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 LEAST: Final = 60.0
@@ -39,7 +40,7 @@ class Pace:
         """Rows of an earlier segment, which are no part of this."""
         self.paused = 0.0
         """Seconds of all pauses."""
-        self.pauses: list[Pause] = []
+        self.pauses: Sequence[Pause] = ()
         """Those that are over, the oldest first."""
 
     def row_after(self, time: float, rows: int) -> None:
@@ -49,7 +50,7 @@ class Pace:
             self.first, self.before = time, rows
         elif limit is not None and time - self.last > limit:
             self.paused += time - self.last
-            self.pauses = [*self.pauses, (self.last, time)][-MAX_PAUSES:]
+            self.pauses = (*self.pauses, (self.last, time))[-MAX_PAUSES:]
 
     def usual(self, rows: int) -> float:
         """Seconds between two of so many rows on average, pauses left out."""
@@ -73,7 +74,7 @@ class Pace:
             self.before = int(before)
         if isinstance(pauses, list):
             pairs = (pair for pair in pauses[-MAX_PAUSES:] if isinstance(pair, list) and len(pair) == 2)
-            self.pauses = [(pair[0], pair[1]) for pair in pairs if all(map(_is_number, pair)) and pair[0] <= pair[1]]
+            self.pauses = tuple((a, b) for a, b in pairs if _is_number(a) and _is_number(b) and a <= b)
 
 
 NEVER: Final = 0.0

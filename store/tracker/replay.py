@@ -6,6 +6,7 @@ Nothing here reads a file, and no record, however strange, raises: what has the 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
@@ -48,12 +49,52 @@ MAX_FACT: Final = 300
 """Characters of one."""
 FACTS: Final = ("host", "user", "os", "python", "command", "program", "cwd")
 """What `start` says of where a run comes from, besides the commit."""
+_clean_name = functools.lru_cache(4096)(clean)
+"""Runs have the same names for their values: they are cleaned, and in memory, once."""
 STOP_GRACE: Final = 120.0
 """Seconds that a job which was stopped from outside may take to save its work; if it ends later, it was not by that."""
 
 
 class RunState:
     """Everything small about a run: who it is, config, summary, last step, how it ended. Feed it with `apply`."""
+
+    __slots__ = (
+        "_dumped",
+        "_sketches",
+        "_stamps",
+        "_surroundings",
+        "_tallies",
+        "alerts",
+        "archived",
+        "began",
+        "broken",
+        "config",
+        "created",
+        "deleted",
+        "ended",
+        "entity",
+        "exception",
+        "exit_code",
+        "group",
+        "id",
+        "is_pending",
+        "is_resumed",
+        "job_type",
+        "last_steps",
+        "metrics",
+        "name",
+        "notes",
+        "pace",
+        "project",
+        "signal",
+        "start",
+        "step",
+        "stopped",
+        "stopped_by",
+        "summary",
+        "tags",
+        "updated",
+    )
 
     def __init__(self, run_id: str, project: str, created: float) -> None:
         self.id = run_id
@@ -74,13 +115,17 @@ class RunState:
         """Hidden everywhere; its files are still there."""
         self.config: dict[str, Any] = {}
         self.summary: dict[str, Any] = {}
-        self.sketches: dict[str, Sketch] = {}
         self.metrics = Metrics()
         """What `define_metric` said."""
         self.step: int | None = None
         """The greatest step of any row; None before the first."""
         self.start: Record = {}
         """The `start` record as written: host, pid, command, python, git and the rest. Clean it before showing."""
+        self.began = created
+        """When the newest journal was begun: of a run that was resumed, that was last."""
+        self.is_pending = False
+        """Whether it was put down to be started later."""
+        self.is_resumed = False
         self.exit_code: int | None = None
         self.signal: str | None = None
         """The signal that asked the job to stop, if nothing came after."""
@@ -96,12 +141,39 @@ class RunState:
         """Metrics that became NaN, or infinite after they had been finite: step and time of the first such value."""
         self.pace = Pace()
         """How regularly rows come, and when they stopped for long."""
-        self.environment: dict[str, Any] = {}
-        """What was found out about machine and working tree after the start; clean, but of any shape."""
         self.last_steps: dict[str, Any] = {}
         """Last values of the metrics that are x axes of others."""
         self._stamps: dict[str, Stamp] = {}
         self._tallies: dict[str, Tally] = {}
+        self._sketches: dict[str, Sketch] = {}
+        self._dumped: dict[str, Any] = {}
+        """Sketches as a checkpoint has them, while nobody has asked for them."""
+        self._surroundings: Record = {}
+        """The `environment` as it was written."""
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What was found out about machine and working tree after the start; clean, but of any shape."""
+        facts = self._surroundings.items()
+        return _facts({name: fact for name, fact in facts if name not in records.RESERVED}) if facts else {}
+
+    @property
+    def sketches(self) -> dict[str, Sketch]:
+        """The courses of the metrics."""
+        if self._dumped:
+            dumped, self._dumped = self._dumped, {}
+            for key, sketch in dumped.items():
+                try:
+                    self._sketches[clean(key)] = Sketch.load(sketch)
+                except (ValueError, TypeError, IndexError, KeyError, OverflowError):
+                    continue
+        return self._sketches
+
+    def dump_sketches(self) -> dict[str, Any]:
+        """The courses of the metrics as a checkpoint has them."""
+        if self._dumped and not self._sketches:
+            return self._dumped
+        return {key: sketch.dump() for key, sketch in self.sketches.items()}
 
     @property
     def runtime(self) -> float:
@@ -124,17 +196,13 @@ class RunState:
         return max((time for time, _ in self._stamps.values()), default=self.began)
 
     @property
-    def began(self) -> float:
-        """When the newest journal was begun: of a run that was resumed, that was last."""
-        return time_of(self.start.get("_timestamp")) or self.created
-
-    @property
     def metadata(self) -> dict[str, Any]:
         """Where and with what it was run, as far as is known: `host`, `command`, `cpu`, `gpus`, `git` ...; clean."""
         start: dict[str, Any] = _facts({name: self.start[name] for name in FACTS if name in self.start})
-        commit, git = _text(self.start.get("git")), self.environment.get("git")
+        environment = self.environment
+        commit, git = _text(self.start.get("git")), environment.get("git")
         git = ({"commit": commit} if commit else {}) | (git if isinstance(git, dict) else {})
-        return start | self.environment | ({"git": git} if git else {})
+        return start | environment | ({"git": git} if git else {})
 
     def apply(self, record: Record) -> None:
         """Fold the next record of the run's journal."""
@@ -157,22 +225,25 @@ class RunState:
             value = _edited(field, fields.get(field))
             if value is None or stamp < self._stamps.get(field, (0.0, "")):
                 continue
-            self._stamps[field] = stamp
+            self._put_stamp(field, stamp)
             changed |= value != getattr(self, field)
             setattr(self, field, value)
         config = fields.get("config")
         for key, value in _named(config).items() if isinstance(config, dict) else ():
             if stamp >= self._stamps.get(f"config.{key}", (0.0, "")):
-                self._stamps[f"config.{key}"] = stamp
+                self._put_stamp(f"config.{key}", stamp)
                 changed |= self.config.get(key) != value
                 self.config[key] = value
         return changed
 
+    def _put_stamp(self, field: str, stamp: Stamp) -> None:
+        if stamp[0] > self.began:  # no change from before counts, so that there is none to compare with
+            self._stamps[field] = stamp
+
     def apply_edit(self, record: Record) -> bool:
         """Fold an edit record of this run, made outside its job; returns whether anything changed."""
         time = time_of(record.get("_timestamp")) if record.get("_type") == records.EDIT else None
-        began = time_of(self.start.get("_timestamp"))
-        if time is None or (began is not None and time < began):  # about the run that had the id before
+        if time is None or time < self.began:  # about the run that had the id before
             return False
         was_stopped = record.get("stopped") is True and time > (self.stopped or 0.0)
         if was_stopped:
@@ -192,7 +263,7 @@ class RunState:
             "metrics": [metric.record() for metric in self.metrics],
             "tallies": self._tallies,
             "last_steps": self.last_steps,
-            "sketches": {key: sketch.dump() for key, sketch in self.sketches.items()},
+            "sketches": self.dump_sketches(),
             "alerts": self.alerts,
             "environment": self.environment,
             "broken": self.broken,
@@ -213,7 +284,7 @@ class RunState:
             if time - pace.last > LONG:
                 pace.row_after(time, self.row_count)
             pace.last = time
-        summary = self.summary
+        summary, sketches = self.summary, self.sketches
         for key, value in row.items():
             if key in records.RESERVED:
                 continue
@@ -228,9 +299,9 @@ class RunState:
             else:
                 summary[key] = value
             if type(value) is float or type(value) is int:
-                sketch = self.sketches.get(key)
+                sketch = sketches.get(key)
                 if sketch is None:
-                    sketch = self.sketches[key] = Sketch()
+                    sketch = sketches[key] = Sketch()
                 sketch.add(value)
 
     def _restore(self, key: str, value: Any) -> Any:
@@ -266,6 +337,9 @@ class RunState:
         time = time_of(record.get("_timestamp"))
         self.updated = time if time is not None else self.created
         self.created = time_of(record.get("created")) or self.updated
+        self.began = self.updated if time is not None else self.created
+        self.is_pending = record.get("pending") is True
+        self.is_resumed = record.get("resumed") is True
         self.edit(record, (self.updated, ""))
         if isinstance(record.get("state"), dict):  # what an earlier segment hands on
             self._carry(record["state"])
@@ -282,7 +356,7 @@ class RunState:
             self.alerts = [*self.alerts, alert][-MAX_ALERTS:]
 
     def _environment(self, record: Record) -> None:
-        self.environment = _facts({name: fact for name, fact in record.items() if name not in records.RESERVED})
+        self._surroundings = record
 
     def _config(self, record: Record) -> None:
         self.edit({"config": record.get("config")}, (self.updated, _text(self.start.get("host"))))
@@ -300,10 +374,11 @@ class RunState:
 
     def _checkpoint(self, record: Record) -> None:
         stamps = record.get("changed")
-        for field in EDITABLE:
-            stamp = stamps.get(field) if isinstance(stamps, dict) else None
-            when, host = (stamp[0], stamp[-1]) if isinstance(stamp, list) and stamp else (None, None)
-            self.edit({field: record.get(field)}, (time_of(when) or self.created, _text(host)))
+        by_start = {field: record.get(field) for field in EDITABLE}
+        for field, stamp in stamps.items() if isinstance(stamps, dict) else ():
+            if field in by_start and isinstance(stamp, list) and stamp:
+                self.edit({field: by_start.pop(field)}, (time_of(stamp[0]) or self.created, _text(stamp[-1])))
+        self.edit(by_start, (self.created, ""))
         if isinstance(record.get("config"), dict):
             self.config = _named(record["config"])
         for key, stamp in stamps.items() if isinstance(stamps, dict) else ():
@@ -333,12 +408,8 @@ class RunState:
             self._environment(record["environment"])
         if isinstance(record.get("last_steps"), dict):
             self.last_steps = _named(record["last_steps"])
-        sketches = record.get("sketches")
-        for key, dumped in sketches.items() if isinstance(sketches, dict) else ():
-            try:
-                self.sketches[clean(key)] = Sketch.load(dumped)
-            except (ValueError, TypeError, IndexError, KeyError, OverflowError):
-                continue
+        if isinstance(record.get("sketches"), dict):
+            self._dumped = record["sketches"]
 
     def _carry_broken(self, broken: Any) -> None:
         for key, moment in list(broken.items())[:MAX_BROKEN] if isinstance(broken, dict) else ():
@@ -362,7 +433,7 @@ class RunState:
             alive: whether its process lives, or, where that cannot be told, whether its file still grows.
             deadly_signal: the signal that left a stack behind when it ended the process.
         """
-        if self.start.get("pending") is True and not self.ended:
+        if self.is_pending and not self.ended:
             return "pending"
         if self.signal or (deadly_signal and not self.ended and not alive):
             return "killed"
@@ -455,7 +526,10 @@ def _facts(value: Any, depth: int = 3) -> Any:
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:
     """Values by their names, which are shown as they are and so are cleaned here."""
-    return {clean(name): restore(value) for name, value in values.items()}
+    return {
+        _clean_name(name): value if type(value) is float or type(value) is int else restore(value)
+        for name, value in values.items()
+    }
 
 
 def _strings(value: Any) -> list[str]:

@@ -133,4 +133,5 @@ def _rounded(value: float, digits: int) -> float | None:
 
 
 def _floats(values: Iterable[Any]) -> list[float]:
-    return [math.nan if v is None else float(v) for v in values]
+    numbers = (math.nan if v is None else float(v) for v in values)
+    return [v if v - v == 0.0 else math.nan for v in numbers]

@@ -23,7 +23,7 @@ MORE_IS_BETTER: Final = frozenset(
 
 def metrics(run: StoredRun) -> list[str]:
     """The names of a run's numeric metrics, in the order they were first logged."""
-    return [key for key in run.sketches if not key.startswith("_")]
+    return [key for key in run.metric_names if not key.startswith("_")]
 
 
 def main_metric(run: StoredRun) -> str | None:
