@@ -418,7 +418,7 @@ class Catalog:
         run.size = reading.sight.offset
         run.alive = reading.sight.alive
         run.deadly_signal = reading.sight.deadly_signal
-        if run.ended:
+        if reading.sight.ended and reading.sight.data:
             last_line = reading.sight.data.rfind(b"\n", 0, -1) + 1
             run.pack(self.files, run.size - len(reading.sight.data) + last_line)
 

@@ -66,7 +66,8 @@ class RunTree(Lines):
         value = f"{metric} {last_value(metric_value(run, metric))}" if metric and width >= WIDE else ""
         value_width = VALUE_WIDTH if width >= WIDE else 0
         spark_width = 2 * SPARK_WIDTH if width >= WIDE else SPARK_WIDTH if width >= 30 else 0
-        spark = blocks(run.sketches[metric].values(spark_width)) if metric else ""
+        sketch = run.sketches.get(metric) if metric else None
+        spark = blocks(sketch.values(spark_width)) if sketch is not None else ""
         sign, style = self._model.sign_of(run.key)
         room = width - 2 * depth - 4 - value_width - (spark_width + 1 if spark_width else 0) - AGE_WIDTH - 1
         return (
