@@ -54,7 +54,7 @@ def test_host_runs_from_its_source_alone(tmp_path: Path) -> None:
     """`host` works where its source is all there is: isolated, from standard input."""
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "run-20260101_120000-abcd1234.jsonl").write_text("{}\n")
-    source = HOST.read_text(encoding="utf-8") + f"\nprint([e.name for e in list_files({str(tmp_path)!r}, 'p')])\n"
+    source = HOST.read_text(encoding="utf-8") + f"\nprint(list_files({str(tmp_path)!r}, 'p'))\n"
     done = subprocess.run([sys.executable, "-IS", "-"], input=source, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("['run-20260101_120000-abcd1234.jsonl']\n", "")
 

@@ -557,9 +557,9 @@ class Run:
         if self._writer is None:
             return
         folder, project = os.path.split(os.path.dirname(self._path))
-        for entry in host.list_files(folder, project):
-            if entry.name.startswith("edits-"):
-                for edit in Tail(os.path.join(folder, project, entry.name)).read():
+        for name in host.list_files(folder, project) or ():
+            if name.startswith("edits-"):
+                for edit in Tail(os.path.join(folder, project, name)).read():
                     if edit.get("id") == self.id:
                         self._state.apply_edit(edit)
 

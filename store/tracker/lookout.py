@@ -29,6 +29,12 @@ DEAD_LOOK = 5.0
 """Seconds between two looks at a run whose process is gone."""
 DEAD_LOOKS = 100
 """Looks at such runs a second, at most."""
+EDITS_LOOK = 1.0
+"""Seconds between two looks at an edits file: it never ends, and there may be one in every project."""
+SETTLED = 60.0
+"""Seconds that a folder must have stood still before its mtime is trusted."""
+REST = 20
+"""How many times as long as it takes to ask after all folders, they are left alone then: on a network that is slow."""
 Place = Tuple[str, str]
 """The folder name of a project and the name of a file in it."""
 Edit = Tuple[str, str, Dict[str, Any], float]
@@ -88,7 +94,7 @@ class _File:
         self.is_behind = False
         """Whether the last look left some of it."""
         self.due = 0.0
-        """When to look again at one whose process is gone."""
+        """When to look again."""
         self._path = path
         self._entry = entry
         self._known = known
@@ -200,6 +206,34 @@ class _File:
         return data
 
 
+class _Folder:
+    """A project's folder, which is listed when its mtime has changed, and again until that can be trusted.
+
+    A file that is made within the same tick of the file system's clock (2 s on FAT) does not change the mtime again,
+    and a network file system may give an old list with a new mtime. So after a change the folder is listed again and
+    again, after twice as long each time, until it has stood still for `SETTLED`. That is judged by our clock alone:
+    theirs may be wrong.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        """What was in it when it was listed last."""
+        self._stamp = -1
+        self._changed = 0.0
+        self._listed = 0.0
+
+    def is_due(self, stamp: int, now: float) -> bool:
+        """Whether to list it now; then it counts as listed."""
+        if stamp != self._stamp:
+            self._stamp, self._changed = stamp, now
+        else:
+            stood = self._listed - self._changed
+            if stood > SETTLED or now - self._changed < 2 * stood:
+                return False
+        self._listed = now
+        return True
+
+
 class Lookout:
     """The runs below a folder that holds projects, or of one project's folder, or of one journal.
 
@@ -233,12 +267,14 @@ class Lookout:
         """How often it was not told whether something was done; never."""
         self.is_behind = False
         """Whether the last `look` left files unopened or unread, which the next one may take at once."""
+        self.live_projects: frozenset[str] = frozenset()
+        """The folder names of the projects in which runs may be going on; another object when they change."""
         self._only_id = only_id
         self._only_project: str | None = None
         self._only_file: str | None = None
         self._known = dict(known or {})
         self._calm = calm
-        self._looked = 0.0
+        self._list_due = 0.0
         self._read_by_line: set[Place] = set()
         self._files: dict[Place, _File | None] = {}
         """None stands for a journal that has ended."""
@@ -246,7 +282,7 @@ class Lookout:
         self._unopened: list[_File] = []
         self._live: dict[Place, _File] = {}
         self._dead: deque[_File] = deque()
-        self._stamps: dict[str, int] = {}
+        self._folders: dict[str, _Folder] = {}
         if host.JOURNAL.fullmatch(os.path.basename(path)) and not os.path.isdir(path):
             self.root, self._only_file = os.path.split(path)
         if is_project or self._only_file or self._holds_journals():
@@ -254,7 +290,7 @@ class Lookout:
 
     def _holds_journals(self) -> bool:
         """Whether the root is itself a project's folder."""
-        return any(entry.name.startswith("run-") for entry in host.list_files(*os.path.split(self.root)))
+        return any(name.startswith("run-") for name in host.list_files(*os.path.split(self.root)) or ())
 
     def _narrow(self) -> None:
         self.root, self._only_project = os.path.split(self.root)
@@ -275,14 +311,12 @@ class Lookout:
 
         Args:
             seconds: look at no further file after this time; `is_behind` tells whether some were left for the next
-                look. Default: look at all.
+                look. What need not be looked at so often is left out. Default: look at all.
             pause: seconds to sleep after each file that is opened, so that other threads need not wait for the
                 interpreter.
         """
         start = time.monotonic()
-        is_calm = start - self._looked < self._calm
-        if not is_calm:
-            self._looked = start
+        if seconds is None or start >= self._list_due:
             yield from self._list()
         self.is_behind = False
         while self._unopened:
@@ -295,7 +329,7 @@ class Lookout:
                 if pause:
                     time.sleep(pause)
         for file in list(self._live.values()):
-            if is_calm and file.place not in self._read_by_line and not file.is_behind:
+            if seconds is not None and start < file.due and not (file.is_behind or file.place in self._read_by_line):
                 continue
             if seconds is not None and time.monotonic() - start > seconds:
                 self.is_behind |= any(left.is_behind for left in self._live.values())
@@ -305,6 +339,9 @@ class Lookout:
             file = self._dead.popleft()
             if self._files.get(file.place) is file:
                 yield from self._look_at(file)
+        live = {file.place[0] for file in self._live.values() if file.is_journal}
+        if live != self.live_projects:
+            self.live_projects = frozenset(live)
 
     def _look_at(self, file: _File) -> Iterator[Sight]:
         sight = file.look()
@@ -312,6 +349,7 @@ class Lookout:
         if file.is_behind or not (file.ended or (file.is_journal and file.alive is False)):
             self._live[file.place] = file
             self.is_behind |= file.is_behind
+            file.due = time.monotonic() + (self._calm if file.is_journal else max(self._calm, EDITS_LOOK))
         elif file.ended:
             self._files[file.place] = None
         else:
@@ -324,29 +362,26 @@ class Lookout:
         """Learn of new files; report those that are gone."""
         if not self._only_project and not self._files and self._holds_journals():
             self._narrow()
-        projects = [self._only_project] if self._only_project else host.list_projects(self.root)
-        looked: set[str] = set()
-        found: dict[Place, host.Entry] = {}
-        for project in {*(projects or ()), *self._stamps}:
-            stamp = host.folder_stamp(os.path.join(self.root, project), may_be_link=project == self._only_project)
-            if stamp == self._stamps.get(project):
+        projects, due = self._due_folders()
+        new: list[Place] = []
+        gone: list[Place] = []
+        for project, folder in due:
+            names = host.list_files(self.root, project) if project in self._folders else []
+            if names is None or names == folder.names:  # None: what was there may be there still
                 continue
-            looked.add(project)
-            if stamp == -1:
-                self._stamps.pop(project, None)
-                continue
-            # A file made within the same tick of the clock would not change the stamp again.
-            recent = time.time() - stamp / 1e9 < 2.0
-            self._stamps[project] = 0 if recent else stamp
-            found.update({(project, e.name): e for e in host.list_files(self.root, project) if self._is_wanted(e.name)})
+            before, folder.names = set(folder.names), names
+            new += ((project, name) for name in names if name not in before and self._is_wanted(name))
+            gone += ((project, name) for name in before.difference(names) if (project, name) in self._files)
         # Opened from the end: edits first, for they name the runs, then the newest run.
-        for place in sorted(found.keys() - self._files.keys(), key=lambda place: (place[1] < "run-", place[1])):
-            number = self._number(*place)
-            file = _File(os.path.join(self.root, *place), found[place], number, self._known.pop(place, None))
+        for place in sorted(new, key=lambda place: (place[1] < "run-", place[1])):
+            entry = host.entry_of(self.root, *place)
+            if entry is None:
+                self._folders[place[0]].names.remove(place[1])  # asked again when the folder is
+                continue
+            file = _File(os.path.join(self.root, *place), entry, self._number(*place), self._known.pop(place, None))
             self._files[place] = None if file.ended else file
             if not file.ended:
                 self._unopened.append(file)
-        gone = [place for place in self._files if place[0] in looked and place not in found] if looked else []
         for place in gone:
             del self._files[place]
             self._live.pop(place, None)
@@ -355,6 +390,23 @@ class Lookout:
             self._known = {}
         for place in gone:
             yield Sight(*place, gone=True)
+
+    def _due_folders(self) -> tuple[list[str] | None, list[tuple[str, _Folder]]]:
+        """The projects, None when the root cannot be read; and the folders to list now, those that are gone too."""
+        now = time.monotonic()
+        projects = [self._only_project] if self._only_project else host.list_projects(self.root)
+        due = []
+        for project in {*(projects or ()), *self._folders}:
+            stamp = host.folder_stamp(os.path.join(self.root, project), may_be_link=project == self._only_project)
+            if stamp is None:
+                continue
+            folder = self._folders.pop(project, None) or _Folder()
+            if stamp != -1:
+                self._folders[project] = folder
+            if folder.is_due(stamp, now):
+                due.append((project, folder))
+        self._list_due = now + max(self._calm, REST * (time.monotonic() - now))
+        return projects, due
 
     def _number(self, project: str, name: str) -> int:
         """The place of a run among those of its project; files come in order of name."""

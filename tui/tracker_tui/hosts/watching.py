@@ -1,7 +1,9 @@
-"""Wakes the dashboard when files of this machine change.
+"""Wakes the dashboard when files of this machine grow.
 
-File system events are only hints that it is time to look. Where there are none (network file systems, a watch limit
-that is reached) the dashboard's own steady look carries on.
+File system events are only hints that it is time to look: the dashboard's own steady look carries on without them. So
+nothing is watched but the folders of projects in which runs are going on, nothing on a network file system, whose
+events tell of this machine's writing alone, and nobody is told where there are none: rows are a quarter of a second
+later then.
 """
 
 from __future__ import annotations
@@ -9,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
 from typing import Final
 
+from tracker import host
 from tracker.catalog import Catalog
 from tracker.lookout import Lookout
 
@@ -19,13 +21,14 @@ STEP: Final = 25
 DEBOUNCE: Final = 75
 """Milliseconds over which events are gathered: `STEP` after the last one, `DEBOUNCE` at most."""
 RETRY: Final = 1.0
-"""Seconds until a missing root or a failed watch is tried again."""
+MAX_RETRY: Final = 60.0
+"""Seconds until a watch that failed is tried again: at first, and after it has failed again and again."""
 
 
 async def listen(catalog: Catalog, wake: asyncio.Event) -> None:
     """Set `wake` whenever something changes below a root, here or on another machine. Never returns."""
-    if isinstance(catalog.files, Lookout):
-        await watch(catalog.root, lambda: frozenset(key.project for key in catalog.runs), wake)
+    if isinstance(catalog.files, Lookout) and not host.is_network(catalog.root):
+        await watch(catalog.files, wake)
     loop = asyncio.get_running_loop()
 
     def come() -> None:
@@ -37,33 +40,40 @@ async def listen(catalog: Catalog, wake: asyncio.Event) -> None:
     await loop.create_future()
 
 
-async def watch(root: str, projects: Callable[[], frozenset[str]], wake: asyncio.Event) -> None:
-    """Set `wake` whenever something changes in the root or in one of its projects' folders. Never returns.
-
-    Args:
-        root: the folder of projects; it may not exist yet.
-        projects: the names of the projects known now; a new one is watched from then on.
-        wake: what to set.
-    """
-    from watchfiles import awatch  # costly: loaded once the first frame is on the screen
-
+async def watch(files: Lookout, wake: asyncio.Event) -> None:
+    """Set `wake` whenever something changes in the folder of a project that has a run going on. Never returns."""
+    retry = RETRY
     while True:
-        known = projects()
-        folders = [folder for folder in (root, *(os.path.join(root, name) for name in known)) if _can_watch(folder)]
+        projects = files.live_projects
+        folders = filter(_can_watch, (os.path.join(files.root, project) for project in projects))
         stop = asyncio.Event()
-        has_failed = False
-        watcher = asyncio.create_task(_until_changed(projects, known, stop))
+        watcher = asyncio.create_task(_until_changed(files, projects, stop))
         try:
-            if folders:
-                async for _ in awatch(
-                    *folders, recursive=False, step=STEP, debounce=DEBOUNCE, stop_event=stop, watch_filter=None
-                ):
-                    wake.set()
-        except Exception:  # a watch limit, a folder that vanished, a name that is no UTF-8: the steady look carries on
-            has_failed = True
+            await _wake_until(stop, list(folders), wake)
+            retry = RETRY
+        except Exception:  # a limit of the system, a folder that vanished: the steady look carries on
+            await asyncio.sleep(retry)
+            retry = min(2 * retry, MAX_RETRY)
         finally:
             watcher.cancel()
-        await asyncio.sleep(0 if stop.is_set() and not has_failed else RETRY)
+
+
+async def _wake_until(stop: asyncio.Event, folders: list[str], wake: asyncio.Event) -> None:
+    """Set `wake` at every event until `stop` is set.
+
+    Raises:
+        Exception: whatever the watcher cannot do.
+    """
+    if folders:
+        from watchfiles import awatch  # costly: loaded with the first run that is going on
+
+        async for _ in awatch(
+            *folders, recursive=False, step=STEP, debounce=DEBOUNCE, stop_event=stop, watch_filter=None
+        ):
+            wake.set()
+        if not stop.is_set():
+            raise OSError("the watch has ended")
+    await stop.wait()
 
 
 def _can_watch(folder: str) -> bool:
@@ -75,7 +85,7 @@ def _can_watch(folder: str) -> bool:
     return os.path.isdir(folder)
 
 
-async def _until_changed(projects: Callable[[], frozenset[str]], known: frozenset[str], stop: asyncio.Event) -> None:
-    while projects() == known:
+async def _until_changed(files: Lookout, projects: frozenset[str], stop: asyncio.Event) -> None:
+    while files.live_projects is projects:
         await asyncio.sleep(0.25)
     stop.set()
