@@ -55,6 +55,7 @@ class FarHost:
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile {folder}/pid\n"
             f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
             f"PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n"
+            f"Subsystem sftp internal-sftp\n"
             f"SetEnv HOME={self.home} PATH={path} PYTHONPATH={os.environ.get('PYTHONPATH', '')}\n"
         )
         self.known_hosts = folder / "known_hosts"
