@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, overload
+from typing import Any, Final, TypeVar, overload
 
 from tracker._run import check_tags
 from tracker.catalog import Catalog, StoredRun
@@ -15,6 +16,9 @@ from tracker.errors import Error
 from tracker.filters import matches, sort_key
 from tracker.records import Record, plain, restore
 from tracker.replay import State
+from tracker.rows import restored
+
+Item = TypeVar("Item")
 
 STREAMS: Final = ("default", "system", "events")
 """What `history` can be asked for; the last two are the same, as in W&B."""
@@ -258,13 +262,25 @@ class ApiRun:
             raise ValueError(f"stream must be one of {', '.join(STREAMS)} (got {stream!r})")
         x_axis = x_axis if stream == "default" else "_timestamp"
         wanted = None if keys is None else [*dict.fromkeys([x_axis, *keys])]
-        scanned = self.scan_history(wanted) if stream == "default" else self._scan_system(wanted)
-        rows = [row for row in scanned if _is_place(row.get(x_axis))]
-        rows.sort(key=lambda row: row[x_axis])
-        if len(rows) > samples:
-            last = len(rows) - 1
-            rows = [rows[place * last // max(1, samples - 1)] for place in range(samples)]
+        if stream == "default":
+            rows = self._thin_history(samples, x_axis, wanted)
+        else:
+            rows = _thinned(list(self._scan_system(wanted)), samples)
         return _frame(rows) if pandas else rows
+
+    def _thin_history(self, samples: int, x_axis: str, wanted: list[str] | None) -> list[Record]:
+        """Look through the history for where its rows lie, then take only those that are asked for out of it."""
+        rows = self._catalog.rows(self._stored)
+        if x_axis != "_step":
+            axis = {row["_step"]: restore(row.get(x_axis)) for row in rows if wanted is None or _has_all(row, wanted)}
+            steps = sorted((step for step, x in axis.items() if _is_place(x)), key=axis.__getitem__)
+        elif wanted is not None:
+            steps = [row["_step"] for row in rows if _has_all(row, wanted)]
+        else:
+            steps = rows.steps()
+        steps = _thinned(steps, samples)
+        found = {row["_step"]: row for row in rows.read(set(steps).__contains__)}
+        return list(_with_keys((found[step] for step in steps if step in found), wanted))
 
     def scan_history(
         self,
@@ -281,24 +297,16 @@ class ApiRun:
             min_step: the first step, default the first there is.
             max_step: the step before which to stop, default after the last.
         """
-        wanted = None if keys is None else list(keys)
-        for row in self._catalog.rows(self._stored):
-            if (min_step is not None and row["_step"] < min_step) or (
-                max_step is not None and row["_step"] >= max_step
-            ):
-                continue
-            if wanted is None:
-                yield {key: restore(value) for key, value in row.items()}
-            elif all(key in row for key in wanted):
-                yield {key: restore(row[key]) for key in wanted}
+        low = -math.inf if min_step is None else min_step
+        high = math.inf if max_step is None else max_step
+        is_part = min_step is not None or max_step is not None
+        rows = self._catalog.rows(self._stored).read((lambda step: low <= step < high) if is_part else None)
+        return _with_keys(rows, None if keys is None else list(keys))
 
     def _scan_system(self, wanted: list[str] | None) -> Iterator[Record]:
-        for sample in self._catalog.samples(self._stored):
-            row = {**sample, "_runtime": sample["_timestamp"] - self._stored.created}
-            if wanted is None:
-                yield row
-            elif all(key in row for key in wanted):
-                yield {key: row[key] for key in wanted}
+        created = self._stored.created
+        samples = self._catalog.samples(self._stored)
+        return _with_keys(({**sample, "_runtime": sample["_timestamp"] - created} for sample in samples), wanted)
 
     def update(self) -> None:
         """Write what was set here (name, notes, tags, group, job_type, config), as an edit beside the run.
@@ -387,6 +395,27 @@ FIELDS: Final = frozenset(
     )
 )
 """Attributes that filters and orders may name, besides those that `ApiRun.field` computes."""
+
+
+def _has_all(row: Record, keys: Iterable[str]) -> bool:
+    return all(key in row for key in keys)
+
+
+def _with_keys(rows: Iterable[Record], keys: list[str] | None) -> Iterator[Record]:
+    """Rows as they were logged; where keys are asked for, those that have them all, and nothing else of them."""
+    for row in rows:
+        if keys is None:
+            yield restored(row)
+        elif _has_all(row, keys):
+            yield {key: restore(row[key]) for key in keys}
+
+
+def _thinned(items: list[Item], samples: int) -> list[Item]:
+    """So many items at most, evenly spread, the first and the last among them."""
+    last = len(items) - 1
+    if last < samples:
+        return items
+    return [items[place * last // max(1, samples - 1)] for place in range(samples)]
 
 
 def _is_place(value: object) -> bool:

@@ -29,7 +29,8 @@ from tracker.journal import LineReader, PageReader, Tail, decode_lines
 from tracker.lookout import Edit, Lookout, Place, Sight
 from tracker.pace import LEAST
 from tracker.records import Record
-from tracker.replay import MAX_TIME, RunState, State, is_history_until, is_row_until, merge_rows, sample_of
+from tracker.replay import MAX_TIME, RunState, State, is_history_until, sample_of
+from tracker.rows import Rows
 
 DETAILS: Final = ("start", "_surroundings", "_dumped", "_sketches")
 """What a run has packed."""
@@ -308,13 +309,10 @@ class Catalog:
         segments = self._segments.get(run.key, {})
         return sum(segments[name].size for name, _ in self.lineage(run) if name in segments)
 
-    def rows(self, run: StoredRun) -> list[Record]:
-        """All history rows of a run in order of step, those of one step merged."""
-        rows: list[Record] = []
-        for name, last in self.lineage(run):
-            lines = self.files.lines(run.key.project, name)
-            rows += (row for row in Tail(lines).read() if is_row_until(row, last))
-        return merge_rows(rows)
+    def rows(self, run: StoredRun) -> Rows:
+        """The history of a run whose files are on this machine."""
+        folder = os.path.join(self.root, run.key.project)
+        return Rows((os.path.join(folder, name), last) for name, last in self.lineage(run))
 
     def samples(self, run: StoredRun) -> list[Record]:
         """All samples of the machine that a run was on, in order of time: `_timestamp` and numbers by name."""
@@ -331,11 +329,12 @@ class Catalog:
         state = RunState(run.id, run.project, run.created)
         for kept in ("name", "tags", "notes", "entity", "group", "job_type", "config", "metrics"):
             setattr(state, kept, getattr(run, kept))
-        rows = self.rows(run)
-        for row in rows:
+        logged: set[str] = set()
+        for row in self.rows(run):
+            logged.update(row)
             if row["_step"] <= step:
                 state.apply(row)
-        logged = {records.clean(key) for row in rows for key in row}
+        logged = {records.clean(key) for key in logged}
         state.summary |= {key: value for key, value in run.summary.items() if key not in logged}  # set by hand
         return state
 

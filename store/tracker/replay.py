@@ -480,20 +480,6 @@ def is_history_until(record: Record, last: float) -> bool:
     return is_row_until(record, last) or (record.get("_type") == records.SYSTEM and last == math.inf)
 
 
-def merge_rows(rows: list[Record]) -> list[Record]:
-    """History rows in order of step, those of one step merged, later values over earlier ones."""
-    by_step: dict[float, Record] = {}
-    for row in rows:
-        if not is_row_until(row, math.inf):
-            continue
-        step = row["_step"]
-        if step in by_step:
-            by_step[step].update(row)
-        else:
-            by_step[step] = dict(row)
-    return [by_step[step] for step in sorted(by_step)]
-
-
 def _number(value: Any) -> float | None:
     return value if type(value) in (int, float) else None
 
