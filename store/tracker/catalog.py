@@ -138,6 +138,11 @@ class StoredRun(RunState):
         return self.verdict(self.alive, self.deadly_signal)
 
     @property
+    def standing(self) -> tuple[object, ...]:
+        """What its place in lists and counts depends on."""
+        return self.created, self.entity, self.group, self.archived, self.deleted, self.state, self.bad_lines
+
+    @property
     def label(self) -> str:
         """What to call it: the name, else the id."""
         return self.name or self.id
@@ -192,6 +197,8 @@ class Delta:
 
     changed: set[Key] = field(default_factory=set)
     removed: set[Key] = field(default_factory=set)
+    moved: set[Key] = field(default_factory=set)
+    """Those of the changed whose `standing` is another, the new ones too."""
 
     def __bool__(self) -> bool:
         return bool(self.changed or self.removed)
@@ -267,6 +274,7 @@ class Catalog:
             more = self.apply(self.collect())
             delta.changed |= more.changed
             delta.removed = (delta.removed - more.changed) | more.removed
+            delta.moved |= more.moved
         return delta
 
     def newest_first(self, with_deleted: bool = False) -> list[StoredRun]:
@@ -361,11 +369,11 @@ class Catalog:
         if not sight.gone:
             bad = self._bad_lines[place] = self._bad_lines.get(place, 0) + bad
         parsed = layout.parse_segment_name(sight.name) if is_first and not sight.gone else None
-        run = self._new_run(Key(sight.project, parsed[1], self.source), sight, parsed[0]) if parsed else None
-        reading = Reading(sight, run, new, bad + sight.skipped)
-        if run is not None:
-            self._fold(run, reading)
-        return reading
+        if parsed is None:
+            return Reading(sight, None, new, bad + sight.skipped)
+        run = self._new_run(Key(sight.project, parsed[1], self.source), sight, parsed[0])
+        self._fold(run, Reading(sight, run, new, bad + sight.skipped))
+        return Reading(sight._replace(data=b""), run, (), run.bad_lines)  # of ten thousand, lines would fill the memory
 
     # ---- folding ----
 
@@ -389,7 +397,11 @@ class Catalog:
                     for edit in self._edits.get(key, ()):
                         reading.run.apply_edit(edit)
                 elif sight.name in segments:
-                    self._fold(segments[sight.name], reading)
+                    run = segments[sight.name]
+                    before = run.standing
+                    self._fold(run, reading)
+                    if run.standing != before:
+                        delta.moved.add(key)
             self._choose(key, delta)
         return delta
 
@@ -425,7 +437,10 @@ class Catalog:
         """The newest journal is the run: an id used again starts anew, a resumed one hands its state on."""
         segments = self._segments[key]
         if segments:
-            self.runs[key] = segments[max(segments, key=_age)]
+            newest = segments[max(segments, key=_age)]
+            if self.runs.get(key) is not newest:
+                self.runs[key] = newest
+                delta.moved.add(key)
             delta.changed.add(key)
             delta.removed.discard(key)
         elif self.runs.pop(key, None) is not None:
@@ -440,6 +455,7 @@ class Catalog:
             self._edits.setdefault(key, []).append(edit)
             if key in self.runs and self.runs[key].apply_edit(edit):
                 delta.changed.add(key)
+                delta.moved.add(key)
 
     # ---- editing ----
 

@@ -131,11 +131,17 @@ def size_of(path: str) -> Optional[int]:
 
 def read(path: str, offset: int, limit: int) -> Optional[bytes]:
     """Up to `limit` bytes from `offset`; empty at the end; None when the file cannot be read."""
+    found = read_parts(path, [(offset, limit)])
+    return found[0] if found is not None else None
+
+
+def read_parts(path: str, parts: List[Tuple[int, int]]) -> Optional[List[bytes]]:
+    """Several parts of a file, each as `read` gives it for an offset and a limit; opened once."""
     descriptor = _open(path)
     if descriptor is None:
         return None
     try:
-        return os.pread(descriptor, limit, offset)
+        return [os.pread(descriptor, limit, offset) for offset, limit in parts]
     except OSError:
         return None
     finally:

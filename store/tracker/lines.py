@@ -14,9 +14,11 @@ CHUNK = 256 * 1024
 """Bytes that are read at a time."""
 MAX_LINE = 16 * 1024 * 1024
 """Bytes; a longer line is counted as bad and passed over, so that no file can fill a reader's memory."""
-FIRST_TAIL = 4096
-WHOLE = 1 << 20
-"""Bytes of a journal up to which opening it looks at every line; of a larger one at its head and tail."""
+FIRST_HEAD = 4096
+LAST_TAIL = 16 * 1024
+"""Bytes that are read first of the two ends of a journal."""
+WHOLE = 16 * 1024
+"""Bytes of a journal up to which opening it looks at every line; of a larger one at its ends."""
 MAX_LOOK = 512 * 1024
 """Bytes that one look takes from one file, about; the rest follows at the next."""
 THIN = 400
@@ -167,10 +169,7 @@ def open_lines(path: str, size: int) -> tuple[bytes, bytes, Lines]:
     is read at once, and the lines between are checked by their edges, at the speed of a search, so that bad ones count.
     """
     if size > WHOLE:
-        head = first_line(path)
-        offset = last_checkpoint(path, 0, size)
-        lines = Lines(path, offset or 0)
-        return head, (head if offset else b"") + all_of(lines), lines
+        return _open_ends(path, size)
     data = host.read(path, 0, size) or b""
     end = data.rfind(b"\n") + 1
     head = data[: data.find(b"\n") + 1]
@@ -181,6 +180,19 @@ def open_lines(path: str, size: int) -> tuple[bytes, bytes, Lines]:
         return head, data[:end], Lines(path, end)
     lines = Lines(path)
     return head, all_of(lines), lines
+
+
+def _open_ends(path: str, size: int) -> tuple[bytes, bytes, Lines]:
+    """The same of a journal of which only both ends are read."""
+    place = size - LAST_TAIL
+    head, tail = host.read_parts(path, [(0, FIRST_HEAD), (place, LAST_TAIL)]) or (b"", b"")
+    head = head[: head.find(b"\n") + 1] or first_line(path)
+    begin, end = _last_sum(tail), tail.rfind(b"\n") + 1
+    if begin is not None:
+        return head, head + tail[begin:end], Lines(path, place + end)
+    offset = last_checkpoint(path, 0, size)
+    lines = Lines(path, offset or 0)
+    return head, (head if offset else b"") + all_of(lines), lines
 
 
 def all_of(lines: Lines) -> bytes:
@@ -203,7 +215,7 @@ def _looks_sound(data: bytes, end: int) -> bool:
 
 def last_checkpoint(path: str, start: int, size: int) -> int | None:
     """The offset of the last whole checkpoint or end between two offsets, found by reading backwards; None: none."""
-    length = FIRST_TAIL
+    length = LAST_TAIL
     while True:
         begin = max(start, size - length)
         tail = host.read(path, begin, size - begin)
@@ -232,7 +244,7 @@ def first_line(path: str) -> bytes:
     """The file's first line; empty where it has none yet."""
     head = b""
     while len(head) < MAX_LINE:
-        chunk = host.read(path, len(head), CHUNK if head else FIRST_TAIL)
+        chunk = host.read(path, len(head), CHUNK if head else FIRST_HEAD)
         if not chunk:
             return b""
         head += chunk

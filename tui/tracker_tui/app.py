@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 
@@ -32,6 +33,8 @@ class TrackerApp(App[None]):
         super().__init__()
         self.model = Model(sources, views or Views(state_file()))
         self.animation_level = "none"
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)  # ten thousand runs are no garbage, and looking through them takes long
         sys.setswitchinterval(0.001)  # charts are drawn in a thread: a key waits for it five times less than usual
 
     def on_mount(self) -> None:

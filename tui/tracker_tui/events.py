@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, Literal, NamedTuple
 
 from tracker.catalog import Key, StoredRun
@@ -97,6 +97,8 @@ class Watch:
         """
         is_more = False
         for run in runs:
+            if run.ended and run.updated - run.clock <= self._since and run.key not in self._known:
+                continue  # all of it was before
             found = {event.sign for event in events_of(run, now) if event.is_worrying}
             known = self._known.get(run.key)
             new = {sign for sign in found if sign[0] > self._since} if known is None else found - known
@@ -113,12 +115,9 @@ class Watch:
         """Time has passed: a run may have come to a standstill; whether one has."""
         return self.take(list(self._running.values()), now)
 
-    def count(self, shown: Iterable[Key]) -> int:
+    def count(self, shown: Collection[Key]) -> int:
         """How many are new, of the runs that are shown."""
-        if not self._new:
-            return 0
-        keys = set(shown)
-        return sum(len(new) for key, new in self._new.items() if key in keys)
+        return sum(len(new) for key, new in self._new.items() if key in shown)
 
     def look(self) -> None:
         """Somebody has looked."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final, NamedTuple
 
 from tracker.catalog import Delta, Key, StoredRun
@@ -29,6 +30,8 @@ LEAST_CHUNK: Final = 1 << 14
 """Bytes of one journal at a time, at least."""
 SHIFT: Final = 5
 """By how much the colours and signs of one root are ahead of those of the root before."""
+REBUILD: Final = 20
+"""How many times as long as it took to build, a table stays as it is while only values change."""
 NEWEST: Final = 10
 """Runs of a branch that are drawn while none is marked."""
 
@@ -65,6 +68,35 @@ class Hint(NamedTuple):
     """What may be wrong with it if it means no run."""
 
 
+class Lists(NamedTuple):
+    """What follows for all runs from their standing and the query; found anew when one of them changes."""
+
+    shown: list[StoredRun]
+    """The runs that the query means, the newest first."""
+    keys: set[Key]
+    """Theirs."""
+    choice_count: int
+    """Runs of which the query chose them."""
+    counts: dict[str, int]
+    """How many of them are in each state."""
+    archived: int
+    """Of all runs, how many are archived and not deleted."""
+    bad_lines: int
+    """Of all runs."""
+    has_running: bool
+    """Whether any run is going on."""
+
+
+class _Built(NamedTuple):
+    """A table and what it cost."""
+
+    table: Table
+    at: float
+    """When it was built, by the monotonic clock."""
+    seconds: float
+    """How long that took."""
+
+
 class Sampled(NamedTuple):
     """Of histories that are shown by few of their rows."""
 
@@ -96,10 +128,10 @@ class Model:
         """Groups of tables whose runs are shown; at first one sees the groups."""
         self._closed_meanwhile: set[Branch] = set()
         self._feeds: dict[Key, HistoryFeed] = {}
-        self._shown: list[StoredRun] | None = None
-        self.choice_count = 0
-        """Runs of which the query chose those that are shown."""
-        self._tables: dict[Branch, Table] = {}
+        self._lists: Lists | None = None
+        self._nodes: list[Node] | None = None
+        self._inside: dict[Branch, list[StoredRun]] = {}
+        self._tables: dict[Branch, _Built] = {}
 
     @property
     def runs(self) -> dict[Key, StoredRun]:
@@ -134,27 +166,60 @@ class Model:
                 self._feeds[key].close()
                 self._feeds[key] = self._feed(self.runs[key])
                 change.history = True
-        if change.runs:
+        if change.runs.moved or change.runs.removed or self._are_others_meant(change.runs.changed):
             self.forget()
+        elif change.runs.changed:
+            self._forget_tables()
         return change
+
+    def _are_others_meant(self, changed: Iterable[Key]) -> bool:
+        """Whether the query means other runs now that the values of some have changed."""
+        if self._lists is None or not self.query.text:
+            return False
+        runs = [run for key in changed if (run := self.runs.get(key)) is not None]
+        meant = {run.key for run in table.chosen(table.choosable(runs, self.query), self.query)}
+        return any((run.key in meant) != (run.key in self._lists.keys) for run in runs)
+
+    def _forget_tables(self) -> None:
+        """Values have changed: tables are built anew, large ones not so often that it would keep others waiting."""
+        now = monotonic()
+        for branch, built in list(self._tables.items()):
+            if now - built.at > REBUILD * built.seconds:
+                del self._tables[branch]
 
     def forget(self) -> None:
         """Runs have changed: which are shown, and in which order, is to be found anew."""
-        self._shown = None
+        self._lists = self._nodes = None
+        self._inside.clear()
         self._tables.clear()
 
     # ---- which runs are shown ----
 
+    @property
+    def lists(self) -> Lists:
+        """What follows for all runs from their standing and the query."""
+        if self._lists is None:
+            runs = self.sources.newest_first(with_deleted=True)
+            choice = table.choosable(runs, self.query)
+            shown = table.chosen(choice, self.query)
+            self._lists = Lists(
+                shown,
+                {run.key for run in shown},
+                len(choice),
+                tree.count(shown),
+                sum(run.archived and not run.deleted for run in runs),
+                sum(run.bad_lines for run in runs),
+                any(run.state == "running" for run in runs),
+            )
+        return self._lists
+
     def shown(self) -> Sequence[StoredRun]:
         """The runs that the query means, the newest first; what is archived or deleted only if it says so."""
-        if self._shown is None:
-            choice = table.choice(self.sources, self.query)
-            self._shown, self.choice_count = table.chosen(choice, self.query), len(choice)
-        return self._shown
+        return self.lists.shown
 
     def is_shown(self, key: Key | None) -> bool:
         """Whether a run is among them."""
-        return key is not None and any(run.key == key for run in self.shown())
+        return key in self.lists.keys
 
     def search(self, text: str) -> None:
         """Show the runs that a query means from now on.
@@ -168,17 +233,22 @@ class Model:
 
     def hint(self) -> Hint:
         """How many runs the query means, and what may be wrong with it if they are none."""
-        shown = self.shown()
-        why_none = table.why_none(self.query, table.choice(self.sources, self.query)) if not shown else ""
-        return Hint(len(shown), self.choice_count, why_none)
+        lists = self.lists
+        why_none = ""
+        if not lists.shown:
+            why_none = table.why_none(self.query, table.choosable(self.sources.newest_first(True), self.query))
+        return Hint(len(lists.shown), lists.choice_count, why_none)
 
     def runs_of(self, branch: Branch) -> list[StoredRun]:
         """The runs of a branch that are shown, the newest first."""
-        return [run for run in self.shown() if branch.holds(run)]
-
-    def counts(self) -> dict[str, int]:
-        """How many of the runs that are shown are in each state."""
-        return tree.count(self.shown())
+        if not self._inside:
+            for run in self.shown():
+                self._inside.setdefault(Branch(run.key.project, source=run.key.source), []).append(run)
+        if branch not in self._inside:
+            project = Branch(branch.project, source=branch.source)
+            runs = self._inside.get(project, []) if branch.project else self.shown()
+            self._inside[branch] = [run for run in runs if branch.holds(run)]
+        return self._inside[branch]
 
     # ---- the table ----
 
@@ -186,10 +256,11 @@ class Model:
         """The table of a branch."""
         found = self._tables.get(branch)
         if found is None:
+            start = monotonic()
             opened = {path for place, path in self.opened_groups if place == branch}
-            found = table.build(self.runs_of(branch), self.views.table_of(branch.project), opened)
-            self._tables[branch] = found
-        return found
+            built = table.build(self.runs_of(branch), self.views.table_of(branch.project), opened)
+            found = self._tables[branch] = _Built(built, start, monotonic() - start)
+        return found.table
 
     def arrange(self, branch: Branch, view: TableView) -> None:
         """Show the runs of a branch's project in another order or grouping, or with other columns."""
@@ -280,7 +351,7 @@ class Model:
             keys = [key for key in inside if key in self.marked] or inside[:NEWEST]
             keys.reverse()
         else:
-            keys = [run.key for run in reversed(self.shown()) if run.key in self.marked]
+            keys = [run.key for run in reversed(self.marked_runs())]
             if place is not None:
                 keys = [key for key in keys if key != place] + [place]
         if self.pinned is not None and place is not None and self.is_shown(self.pinned):
@@ -318,8 +389,10 @@ class Model:
     # ---- the tree ----
 
     def tree(self) -> list[Node]:
-        """The lines of the tree."""
-        return tree.grow(self.shown(), self.is_closed, list(self.sources.catalogs))
+        """The lines of the tree; the same list as long as they are the same."""
+        if self._nodes is None:
+            self._nodes = tree.grow(self.shown(), self.is_closed, list(self.sources.catalogs))
+        return self._nodes
 
     def is_closed(self, branch: Branch) -> bool:
         """Whether a branch hides what is in it. While a query is on, only what was closed meanwhile."""
@@ -329,6 +402,7 @@ class Model:
 
     def close(self, branch: Branch, is_closed: bool = True) -> None:
         """Close a branch of the tree, or open it."""
+        self._nodes = None
         if not self.query.text:
             self.views.close(self.root_of(branch), branch, is_closed)
         elif is_closed:
@@ -341,7 +415,7 @@ class Model:
         if branch.group:
             return branch.group
         if branch.project:
-            return next((clean(run.project) for run in self.shown() if run.key.project == branch.project), "")
+            return next((clean(run.project) for run in self.runs_of(branch._replace(entity=None))), "")
         if branch.entity is not None:
             return branch.entity or "(no entity)"
         return f"{'✗ ' if self.trouble_at(branch) else ''}{clean(branch.source)}"

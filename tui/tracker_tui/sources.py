@@ -56,10 +56,13 @@ class Sources:
 
     def apply(self, readings: Readings) -> Delta:
         """Fold what was read into the runs; says which changed."""
-        changes = [self._take(catalog.apply(new), catalog) for catalog, new in readings]
-        return Delta(
-            set().union(*(delta.changed for delta in changes)), set().union(*(delta.removed for delta in changes))
-        )
+        delta = Delta()
+        for catalog, new in readings:
+            found = self._take(catalog.apply(new), catalog)
+            delta.changed |= found.changed
+            delta.removed |= found.removed
+            delta.moved |= found.moved
+        return delta
 
     def _take(self, delta: Delta, catalog: Catalog) -> Delta:
         self.runs |= {key: catalog.runs[key] for key in delta.changed}

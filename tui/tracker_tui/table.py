@@ -15,7 +15,6 @@ from tracker_tui import fields
 from tracker_tui.fields import ALIASES, PROPERTIES, metric_of, text_of, value_of
 from tracker_tui.kinds import goal_of, main_metric
 from tracker_tui.query import SEARCHED, Query, is_number
-from tracker_tui.sources import Sources
 
 NEWEST: Final = "age"
 """The usual order."""
@@ -101,11 +100,10 @@ def chosen(runs: list[StoredRun], wanted: Query) -> list[StoredRun]:
     return [run for run in runs if wanted.matches(functools.partial(fields.value_of, run, now=now))]
 
 
-def choice(sources: Sources, wanted: Query) -> list[StoredRun]:
-    """The runs of which a query chooses, the newest first: what is archived or deleted only if it names that."""
-    hiding = [name for name in HIDING if name not in wanted.names]
-    runs = sources.newest_first(with_deleted=True)
-    return [run for run in runs if not any(getattr(run, name) for name in hiding)]
+def choosable(runs: Iterable[StoredRun], wanted: Query) -> list[StoredRun]:
+    """Those of some runs of which a query chooses: what is archived or deleted only if it names that."""
+    hides_archived, hides_deleted = (name not in wanted.names for name in HIDING)
+    return [run for run in runs if not (run.archived and hides_archived) and not (run.deleted and hides_deleted)]
 
 
 def why_none(wanted: Query, runs: Iterable[StoredRun]) -> str:

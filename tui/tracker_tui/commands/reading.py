@@ -90,7 +90,7 @@ def _asked_for(sources: Sources, text: str) -> list[StoredRun]:
     except query.QueryError as error:
         sys.stderr.write(f"tracker-tui: {clean(error)}\n  {clean(text)}\n  {' ' * cells(text[: error.start])}^\n")
         raise SystemExit(2) from None
-    choice = table.choice(sources, wanted)
+    choice = table.choosable(sources.newest_first(with_deleted=True), wanted)
     runs = table.chosen(choice, wanted)
     if not runs and text:
         warn(table.why_none(wanted, choice) or f"none of {len(choice)} runs fits")

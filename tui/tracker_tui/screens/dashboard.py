@@ -51,11 +51,14 @@ TICK = 2.0
 CALM = 1.0
 """Seconds between two updates of the overview while rows come in; the charts' titles follow at once."""
 FIRST_LOOK = 0.05
-LOOK = 0.05
-"""Seconds that a look may take: the first one, before anything is painted; each later one, in a thread. What it brought
-is folded between two keys."""
+"""Seconds that the first look is waited for before anything is painted."""
+LOOK = 0.4
+SHORT_LOOK = 0.05
 PAUSE = 0.0005
-"""Seconds that the thread leaves the interpreter alone after each file that it opens, so that keys need not wait."""
+"""Seconds that a look may take, in a thread; less after a key, and then the thread leaves the interpreter alone after
+each file that it opens, so that the next key need not wait."""
+ATTENTION = 1.0
+"""Seconds for which a key may be followed by another."""
 NARROW = 120
 """Columns below which one pane is shown at a time."""
 
@@ -139,6 +142,7 @@ class Dashboard(Editing):
         self._was_read = False
         self._is_place_due = False
         self._was_narrow = True
+        self._key_at = 0.0
         self._overview_at = 0.0
         self._lost: dict[str, str] = {}
         self._is_saving = False
@@ -177,32 +181,40 @@ class Dashboard(Editing):
         yield self.status_line
         yield Footer(show_command_palette=False)
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         self.add_class("show-centre", "hide-console")
         self.tree_pane.focus()
-        self._take(self.model.collect(FIRST_LOOK))
-        self._follow()
+        look = asyncio.ensure_future(asyncio.to_thread(self.model.collect, LOOK))
+        await asyncio.wait({look}, timeout=FIRST_LOOK)
+        self._follow(look)
         self.call_after_refresh(self._listen)
         self.set_interval(TICK, self._tick)
 
     # ---- following the files ----
 
     @work(group="follow")
-    async def _follow(self) -> None:
+    async def _follow(self, look: asyncio.Future[Batch]) -> None:
+        """Look again and again; the first look may be on its way."""
         while True:
             self._wake.clear()
             was_behind = self.model.is_behind
-            changed = self._take(await asyncio.to_thread(self.model.collect, LOOK, PAUSE))
+            changed = self._take(await look)
             self._show_links()
             if self.model.is_behind:
+                look = self._look()
                 continue
             if was_behind and not changed:  # nothing more had to be loaded
                 self._show_place(history=False)
             if changed:
                 await asyncio.sleep(MIN_GAP)
-            is_live = any(run.state == "running" for run in self.model.runs.values())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL if is_live else IDLE_POLL)
+                await asyncio.wait_for(self._wake.wait(), POLL if self.model.lists.has_running else IDLE_POLL)
+            look = self._look()
+
+    def _look(self) -> asyncio.Future[Batch]:
+        is_watched = monotonic() - self._key_at < ATTENTION
+        seconds, pause = (SHORT_LOOK, PAUSE) if is_watched else (LOOK, 0.0)
+        return asyncio.ensure_future(asyncio.to_thread(self.model.collect, seconds, pause))
 
     def _take(self, batch: Batch) -> bool:
         """Fold what was read and show what changed; whether anything did."""
@@ -301,19 +313,17 @@ class Dashboard(Editing):
         self._show_console()
 
     def _show_status(self) -> None:
-        counts = self.model.counts()
-        total = sum(counts.values())
+        lists = self.model.lists
+        counts, total = lists.counts, len(lists.shown)
         parts = [some_runs(total)]
         if self.model.query.text:
-            parts[0] = f"{total} of {self.model.choice_count} runs  /{clean(self.model.query.text, 60)}"
+            parts[0] = f"{total} of {lists.choice_count} runs  /{clean(self.model.query.text, 60)}"
         parts += [f"{GLYPHS[state]} {counts[state]} {state}" for state in GLYPHS if state in counts]
         if self.model.marked:
             parts.append(f"{len(self.model.marked_runs())} marked")
-        archived = sum(run.archived and not run.deleted for run in self.model.runs.values())
-        if archived:
-            parts.append(f"{archived} archived (/archived:yes)")
-        bad = sum(run.bad_lines for run in self.model.runs.values())
-        if bad:
+        if lists.archived:
+            parts.append(f"{lists.archived} archived (/archived:yes)")
+        if bad := lists.bad_lines:
             parts.append(f"{bad} bad line{'s' * (bad != 1)} skipped")
         parts += [
             f"{platform.node()}:{with_tilde(catalog.root)}" if not catalog.files.is_far else catalog.root
@@ -322,7 +332,7 @@ class Dashboard(Editing):
         ]
         lost = _status_of(self._links)
         self.status_line.set_class(bool(lost), "is-cut")
-        news = self._events.count(run.key for run in self.model.shown())
+        news = self._events.count(lists.keys)
         if news:
             parts.insert(0, f"! {news} new warning{'s' * (news != 1)}, E")
         saving = ["saving…"] if self._is_saving else []
@@ -450,6 +460,7 @@ class Dashboard(Editing):
     def on_key(self) -> None:
         """Whoever has pressed a key, or a button of the mouse, chooses the run themselves."""
         self._is_chosen = bool(self.model.runs)
+        self._key_at = monotonic()
 
     def on_mouse_down(self) -> None:
         self.on_key()

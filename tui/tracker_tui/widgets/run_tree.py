@@ -83,8 +83,12 @@ class RunTree(Lines):
 
     def update_tree(self) -> None:
         """Take the model's runs anew and keep the cursor on what it was on, at its height on the screen."""
+        rows = self._model.tree()
+        if rows is self._rows:
+            self.update_lines()
+            return
         place, before = self.place, self.cursor or 0
-        self._rows = self._model.tree()
+        self._rows = rows
         self._places = {node.place: index for index, node in enumerate(self._rows)}
         at = self._places.get(place) if place is not None else None
         if at is None:
