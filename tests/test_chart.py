@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tracker.catalog import Key, StoredRun
 from tracker.history import Column, History
+from tracker.stored import Key, StoredRun
 from tracker_tui import axes, chart, export, legend
 from tracker_tui.axes import Axis
 from tracker_tui.chart import Curve, Mark

@@ -17,7 +17,8 @@ import pytest
 import tracker
 from support import PATIENCE, StartScript, state_of, tell, wait_for, wait_line, write_journal
 from terminal import Terminal, environment
-from tracker.catalog import Catalog, StoredRun
+from tracker.catalog import Catalog
+from tracker.stored import StoredRun
 from tracker_tui.events import Watch, events
 from tracker_tui.facts import facts_of, is_troubled
 

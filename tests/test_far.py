@@ -17,7 +17,7 @@ import pytest
 import tracker
 from farhost import NAME, FarHost, Proxy
 from support import StartScript, lines_of, script_environment, tell, wait_for, wait_line, write_journal
-from tracker.catalog import StoredRun
+from tracker.stored import StoredRun
 from tracker_tui.hosts import open_sources, parse
 from tracker_tui.hosts.link import Link, links_of
 from tracker_tui.model import Model

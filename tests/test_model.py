@@ -11,7 +11,8 @@ import pytest
 
 import tracker
 from support import lines_of, wait_for, write_journal
-from tracker.catalog import Catalog, StoredRun
+from tracker.catalog import Catalog
+from tracker.stored import StoredRun
 from tracker_tui import edits, fields
 from tracker_tui.compare import compare
 from tracker_tui.model import Model

@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, overload
 
 from tracker._run import check_tags
-from tracker.catalog import Catalog, StoredRun
+from tracker.catalog import Catalog
 from tracker.errors import Error
 from tracker.filters import matches, sort_key
 from tracker.records import Record, plain, restore
 from tracker.replay import State
 from tracker.rows import restored
+from tracker.stored import StoredRun
 
 Item = TypeVar("Item")
 

@@ -11,172 +11,21 @@ runs are never looked at again, the others by their size.
 
 from __future__ import annotations
 
-import functools
 import math
 import os
-import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
-
-import orjson
+from typing import Any, NamedTuple, Protocol
 
 from tracker import layout, records
+from tracker.index import Index
 from tracker.journal import LineReader, PageReader, Tail, decode_lines
 from tracker.lookout import Edit, Lookout, Place, Sight
-from tracker.pace import LEAST
 from tracker.records import Record
-from tracker.replay import MAX_TIME, RunState, State, is_history_until, sample_of
+from tracker.replay import MAX_TIME, RunState, is_history_until, sample_of
 from tracker.rows import Rows
-
-DETAILS: Final = ("start", "_surroundings", "_dumped", "_sketches")
-"""What a run has packed."""
-HELD: Final = ("config", "state", "tags", "notes")
-"""What a run has of its `start` elsewhere."""
-MAX_AT_HAND: Final = 256
-"""Runs whose details are at hand."""
-
-
-class Key(NamedTuple):
-    """A run's place under a root, in the words of the disk (encoded)."""
-
-    project: str
-    id: str
-    source: str = ""
-    """Which root, where there are several."""
-
-
-class StoredRun(RunState):
-    """A run as its files tell it.
-
-    What only a closer look at one run needs can be packed: of ten thousand runs it would fill the memory.
-    """
-
-    __slots__ = (
-        "_files", "_last_line", "_names", "_packed", "alive", "bad_lines", "clock", "deadly_signal", "file", "key",
-        "number", "root", "size",
-    )  # fmt: skip
-
-    def __init__(self, key: Key, root: str, file: str, created: float) -> None:
-        super().__init__(records.clean(layout.true_name(key.id)), records.clean(layout.true_name(key.project)), created)
-        self.key = key
-        self.root = root
-        """The folder of projects."""
-        self.file = file
-        """The journal's name."""
-        self.bad_lines = 0
-        """Lines that are no records, in what was read of the journal."""
-        self.alive: bool | None = None
-        """Whether its process lives or, where that cannot be told, whether the file has grown of late."""
-        self.deadly_signal: str | None = None
-        self.size = 0
-        """Bytes of its journal, as far as it was looked at."""
-        self.number = 0
-        """Its place among the runs of its project, by the names of their files, the oldest 0."""
-        self.clock = 0.0
-        """Seconds that the clock of the machine with the file is ahead of ours."""
-        self._packed = b""
-
-    def pack(self, files: Files, last_line: int) -> None:
-        """Keep `start` and `environment` as few bytes until somebody asks for them, and the courses not at all.
-
-        Args:
-            files: what gives the file.
-            last_line: where the file's last line begins, which has the courses.
-        """
-        start = {name: value for name, value in self.start.items() if name not in HELD}
-        names = dict.fromkeys((*self._dumped, *self._sketches))
-        try:
-            details = orjson.dumps([start, self._surroundings, self.dump_sketches() if files.is_far else None])
-        except TypeError:  # nested deeper than it writes
-            return
-        self._packed = zlib.compress(details, 1)
-        self._files, self._last_line = files, last_line
-        self._names = _shared_names(tuple(map(records.clean, names)))
-        self._put_away()
-
-    def _put_away(self) -> None:
-        for name in DETAILS:
-            with suppress(AttributeError):
-                delattr(self, name)
-
-    def unpack(self) -> None:
-        """Have everything at hand for good, to be changed."""
-        if self._packed:
-            self._spread()
-            self._packed = b""
-
-    def _spread(self) -> None:
-        self.start, self._surroundings, sketches = orjson.loads(zlib.decompress(self._packed))
-        if sketches is None:
-            found, _ = decode_lines(self._files.lines(self.key.project, self.file, self._last_line).read())
-            sketches = found[-1].get("sketches") if found else None
-        self._dumped, self._sketches = sketches if isinstance(sketches, dict) else {}, {}
-
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Metrics that have numbers."""
-        return self._names if self._packed else tuple(self.sketches)
-
-    if not TYPE_CHECKING:  # to which any name would be known
-
-        def __getattr__(self, name: str) -> Any:
-            """A detail that is packed; the last few that were asked for stay at hand."""
-            if name not in DETAILS or not self._packed:
-                raise AttributeError(name)
-            self._spread()
-            _at_hand.append(self)
-            if len(_at_hand) > MAX_AT_HAND and (oldest := _at_hand.popleft())._packed:
-                oldest._put_away()
-            return getattr(self, name)
-
-    @property
-    def state(self) -> State:
-        return self.verdict(self.alive, self.deadly_signal)
-
-    @property
-    def standing(self) -> tuple[object, ...]:
-        """What its place in lists and counts depends on."""
-        return self.created, self.entity, self.group, self.archived, self.deleted, self.state, self.bad_lines
-
-    @property
-    def label(self) -> str:
-        """What to call it: the name, else the id."""
-        return self.name or self.id
-
-    @property
-    def path(self) -> str:
-        """The journal's path."""
-        return os.path.join(self.root, self.key.project, self.file)
-
-    @property
-    def place(self) -> str:
-        """Where it comes from: the folder of projects."""
-        return self.key.source or self.root
-
-    def duration(self, now: float) -> float:
-        """Seconds from the start to the end; to the last record of a run that crashed; to `now` of a running one."""
-        return self.age(now) if self.state == "running" else self.runtime
-
-    def silence(self, now: float) -> float:
-        """Seconds without a step of a run that stands still; 0 of one that goes on or has ended."""
-        silence = now + self.clock - self.pace.last
-        if self.ended or silence < LEAST or self.state != "running":
-            return 0.0
-        limit = self.pace.limit(self.row_count)
-        return silence if limit is not None and silence > limit else 0.0
-
-    def age(self, now: float) -> float:
-        """Seconds from the start to `now`."""
-        return max(0.0, now + self.clock - self.created)
-
-
-_shared_names = functools.lru_cache(1024)(tuple[str, ...])
-"""The same metrics in one tuple for all runs that have them."""
-_at_hand: deque[StoredRun] = deque()
+from tracker.stored import Key, StoredRun, newest_first
 
 
 class Reading(NamedTuple):
@@ -248,11 +97,18 @@ class Catalog:
         files: Files | None = None,
         source: str = "",
     ) -> None:
-        self.files: Files = files or Lookout(layout.resolve_root(path), is_project, only_id)
+        self._index: Index | None = None
+        if files is None:
+            files = lookout = Lookout(layout.resolve_root(path), is_project, only_id)
+            if only_id is None and lookout.file is None:
+                self._index = Index(lookout.root, lookout.project)
+                self._expect = lookout.expect
+        self.files: Files = files
         self.source = source
         self.runs: dict[Key, StoredRun] = {}
         self._segments: dict[Key, dict[str, StoredRun]] = {}
         self._edits: dict[Key, list[Record]] = {}
+        self._was_recalled = False
         self._bad_lines: dict[Place, int] = {}
         """Of the files that were met."""
 
@@ -357,7 +213,31 @@ class Catalog:
             pause: seconds to sleep after each file that is opened, so that other threads need not wait for the
                 interpreter.
         """
-        return [self._read(sight) for sight in self.files.look(seconds, pause)]
+        readings = self._recall() if self._index is not None and not self._was_recalled else []
+        readings += [self._read(sight) for sight in self.files.look(seconds, pause)]
+        if self._index is not None:
+            self._index.save()
+        return readings
+
+    def _recall(self) -> list[Reading]:
+        """What the index knows, before anything is looked at; looking tells what of it is no longer true."""
+        self._was_recalled = True
+        readings, known = [], {}
+        for entry in self._index.read() if self._index is not None else ():
+            parsed = layout.parse_segment_name(entry.name)
+            if parsed is None:
+                continue
+            run = StoredRun(Key(entry.project, parsed[1], self.source), self.root, entry.name, 0.0)
+            try:
+                run.load(entry.run, self.files)
+            except (ValueError, TypeError):
+                continue
+            place = entry.project, entry.name
+            known[place] = entry.known
+            self._bad_lines[place] = run.bad_lines
+            readings.append(Reading(Sight(*place), run, (), run.bad_lines))
+        self._expect(known)
+        return readings
 
     def _read(self, sight: Sight) -> Reading:
         """Decode what one look brought; a run that is met is made here, for nobody else knows it yet."""
@@ -373,6 +253,8 @@ class Catalog:
             return Reading(sight, None, new, bad + sight.skipped)
         run = self._new_run(Key(sight.project, parsed[1], self.source), sight, parsed[0])
         self._fold(run, Reading(sight, run, new, bad + sight.skipped))
+        if self._index is not None:
+            self._index.add(sight, run)
         return Reading(sight._replace(data=b""), run, (), run.bad_lines)  # of ten thousand, lines would fill the memory
 
     # ---- folding ----
@@ -504,12 +386,6 @@ class Catalog:
             "" or what could not be removed and why.
         """
         return self.files.remove(run.key.project, list(self._segments.get(run.key, ())))
-
-
-def newest_first(runs: Iterable[StoredRun], with_deleted: bool = False) -> list[StoredRun]:
-    """Runs in order, the newest first; those that are deleted only if asked for."""
-    shown = (run for run in runs if with_deleted or not run.deleted)
-    return sorted(shown, key=lambda run: (run.created, run.key), reverse=True)
 
 
 def _age(name: str) -> tuple[str, int]:

@@ -105,8 +105,6 @@ class _File:
         self._opened = False
         self._size = 0
         self._grew = time.monotonic() - max(0.0, time.time() - entry.mtime)
-        if known is not None and known.ended and (known.offset, known.mtime) == (entry.size, entry.mtime):
-            self.ended = True
 
     def look(self) -> Sight | None:
         """What is new since the last look; None when nothing is."""
@@ -151,7 +149,7 @@ class _File:
         was_read = known is not None or self._lines.offset > 0
         if size is None:
             return False, b""
-        if known is not None and known.offset <= size:
+        if known is not None and known.offset <= size and not known.ended:  # what had ended does not grow
             mark = zlib.crc32(first_line(self._path))
             if known.mark == mark or not known.offset:
                 self._lines, self._mark, self.ended = Lines(self._path, known.offset), mark, known.ended
@@ -288,6 +286,20 @@ class Lookout:
         if is_project or self._only_file or self._holds_journals():
             self._narrow()
 
+    @property
+    def project(self) -> str | None:
+        """The only project whose runs are looked at."""
+        return self._only_project
+
+    @property
+    def file(self) -> str | None:
+        """The only journal that is looked at."""
+        return self._only_file
+
+    def expect(self, known: dict[Place, Known]) -> None:
+        """Files that were read before: what has ended and is as it was then is not opened."""
+        self._known.update(known)
+
     def _holds_journals(self) -> bool:
         """Whether the root is itself a project's folder."""
         return any(name.startswith("run-") for name in host.list_files(*os.path.split(self.root)) or ())
@@ -378,9 +390,10 @@ class Lookout:
             if entry is None:
                 self._folders[place[0]].names.remove(place[1])  # asked again when the folder is
                 continue
-            file = _File(os.path.join(self.root, *place), entry, self._number(*place), self._known.pop(place, None))
-            self._files[place] = None if file.ended else file
-            if not file.ended:
+            number, known = self._number(*place), self._known.pop(place, None)
+            self._files[place] = None
+            if known is None or not known.ended or (known.offset, known.mtime) != (entry.size, entry.mtime):
+                file = self._files[place] = _File(os.path.join(self.root, *place), entry, number, known)
                 self._unopened.append(file)
         for place in gone:
             del self._files[place]

@@ -82,6 +82,8 @@ class Metrics:
 
     def of(self, key: str) -> Metric | None:
         """What is defined for a metric, by its name or the longest pattern that fits."""
+        if not self:
+            return None
         try:
             return self._found[key]
         except KeyError:

@@ -256,16 +256,22 @@ class RunState:
             "_type": records.CHECKPOINT,
             "_timestamp": time,
             "step": self.step,
-            **{field: getattr(self, field) for field in EDITABLE},
-            "changed": {field: stamp for field, stamp in self._stamps.items() if stamp[0] > self.created},
             "config": self.config,
             "summary": self.summary,
+            **self.fine_print(),
+            "sketches": self.dump_sketches(),
+            "environment": self.environment,
+        }
+
+    def fine_print(self) -> Record:
+        """What of a checkpoint most runs have little of."""
+        return {
+            **{field: getattr(self, field) for field in EDITABLE},
+            "changed": {field: stamp for field, stamp in self._stamps.items() if stamp[0] > self.created},
             "metrics": [metric.record() for metric in self.metrics],
             "tallies": self._tallies,
             "last_steps": self.last_steps,
-            "sketches": self.dump_sketches(),
             "alerts": self.alerts,
-            "environment": self.environment,
             "broken": self.broken,
             "pace": self.pace.dump(),
             "pauses": self.pace.pauses,

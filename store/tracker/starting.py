@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from tracker import _run, capture, environment, layout, records, report, system
 from tracker._run import Run
-from tracker.catalog import Catalog, Key, StoredRun
+from tracker.catalog import Catalog
 from tracker.errors import ConfigError, UsageError
 from tracker.journal import Writer
 from tracker.mappings import config_values
@@ -19,6 +19,7 @@ from tracker.names import next_name
 from tracker.records import Record, encode, plain
 from tracker.replay import RunState
 from tracker.settings import Settings, resolve
+from tracker.stored import Key, StoredRun
 
 Mode = Literal["online", "offline", "dryrun", "shared", "disabled"]
 MODES: Final = ("online", "offline", "dryrun", "shared", "disabled")

@@ -27,8 +27,8 @@ sys.path.extend(str(Path(__file__).parents[2] / part) for part in ("store", "tui
 from dashboard import DASHBOARD, cpu_seconds, python
 
 from terminal import Terminal
-from tracker.catalog import Key, StoredRun
 from tracker.history import Column, History
+from tracker.stored import Key, StoredRun
 from tracker_tui.look import colour_and_sign
 from tracker_tui.plot import Order, Plotter, Subject
 from tracker_tui.views import View

@@ -27,7 +27,7 @@ sys.path.extend(str(Path(__file__).parents[2] / part) for part in ("store", "tui
 from dashboard import JOB, cpu_seconds, latency, python
 
 from farhost import NAME, FarHost, Proxy
-from tracker.catalog import Key
+from tracker.stored import Key
 from tracker_tui.hosts import open_sources, parse
 from tracker_tui.hosts.link import STEADY, links_of
 from tracker_tui.model import Model

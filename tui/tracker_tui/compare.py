@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from tracker.catalog import StoredRun
 from tracker.records import clean
+from tracker.stored import StoredRun
 from tracker_tui.facts import flat, reason_of
 from tracker_tui.fields import metric_names, text_of, value_of
 from tracker_tui.kinds import goal_of

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from tracker import layout
-from tracker.catalog import Catalog, StoredRun
+from tracker.catalog import Catalog
 from tracker.journal import PageReader
 from tracker.pages import MAX_PAGE, MAX_RANGE, Page
 from tracker.records import BadLineError, clean, decode
 from tracker.replay import time_of
+from tracker.stored import StoredRun
 
 END: Final = 200
 """Lines at the end that come with every look."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from tracker.catalog import Key, StoredRun
+from tracker.stored import Key, StoredRun
 from tracker_tui.look import some_runs
 from tracker_tui.sources import Sources, Written
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, Final, Literal, NamedTuple
 
-from tracker.catalog import Key, StoredRun
+from tracker.stored import Key, StoredRun
 from tracker_tui.facts import reason_of
 from tracker_tui.look import long_span
 

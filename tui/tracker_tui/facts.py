@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
-from tracker.catalog import StoredRun
 from tracker.records import FORMAT, clean
 from tracker.report import format_value, short_path
+from tracker.stored import StoredRun
 from tracker_tui.look import duration, last_value, long_span, metric_value, with_tilde
 
 Kind = TypeVar("Kind")

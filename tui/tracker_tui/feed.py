@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from tracker.catalog import Catalog, StoredRun
+from tracker.catalog import Catalog
 from tracker.history import History
 from tracker.journal import Tail
 from tracker.lines import THIN
 from tracker.records import Record
 from tracker.replay import is_history_until
+from tracker.stored import StoredRun
 
 HISTORY_CHUNK: Final = 1 << 20
 """Bytes of journals folded into histories at a time, so that keys are never late."""

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from tracker.catalog import StoredRun
 from tracker.filters import nested
 from tracker.records import clean
 from tracker.report import format_value
+from tracker.stored import StoredRun
 from tracker_tui import look
 from tracker_tui.facts import branch_of, flat, gpus_of
 from tracker_tui.kinds import by_interest, metrics

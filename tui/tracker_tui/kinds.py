@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from tracker.catalog import StoredRun
+from tracker.stored import StoredRun
 from tracker_tui import gauges
 
 HELD_OUT: Final = ("val", "test", "eval")

@@ -11,7 +11,7 @@ from tracker.records import clean
 from tracker.report import format_value
 
 if TYPE_CHECKING:
-    from tracker.catalog import StoredRun
+    from tracker.stored import StoredRun
 
 GLYPHS: Final = {"pending": "○", "running": "●", "finished": "✓", "failed": "✗", "killed": "■", "crashed": "!"}
 """A sign a state, so that colour never tells it alone."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, NamedTuple
 
-from tracker.catalog import Delta, Key, StoredRun
+from tracker.catalog import Delta
 from tracker.records import clean
+from tracker.stored import Key, StoredRun
 from tracker_tui import query, table, tree
 from tracker_tui.edits import Edits
 from tracker_tui.feed import HISTORY_CHUNK, HistoryFeed, Rows

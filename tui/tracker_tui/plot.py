@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from tracker.catalog import Key, StoredRun
 from tracker.history import Column, History
 from tracker.sparkline import blocks
+from tracker.stored import Key, StoredRun
 from tracker_tui import axes, chart, gauges
 from tracker_tui.axes import HUGE, Axis, Kind
 from tracker_tui.chart import Cells, Curve, Mark

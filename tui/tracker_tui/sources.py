@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tracker.catalog import Catalog, Delta, Key, Reading, StoredRun, newest_first
+from tracker.catalog import Catalog, Delta, Reading
 from tracker.records import Record
+from tracker.stored import Key, StoredRun, newest_first
 
 Readings = list[tuple[Catalog, list[Reading]]]
 """What one look brought, by where it comes from."""

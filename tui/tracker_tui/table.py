@@ -9,8 +9,8 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from tracker.catalog import StoredRun
 from tracker.records import clean
+from tracker.stored import StoredRun
 from tracker_tui import fields
 from tracker_tui.fields import ALIASES, PROPERTIES, metric_of, text_of, value_of
 from tracker_tui.kinds import goal_of, main_metric

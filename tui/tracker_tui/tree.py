@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tracker.catalog import Key, StoredRun
+from tracker.stored import Key, StoredRun
 
 
 class Branch(NamedTuple):

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tracker import layout
-from tracker.catalog import Key, StoredRun
 from tracker.records import clean
 from tracker.report import short_path
+from tracker.stored import Key, StoredRun
 from tracker_tui.commands.shell import Parser, fail, find, find_one, print_lines, warn
 from tracker_tui.edits import Edits, parse_tags, tag_changes
 from tracker_tui.look import some_runs

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 
-from tracker.catalog import StoredRun
+from tracker.stored import StoredRun
 from tracker_tui.commands.shell import Parser, find_one, print_json, print_lines, warn
 from tracker_tui.console import Console, Printed
 from tracker_tui.facts import why_silent

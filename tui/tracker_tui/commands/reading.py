@@ -8,9 +8,10 @@ import shutil
 import sys
 import time
 
-from tracker.catalog import Catalog, StoredRun
+from tracker.catalog import Catalog
 from tracker.records import clean
 from tracker.report import cells
+from tracker.stored import StoredRun
 from tracker_tui import fields, look, query, table
 from tracker_tui.commands.shell import (
     FOLDER_HELP,

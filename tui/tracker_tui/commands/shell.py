@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 from tracker import layout
-from tracker.catalog import StoredRun
 from tracker.records import clean, encode, plain
 from tracker.report import cells, short_path
+from tracker.stored import StoredRun
 from tracker_tui.hosts import Address, Ssh, open_sources, parse
 from tracker_tui.sources import Sources
 

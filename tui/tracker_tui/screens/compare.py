@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.widgets import Footer
 
-from tracker.catalog import Key
+from tracker.stored import Key
 from tracker_tui.compare import Comparison
 from tracker_tui.screens.dialog import Page
 from tracker_tui.widgets.comparison import ComparisonLines

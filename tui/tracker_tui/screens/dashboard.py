@@ -20,8 +20,8 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer, Input, Static
 
-from tracker.catalog import Key, StoredRun
 from tracker.records import clean
+from tracker.stored import Key, StoredRun
 from tracker_tui.events import Watch
 from tracker_tui.hosts.watching import listen
 from tracker_tui.look import CALM as CALM_AGE

@@ -12,8 +12,8 @@ from textual.binding import Binding
 from textual.geometry import Offset
 from textual.screen import Screen
 
-from tracker.catalog import Key, StoredRun
 from tracker.records import clean
+from tracker.stored import Key, StoredRun
 from tracker_tui import fields
 from tracker_tui.edits import Outcome, Plan, common_tags, tag_changes
 from tracker_tui.look import GLYPHS, some_runs

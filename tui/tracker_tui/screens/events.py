@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.widgets import Footer
 
-from tracker.catalog import Key, StoredRun
+from tracker.stored import Key, StoredRun
 from tracker_tui.events import events
 from tracker_tui.look import some_runs
 from tracker_tui.model import Model

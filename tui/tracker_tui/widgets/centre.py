@@ -16,9 +16,9 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tracker.catalog import Key, StoredRun
 from tracker.lookout import Lookout
 from tracker.records import clean
+from tracker.stored import Key, StoredRun
 from tracker_tui import fields, gauges
 from tracker_tui.look import with_tilde
 from tracker_tui.model import Model

@@ -19,7 +19,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tracker.catalog import Key
+from tracker.stored import Key
 from tracker_tui import gauges, legend
 from tracker_tui.grid import Place, Section, Slot, first_chart, lay_out
 from tracker_tui.kinds import sections

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from rich.cells import cell_len
 from textual.binding import Binding
 
-from tracker.catalog import Key
 from tracker.records import clean
+from tracker.stored import Key
 from tracker_tui.compare import Comparison, Item, Section, cells_of
 from tracker_tui.look import GLYPHS, fit
 from tracker_tui.widgets.lines import Cell, Line, Lines

@@ -8,7 +8,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input
 
-from tracker.catalog import Catalog, StoredRun
+from tracker.catalog import Catalog
+from tracker.stored import StoredRun
 from tracker_tui.widgets.printout import Printout
 
 

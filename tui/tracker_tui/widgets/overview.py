@@ -9,9 +9,9 @@ from rich.cells import cell_len, chop_cells
 from textual.binding import Binding
 from textual.message import Message
 
-from tracker.catalog import StoredRun
 from tracker.records import clean
 from tracker.report import format_value
+from tracker.stored import StoredRun
 from tracker_tui.facts import alerts_of, environment_of, facts_of, reason_of
 from tracker_tui.kinds import section_of
 from tracker_tui.look import GLYPHS, fit, last_value, some_runs

@@ -17,8 +17,9 @@ from textual.events import MouseScrollDown, MouseScrollUp
 from textual.geometry import Size
 from textual.message import Message
 
-from tracker.catalog import Catalog, StoredRun
+from tracker.catalog import Catalog
 from tracker.records import clean
+from tracker.stored import StoredRun
 from tracker_tui.console import Console, Hits, Printed
 from tracker_tui.facts import why_silent
 from tracker_tui.widgets.lines import Cell, Line, Lines

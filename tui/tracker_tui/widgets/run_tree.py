@@ -6,8 +6,8 @@ import time
 
 from textual.binding import Binding
 
-from tracker.catalog import StoredRun
 from tracker.sparkline import blocks
+from tracker.stored import StoredRun
 from tracker_tui.facts import is_troubled
 from tracker_tui.kinds import main_metric
 from tracker_tui.look import GLYPHS, age, fit, last_value, metric_value, right

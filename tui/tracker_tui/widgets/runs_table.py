@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from textual.binding import Binding
 from textual.message import Message
 
-from tracker.catalog import Key, StoredRun
 from tracker.records import clean
 from tracker.sparkline import blocks
+from tracker.stored import Key, StoredRun
 from tracker_tui import fields
 from tracker_tui.fields import HISTORY, SUMMARY, is_course
 from tracker_tui.kinds import main_metric
