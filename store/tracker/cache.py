@@ -13,7 +13,10 @@ import os
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 MOST: Final = 1 << 30
 """Bytes of all files together."""
@@ -60,7 +63,7 @@ class File:
             finally:
                 os.close(descriptor)
 
-    def replace(self, parts: Iterable[bytes | memoryview]) -> None:
+    def replace(self, parts: Iterable[ReadableBuffer]) -> None:
         """Write it anew; whoever reads meanwhile gets the old one or the new one, whole."""
         new = f"{self.path}.{os.getpid()}.new"
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Final
 
 from tracker.catalog import Catalog
@@ -12,11 +13,14 @@ from tracker.lines import THIN
 from tracker.records import Record
 from tracker.replay import is_history_until
 from tracker.stored import StoredRun
+from tracker_tui.columns import Columns, Kept
 
 HISTORY_CHUNK: Final = 1 << 20
 """Bytes of journals folded into histories at a time, so that keys are never late."""
 LARGE: Final = 16 << 20
-"""Bytes of journals on this machine from which on few rows are read first."""
+"""Bytes of journals on this machine from which on few rows are read first, and columns are kept for the next time."""
+WORTH_KEEPING: Final = 1.25
+"""How many times as long as what was kept a history must be to be kept again."""
 
 
 class _Course:
@@ -25,17 +29,22 @@ class _Course:
     A journal is opened when those before it are read: what is on its way is what is read next.
     """
 
-    def __init__(self, catalog: Catalog, run: StoredRun, thin: int) -> None:
-        self.history = History()
+    def __init__(self, catalog: Catalog, run: StoredRun, thin: int, kept: Kept | None = None) -> None:
+        self.history = kept.history if kept is not None else History()
         self.tails: list[tuple[Tail, float]] = []
         self._files, self._project, self._thin = catalog.files, run.key.project, thin
         self._later = catalog.lineage(run)
-        if self._later:
-            self._open_next()
+        for offset in kept.offsets if kept is not None else [0] if self._later else []:
+            self._open_next(offset)
 
-    def _open_next(self) -> None:
+    def _open_next(self, offset: int = 0) -> None:
         name, last = self._later.pop(0)
-        self.tails.append((Tail(self._files.lines(self._project, name, thin=self._thin)), last))
+        self.tails.append((Tail(self._files.lines(self._project, name, offset, self._thin)), last))
+
+    @property
+    def offsets(self) -> list[int]:
+        """How far its journals are read."""
+        return [tail.lines.offset for tail, _ in self.tails]
 
     @property
     def is_whole(self) -> bool:
@@ -70,7 +79,7 @@ class _Course:
             tail.lines.close()
 
 
-Rows = list[tuple[_Course, list[Record]]]
+Rows = list[Record]
 """New rows and samples of the machine, to be folded."""
 
 
@@ -89,12 +98,20 @@ class HistoryFeed:
     def __init__(self, catalog: Catalog, run: StoredRun, thin: int = THIN) -> None:
         self.is_large = not catalog.files.is_far and catalog.size_of(run) > LARGE
         """Whether it takes long to read files of this machine."""
+        self.may_load = True
+        """Whether all rows of a large one are read without being asked for."""
         self.key = run.key
         self._run = run
         self._lineage = catalog.lineage(run)
         self._catalog = catalog
         self._shown = _Course(catalog, run, thin if self.is_large or catalog.files.is_far else 0)
         self._whole: _Course | None = None
+        self._columns: Columns | None = None
+        if self.is_large:
+            self._columns = Columns(os.path.join(catalog.root, run.key.project), self._lineage)
+        self._was_recalled = False
+        self._kept = 0
+        """Bytes of the journals whose columns are kept."""
 
     def is_of(self, run: StoredRun) -> bool:
         """Whether it reads the files that a run's history is in now; others may be found, or take their place."""
@@ -147,15 +164,35 @@ class HistoryFeed:
             self._whole = _Course(self._catalog, self._run, 0)
 
     def read(self, room: int = HISTORY_CHUNK) -> Rows:
-        """The next rows, from about `room` bytes at most."""
+        """The next rows, from about `room` bytes at most. What nobody sees yet is folded here."""
+        if not self._was_recalled:
+            self._recall()
         before = self._shown.taken
-        found = [(self._shown, self._shown.read(room))]
+        rows = self._shown.read(room)
         room -= self._shown.taken - before
-        if self._shown.is_whole and self.is_sampled and not self._catalog.files.is_far:
+        if self._shown.is_whole and self.is_sampled and self.may_load and not self._catalog.files.is_far:
             self.load_all()
         if self._whole is not None and room > 0:
-            found.append((self._whole, self._whole.read(room)))
-        return [(course, rows) for course, rows in found if rows or (course is self._whole and course.is_whole)]
+            self._whole.history.extend(self._whole.read(room))
+        self._keep()
+        return rows
+
+    def _recall(self) -> None:
+        """Begin with the columns that were kept."""
+        self._was_recalled = True
+        kept = self._columns.load() if self._columns is not None else None
+        if kept is not None:
+            self._shown.close()
+            self._shown = _Course(self._catalog, self._run, 0, kept)
+            self._kept = sum(kept.offsets)
+
+    def _keep(self) -> None:
+        """Keep the columns once all rows are there."""
+        if self._columns is None or self.is_sampled or not self._shown.is_whole:
+            return
+        if self.size > WORTH_KEEPING * self._kept:
+            self._kept = self.size
+            self._columns.save(self._shown.history, self._shown.offsets)
 
     def take(self, room: int) -> int:
         """Read and fold up to about `room` bytes; how many they were."""
@@ -164,13 +201,14 @@ class HistoryFeed:
             self.fold(self.read(room))
         return self._shown.taken - before
 
-    def fold(self, found: Rows) -> None:
-        """Take rows into the history."""
-        for course, rows in found:
-            course.history.extend(rows)
-        if self._whole is not None and self._whole.is_whole:
-            self._shown.close()
-            self._shown, self._whole = self._whole, None
+    def fold(self, rows: Rows) -> bool:
+        """Take rows into the history; whether there is more to see."""
+        self._shown.history.extend(rows)
+        if self._whole is None or not self._whole.is_whole:
+            return bool(rows)
+        self._shown.close()
+        self._shown, self._whole = self._whole, None
+        return True
 
     def close(self) -> None:
         """Nothing more will be read."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final, NamedTuple
 
 from tracker.catalog import Delta
@@ -144,11 +144,13 @@ class Model:
     def collect(self, seconds: float | None = None, pause: float = 0.0) -> Batch:
         """Read what is new, as `Catalog.collect` does; the only method for another thread."""
         feeds = list(self._feeds.values())  # what is looked at from now on has been read a first time already
+        end = monotonic() + (seconds or 0.0)
         batch = Batch(self.sources.collect(seconds, pause))
-        for feed in feeds:
-            rows = feed.read(max(LEAST_CHUNK, HISTORY_CHUNK // len(feeds)))
-            if rows or feed.is_replaced:
-                batch.rows.append((feed, rows))
+        while feeds:
+            batch.rows = [(feed, feed.read(max(LEAST_CHUNK, HISTORY_CHUNK // len(feeds)))) for feed in feeds]
+            if any(rows for _, rows in batch.rows) or monotonic() > end or not any(feed.is_behind for feed in feeds):
+                break
+            sleep(pause)
         return batch
 
     def apply(self, batch: Batch) -> Change:
@@ -157,8 +159,7 @@ class Model:
         for feed, rows in batch.rows:
             if self._feeds.get(feed.key) is not feed:
                 continue
-            feed.fold(rows)
-            change.history |= bool(rows)
+            change.history |= feed.fold(rows)
             if feed.is_replaced and feed.key in self.runs:
                 feed.close()
                 self._feeds[feed.key] = self._feed(self.runs[feed.key])

@@ -9,7 +9,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from itertools import pairwise
+from itertools import islice
+from operator import le
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker_tui.axes import HUGE
@@ -105,9 +106,9 @@ class Series:
         if self.across is not None:
             self._join(self.across)
         count = len(self.ys)  # values are appended after their steps
-        done = self.count - self.count % BLOCK
-        for start in range(done, count - BLOCK + 1, BLOCK):
-            self._add_block(start)
+        done, whole = self.count - self.count % BLOCK, count - count % BLOCK
+        if whole > done:
+            self._add_blocks(done, whole)
         self.count = count
 
     def _join(self, across: Column) -> None:
@@ -142,7 +143,7 @@ class Series:
             xs, ys = array("d", [x for x, _ in good]), array("d", [y for _, y in good])
         if not xs:
             return
-        if any(b < a for a, b in pairwise(xs)) or (self.xs and xs[0] < self.xs[-1]):
+        if not all(map(le, xs, islice(xs, 1, None))) or (self.xs and xs[0] < self.xs[-1]):
             if self.count:
                 self._went_back = True
                 return
@@ -151,30 +152,31 @@ class Series:
         self.xs.extend(xs)
         self.ys.extend(ys)
 
-    def _add_block(self, start: int) -> None:
-        block = self.ys[start : start + BLOCK]
-        low, high = min(block), max(block)
-        total = sum(block)
-        if total - total != 0.0 or not self._drawable(low) or not self._drawable(high):
-            self._holes.extend(start + i for i, value in enumerate(block) if not self._drawable(value))
-            self._below += sum(1 for value in block if self._positive and -HUGE < value <= 0)
-            good = [value for value in block if self._drawable(value)]
-            low, high = (min(good), max(good)) if good else (math.inf, -math.inf)
+    def _add_blocks(self, start: int, stop: int) -> None:
+        """Put whole blocks of values under the pyramid."""
+        values: Sequence[float] = self.ys[start:stop]
+        total, lows, highs = sum(values), _by_block(min, values), _by_block(max, values)
+        if total - total != 0.0 or not self._drawable(min(lows)) or not self._drawable(max(highs)):
+            self._holes.extend(start + i for i, value in enumerate(values) if not self._drawable(value))
+            self._below += sum(1 for value in values if self._positive and -HUGE < value <= 0)
+            lows = _by_block(min, [value if self._drawable(value) else math.inf for value in values])
+            highs = _by_block(max, [value if self._drawable(value) else -math.inf for value in values])
+        low, high = min(lows), max(highs)
         if low < self._least[0]:
-            self._least = low, start + block.index(low)
+            self._least = low, self.ys.index(low, start)
         if high > self._greatest[0]:
-            self._greatest = high, start + block.index(high)
-        index = start // BLOCK
+            self._greatest = high, self.ys.index(high, start)
         for level in range(64):
             if level == len(self._levels):
                 self._levels.append(_empty())
-            lows, highs = self._levels[level]
-            lows.append(low)
-            highs.append(high)
-            index += 1
-            if index % BLOCK:
+            below, above = self._levels[level]
+            below.extend(lows)
+            above.extend(highs)
+            done = len(self._levels[level + 1][0]) * BLOCK if level + 1 < len(self._levels) else 0
+            whole = len(below) - len(below) % BLOCK
+            if whole == done:
                 return
-            low, high, index = min(lows[-BLOCK:]), max(highs[-BLOCK:]), index // BLOCK - 1
+            lows, highs = _by_block(min, below[done:whole]), _by_block(max, above[done:whole])
 
     def _drawable(self, value: float) -> bool:
         return 0.0 < value < HUGE if self._positive else -HUGE < value < HUGE
@@ -407,6 +409,11 @@ class _Pen:
         near, far = (high, low) if abs(high - before) < abs(low - before) else (low, high)
         for y in (near, far, mean):
             self.go_to(x, y)
+
+
+def _by_block(choose: Callable[[tuple[float, ...]], float], values: Sequence[float]) -> array[float]:
+    """The least, or the greatest, value of each whole block."""
+    return array("d", map(choose, zip(*[iter(values)] * BLOCK, strict=True)))
 
 
 def _empty() -> tuple[array[float], array[float]]:

@@ -201,6 +201,7 @@ class Dashboard(Editing):
             changed = self._take(await look)
             self._show_links()
             if self.model.is_behind:
+                self.centre.show_title()  # how much is there
                 look = self._look()
                 continue
             if was_behind and not changed:  # nothing more had to be loaded
