@@ -98,8 +98,12 @@ class HistoryFeed:
     def __init__(self, catalog: Catalog, run: StoredRun, thin: int = THIN) -> None:
         self.is_large = not catalog.files.is_far and catalog.size_of(run) > LARGE
         """Whether it takes long to read files of this machine."""
-        self.may_load = True
+        self.may_load = not catalog.files.is_far
         """Whether all rows of a large one are read without being asked for."""
+        self.is_wanted = False
+        """Whether somebody asked for all rows."""
+        self.weight = catalog.size_of(run)
+        """Bytes of its journals when it was begun."""
         self.key = run.key
         self._run = run
         self._lineage = catalog.lineage(run)
@@ -132,6 +136,11 @@ class HistoryFeed:
         return any(tail.lines.is_thinned for tail, _ in self._shown.tails)
 
     @property
+    def is_exact(self) -> bool:
+        """Whether all rows of a large one are in memory, or on their way."""
+        return self.is_large and (self._whole is not None or self._kept > 0)
+
+    @property
     def is_whole(self) -> bool:
         """Whether all that is to be read and was on disk at the last look is folded."""
         return all(course.is_whole for course in self._courses)
@@ -159,19 +168,23 @@ class HistoryFeed:
         return min(1.0, sum(tail.lines.offset for tail, _ in self._whole.tails) / max(1, self.size))
 
     def load_all(self) -> None:
-        """Read all rows."""
+        """Read all rows, as somebody asked."""
+        self.is_wanted = True
+        self._begin_whole()
+
+    def _begin_whole(self) -> None:
         if self._whole is None and self.is_sampled:
             self._whole = _Course(self._catalog, self._run, 0)
 
     def read(self, room: int = HISTORY_CHUNK) -> Rows:
         """The next rows, from about `room` bytes at most. What nobody sees yet is folded here."""
-        if not self._was_recalled:
+        if self.may_load and not self._was_recalled:
             self._recall()
         before = self._shown.taken
         rows = self._shown.read(room)
         room -= self._shown.taken - before
-        if self._shown.is_whole and self.is_sampled and self.may_load and not self._catalog.files.is_far:
-            self.load_all()
+        if self._shown.is_whole and self.may_load:
+            self._begin_whole()
         if self._whole is not None and room > 0:
             self._whole.history.extend(self._whole.read(room))
         self._keep()
@@ -180,11 +193,15 @@ class HistoryFeed:
     def _recall(self) -> None:
         """Begin with the columns that were kept."""
         self._was_recalled = True
-        kept = self._columns.load() if self._columns is not None else None
-        if kept is not None:
-            self._shown.close()
-            self._shown = _Course(self._catalog, self._run, 0, kept)
-            self._kept = sum(kept.offsets)
+        kept = self._columns.load() if self._columns is not None and self._whole is None else None
+        if kept is None:
+            return
+        self._kept = sum(kept.offsets)
+        course = _Course(self._catalog, self._run, 0, kept)
+        if self._shown.taken:
+            self._whole = course
+        else:
+            self._shown = course
 
     def _keep(self) -> None:
         """Keep the columns once all rows are there."""

@@ -29,6 +29,8 @@ FIRST_CHUNK: Final = 1 << 18
 """Bytes of a history that are read before anything else when its run is opened."""
 LEAST_CHUNK: Final = 1 << 14
 """Bytes of one journal at a time, at least."""
+MAX_WHOLE: Final = 1 << 30
+"""Bytes of journals whose histories are read whole without being asked for; in memory they take half as much."""
 SHIFT: Final = 5
 """By how much the colours and signs of one root are ahead of those of the root before."""
 REBUILD: Final = 20
@@ -292,10 +294,22 @@ class Model:
                 feed = self._feed(run)
                 room -= feed.take(room) if not feed.is_large else 0
             self._feeds[key] = feed
+        self._share_memory()
         for key, feed in before.items():
             if self._feeds.get(key) is not feed:
                 feed.close()
         return list(self._feeds.values()) != list(before.values())
+
+    def _share_memory(self) -> None:
+        """Of very long histories only the topmost are read whole, the others by a sample."""
+        room = MAX_WHOLE
+        for key, feed in reversed(self._feeds.items()):
+            room -= feed.weight
+            if feed.is_exact and room < 0 and not feed.is_wanted:
+                feed.close()
+                feed = self._feeds[key] = self._feed(self.runs[key])
+            if feed.is_large:
+                feed.may_load = room >= 0
 
     def _feed(self, run: StoredRun) -> HistoryFeed:
         return HistoryFeed(self.sources.of(run), run)
@@ -337,10 +351,11 @@ class Model:
         shares = [feed.loaded for feed in feeds if feed.loaded is not None]
         return Sampled(sum(feed.size for feed in feeds), min(shares) if len(shares) == len(feeds) else None)
 
-    def load_all(self) -> None:
-        """Read all rows of the histories that are looked at."""
+    def load_all(self, at_any_cost: bool = False) -> None:
+        """Read all rows of the histories that are looked at; only at any cost also those that would fill the memory."""
         for feed in self._feeds.values():
-            feed.load_all()
+            if at_any_cost or not feed.is_large or feed.may_load:
+                feed.load_all()
 
     def drawn(self, place: Place | None) -> list[Key]:
         """The runs whose charts belong to a place, the topmost last.

@@ -681,7 +681,7 @@ class Dashboard(Editing):
         self.centre.export()
 
     def action_load_all(self) -> None:
-        self.model.load_all()
+        self.model.load_all(at_any_cost=True)
         self.centre.show_title()
 
     # ---- other machines ----
