@@ -33,8 +33,9 @@ MAX_WHOLE: Final = 1 << 30
 """Bytes of journals whose histories are read whole without being asked for; in memory they take half as much."""
 SHIFT: Final = 5
 """By how much the colours and signs of one root are ahead of those of the root before."""
+CALM: Final = 1.0
 REBUILD: Final = 20
-"""How many times as long as it took to build, a table stays as it is while only values change."""
+"""Seconds for which a table stays as it is while only values change, or so many times as long as it took to build."""
 NEWEST: Final = 10
 """Runs of a branch that are drawn while none is marked."""
 
@@ -188,7 +189,7 @@ class Model:
         """Values have changed: tables are built anew, large ones not so often that it would keep others waiting."""
         now = monotonic()
         for branch, built in list(self._tables.items()):
-            if now - built.at > REBUILD * built.seconds:
+            if now - built.at > max(CALM, REBUILD * built.seconds):
                 del self._tables[branch]
 
     def forget(self) -> None:

@@ -49,7 +49,7 @@ IDLE_POLL = 1.0
 TICK = 2.0
 """Seconds between two looks at the clock, for ages and durations."""
 CALM = 1.0
-"""Seconds between two updates of the overview while rows come in; the charts' titles follow at once."""
+"""Seconds between two updates of values in tree and overview while rows come in; the charts' titles follow at once."""
 FIRST_LOOK = 0.05
 """Seconds that the first look is waited for before anything is painted."""
 LOOK = 0.4
@@ -236,7 +236,8 @@ class Dashboard(Editing):
         if change.runs:
             changed = (self.model.runs.get(key) for key in change.runs.changed)
             self._events.take(filter(None, changed), time())
-            self.tree_pane.update_tree()
+            if change.runs.moved or change.runs.removed:
+                self.tree_pane.update_tree()
             if self.query_bar.is_open:
                 self.query_bar.show_hint()
             if not self._is_chosen and (key := self.model.first_choice()) is not None:
@@ -247,7 +248,7 @@ class Dashboard(Editing):
                     self.charts.focus()
                 return
         drawn = {subject.run.key for subject in self.charts.subjects}
-        self._show_place(history=change.history or not drawn.isdisjoint(change.runs.changed))
+        self._show_place(history=change.history or not drawn.isdisjoint(change.runs.changed), at_once=False)
 
     def _tick(self) -> None:
         """Ages and durations go on by themselves."""
@@ -259,17 +260,17 @@ class Dashboard(Editing):
 
     # ---- what is looked at ----
 
-    def _show_place(self, history: bool = True) -> None:
+    def _show_place(self, history: bool = True, at_once: bool = True) -> None:
         place = self.tree_pane.place
         is_new = self.model.look_at(self.model.drawn(place))
         if is_new:
             self._wake.set()
             self.tree_pane.update_lines()
         self.centre.show(place, is_new, history)
-        if is_new or not history:
+        if is_new or (at_once and not history):
             self._show_overview()
         else:
-            self._show_overview_soon()
+            self._show_values_soon()
         self._show_status()
 
     def _show_place_soon(self) -> None:
@@ -287,13 +288,18 @@ class Dashboard(Editing):
         self.set_class(self.charts.is_alone, "alone")
         self._show_place(history=False)
 
-    def _show_overview_soon(self) -> None:
+    def _show_values_soon(self) -> None:
         """At once after a quiet while, else when it is time again."""
         wait = self._overview_at + CALM - monotonic()
         if wait <= 0:
-            self._show_overview()
+            self._show_values()
         elif self._overview_timer is None:
-            self._overview_timer = self.set_timer(wait, self._show_overview)
+            self._overview_timer = self.set_timer(wait, self._show_values)
+
+    def _show_values(self) -> None:
+        """Of the runs in tree and overview."""
+        self.tree_pane.update_lines()
+        self._show_overview()
 
     def _show_overview(self) -> None:
         if self._overview_timer is not None:

@@ -31,8 +31,8 @@ from tracker_tui.widgets.lines import Painted, differences, run_style
 
 REDRAW = 1.0
 """Seconds between two drawings of a chart at least; what comes after a quiet while is drawn at once."""
-REST = 5
-"""Of the time, the part in which one chart is drawn at most: a plot that took 0.2 s is left as it is for a second."""
+REST = 10
+"""Of the time, the part in which charts are drawn at most: if those in sight took 0.2 s, they stay as they are for 2."""
 AT_ONCE = 0.03
 """Seconds in which charts of other runs are drawn before a key is answered; the rest follows."""
 
@@ -219,9 +219,11 @@ class ChartGrid(Painted, can_focus=True):
     def _ask_for(self, metrics: Iterable[str], at_once: bool) -> None:
         """Let these metrics be drawn anew: at once, or when it is time again."""
         now = monotonic()
+        in_sight = (self._drawn.get(slot.place.name, (0.0, 0.0)) for slot in self._visible())
+        rest = max(REDRAW, REST * sum(cost for _, cost in in_sight))
         for metric in metrics:
-            drawn, cost = self._drawn.get(metric, (0.0, 0.0))
-            due = now if at_once else max(now, drawn + max(REDRAW, REST * cost))
+            drawn, _ = self._drawn.get(metric, (0.0, 0.0))
+            due = now if at_once else max(now, drawn + rest)
             self._due[metric] = min(self._due.get(metric, due), due)
         self._nudge.set()
         if not self._is_drawing and self.is_attached:

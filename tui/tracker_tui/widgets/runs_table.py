@@ -90,9 +90,8 @@ class RunsTable(Lines):
         self._fitted: tuple[int, list[Column]] = (-1, [])
 
     def show(self, table: Table, view: TableView) -> None:
-        """Show these rows; the cursor stays on its run or group."""
+        """Show these rows, if they are others; the cursor stays on its run or group."""
         if table is self._table and view == self._view:
-            self.update_lines()
             return
         before = self.row
         is_other = self._view != view
