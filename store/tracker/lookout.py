@@ -273,6 +273,7 @@ class Lookout:
         self._known = dict(known or {})
         self._calm = calm
         self._list_due = 0.0
+        self._was_listed = False
         self._read_by_line: set[Place] = set()
         self._files: dict[Place, _File | None] = {}
         """None stands for a journal that has ended."""
@@ -310,7 +311,12 @@ class Lookout:
     @property
     def is_complete(self) -> bool:
         """Whether every file has been looked at."""
-        return not self.is_behind
+        return self._was_listed and not self.is_behind
+
+    @property
+    def left(self) -> int:
+        """Files that wait to be opened."""
+        return len(self._unopened)
 
     def wait(self) -> None:
         """Until there may be something new to read: never, for files are there to be read."""
@@ -330,6 +336,7 @@ class Lookout:
         start = time.monotonic()
         if seconds is None or start >= self._list_due:
             yield from self._list()
+            self._was_listed = True
         self.is_behind = False
         while self._unopened:
             if seconds is not None and time.monotonic() - start > seconds:

@@ -41,6 +41,11 @@ class Sources:
         """Whether every file has been looked at, but for those that cannot be reached."""
         return all(catalog.files.is_complete or catalog.files.trouble for catalog in self.catalogs.values())
 
+    @property
+    def left(self) -> int:
+        """Files that wait to be opened, as far as is known."""
+        return sum(catalog.files.left for catalog in self.catalogs.values())
+
     def refresh(self) -> None:
         """Look at everything that can be reached, and fold.
 

@@ -167,6 +167,11 @@ class Link:
         return bool(self._sights)
 
     @property
+    def left(self) -> int:
+        """It is not told how many files wait there."""
+        return 0
+
+    @property
     def is_complete(self) -> bool:
         return self._is_complete and not self._sights
 

@@ -135,6 +135,8 @@ class Centre(Vertical):
     def _instead(self) -> Content:
         """What to say where there are no charts."""
         place = self._place
+        if place is None and self._model.is_loading:
+            return Content("Reading the runs…")
         if place is None:
             return Content(f"No run fits  {self._model.query.text}") if self._model.query.text else self._how_to_begin()
         if self._model.is_loading:

@@ -32,7 +32,7 @@ from tracker_tui.widgets.lines import Painted, differences, run_style
 REDRAW = 1.0
 """Seconds between two drawings of a chart at least; what comes after a quiet while is drawn at once."""
 REST = 10
-"""Of the time, the part in which charts are drawn at most: if those in sight took 0.2 s, they stay as they are for 2."""
+"""Of the time, the part in which charts are drawn at most: if those in sight took 0.2 s, they rest for 2 s."""
 AT_ONCE = 0.03
 """Seconds in which charts of other runs are drawn before a key is answered; the rest follows."""
 
