@@ -219,7 +219,7 @@ class ApiRun:
 
     @property
     def bad_lines(self) -> int:
-        """Lines of the journal that are no records, in what was read of it: all, of one up to 1 MiB."""
+        """Lines of the journal that are no records, in what was read of it: all, of one up to 16 KiB."""
         return self._stored.bad_lines
 
     @property
