@@ -147,8 +147,8 @@ class HistoryFeed:
 
     @property
     def is_behind(self) -> bool:
-        """Whether more can be read at once."""
-        return any(course.is_behind for course in self._courses)
+        """Whether there is more to do at once: to read, or to keep."""
+        return any(course.is_behind for course in self._courses) or self._is_to_keep
 
     @property
     def is_replaced(self) -> bool:
@@ -203,11 +203,15 @@ class HistoryFeed:
         else:
             self._shown = course
 
+    @property
+    def _is_to_keep(self) -> bool:
+        if self._columns is None or self.is_sampled or not self._shown.is_whole:
+            return False
+        return self.size > WORTH_KEEPING * self._kept
+
     def _keep(self) -> None:
         """Keep the columns once all rows are there."""
-        if self._columns is None or self.is_sampled or not self._shown.is_whole:
-            return
-        if self.size > WORTH_KEEPING * self._kept:
+        if self._columns is not None and self._is_to_keep:
             self._kept = self.size
             self._columns.save(self._shown.history, self._shown.offsets)
 

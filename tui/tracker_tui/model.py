@@ -29,7 +29,7 @@ FIRST_CHUNK: Final = 1 << 18
 """Bytes of a history that are read before anything else when its run is opened."""
 LEAST_CHUNK: Final = 1 << 14
 """Bytes of one journal at a time, at least."""
-MAX_WHOLE: Final = 1 << 30
+MAX_WHOLE: Final = 1 << 29
 """Bytes of journals whose histories are read whole without being asked for; in memory they take half as much."""
 SHIFT: Final = 5
 """By how much the colours and signs of one root are ahead of those of the root before."""
