@@ -15,7 +15,10 @@ from tracker import cache
 from tracker.catalog import Catalog
 from tracker.history import History
 from tracker.journal import Tail
+from tracker.stored import Key
 from tracker_tui.feed import LARGE, HistoryFeed
+from tracker_tui.model import Model
+from tracker_tui.sources import Sources
 
 ROWS = LARGE // 110
 
@@ -168,3 +171,28 @@ def test_a_spoiled_file_spoils_nothing(journal: Path, spoil: Callable[[bytes], b
 def test_a_cache_that_cannot_be_written_costs_nothing_else(journal: Path) -> None:
     Path(os.environ["XDG_CACHE_HOME"]).write_text("a file")
     assert contents(whole(journal)) == exact(journal)
+
+
+def test_very_long_histories_share_the_memory(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those on top are whole, the others a sample; what somebody asks for is read all the same."""
+    monkeypatch.setattr("tracker_tui.model.MAX_WHOLE", 2 * journal.stat().st_size)
+    for number in range(4):
+        shutil.copyfile(journal, journal.with_name(f"run-20250101_00000{number}-copy{number}.jsonl"))
+    model = Model(Sources([Catalog(journal.parents[1])]))
+    model.apply(model.collect())
+    keys = [Key("p", f"copy{number}") for number in range(4)]
+
+    def rows(*keys: Key) -> list[bool]:
+        """Whether each history is whole when all is read that is to be."""
+        model.look_at(keys)
+        for _ in range(200):
+            model.apply(model.collect())
+        return [len(subject.history.columns["loss"].values) == ROWS for subject in model.subjects()]
+
+    assert rows(*keys[:2]) == [True, True]
+    assert rows(*keys) == [False, False, True, True]
+    assert model.sampled() is not None
+    assert rows(keys[2], keys[3], keys[0]) == [False, True, True]
+    model.load_all(at_any_cost=True)
+    assert rows(keys[2], keys[3], keys[0]) == [True, True, True]
+    assert model.sampled() is None
