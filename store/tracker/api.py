@@ -16,7 +16,7 @@ from tracker.errors import Error
 from tracker.filters import matches, sort_key
 from tracker.records import Record, plain, restore
 from tracker.replay import State
-from tracker.rows import restored
+from tracker.rows import Rows, read_samples, restored
 from tracker.stored import StoredRun
 
 Item = TypeVar("Item")
@@ -271,7 +271,7 @@ class ApiRun:
 
     def _thin_history(self, samples: int, x_axis: str, wanted: list[str] | None) -> list[Record]:
         """Look through the history for where its rows lie, then take only those that are asked for out of it."""
-        rows = self._catalog.rows(self._stored)
+        rows = Rows(self._catalog.journals(self._stored))
         if x_axis != "_step":
             axis = {row["_step"]: restore(row.get(x_axis)) for row in rows if wanted is None or _has_all(row, wanted)}
             steps = sorted((step for step, x in axis.items() if _is_place(x)), key=axis.__getitem__)
@@ -301,12 +301,12 @@ class ApiRun:
         low = -math.inf if min_step is None else min_step
         high = math.inf if max_step is None else max_step
         is_part = min_step is not None or max_step is not None
-        rows = self._catalog.rows(self._stored).read((lambda step: low <= step < high) if is_part else None)
+        rows = Rows(self._catalog.journals(self._stored)).read((lambda step: low <= step < high) if is_part else None)
         return _with_keys(rows, None if keys is None else list(keys))
 
     def _scan_system(self, wanted: list[str] | None) -> Iterator[Record]:
         created = self._stored.created
-        samples = self._catalog.samples(self._stored)
+        samples = read_samples(self._catalog.journals(self._stored))
         return _with_keys(({**sample, "_runtime": sample["_timestamp"] - created} for sample in samples), wanted)
 
     def update(self) -> None:

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple, Protocol
 
 from tracker import layout, records
 from tracker.index import Index
-from tracker.journal import LineReader, PageReader, Tail, decode_lines
+from tracker.journal import LineReader, PageReader, decode_lines
 from tracker.lookout import Edit, Lookout, Place, Sight
 from tracker.records import Record
-from tracker.replay import MAX_TIME, RunState, is_history_until, sample_of
+from tracker.replay import MAX_TIME, RunState
 from tracker.rows import Rows
 from tracker.stored import Key, StoredRun, newest_first
 
@@ -175,20 +175,10 @@ class Catalog:
         segments = self._segments.get(run.key, {})
         return sum(segments[name].size for name, _ in self.lineage(run) if name in segments)
 
-    def rows(self, run: StoredRun) -> Rows:
-        """The history of a run whose files are on this machine."""
+    def journals(self, run: StoredRun) -> list[tuple[str, float]]:
+        """What `lineage` tells of a run whose files are on this machine, with paths."""
         folder = os.path.join(self.root, run.key.project)
-        return Rows((os.path.join(folder, name), last) for name, last in self.lineage(run))
-
-    def samples(self, run: StoredRun) -> list[Record]:
-        """All samples of the machine that a run was on, in order of time: `_timestamp` and numbers by name."""
-        found: dict[float, Record] = {}
-        for name, last in self.lineage(run):
-            for record in Tail(self.files.lines(run.key.project, name)).read():
-                sample = sample_of(record) if is_history_until(record, last) else None
-                if sample is not None:
-                    found[sample[0]] = {"_timestamp": sample[0], **sample[1]}
-        return [found[time] for time in sorted(found)]
+        return [(os.path.join(folder, name), last) for name, last in self.lineage(run)]
 
     def state_at(self, run: StoredRun, step: int) -> RunState:
         """A run's state as its rows up to a step make it; name, tags, notes and config are those of now."""
@@ -196,7 +186,7 @@ class Catalog:
         for kept in ("name", "tags", "notes", "entity", "group", "job_type", "config", "metrics"):
             setattr(state, kept, getattr(run, kept))
         logged: set[str] = set()
-        for row in self.rows(run):
+        for row in Rows(self.journals(run)):
             logged.update(row)
             if row["_step"] <= step:
                 state.apply(row)

@@ -17,8 +17,8 @@ from typing import Final
 
 from tracker.journal import decode_lines
 from tracker.lines import CHUNK, Lines
-from tracker.records import Record, restore
-from tracker.replay import MAX_STEP, is_row_until
+from tracker.records import SYSTEM, Record, restore
+from tracker.replay import MAX_STEP, is_history_until, is_row_until, sample_of
 
 Wants = Callable[[float], bool]
 """Whether the row of a step is asked for."""
@@ -26,6 +26,7 @@ Wants = Callable[[float], bool]
 _ROW: Final = b'\n{"_step":'
 _STEP: Final = re.compile(re.escape(_ROW) + rb"(-?\d{1,15})[,}]")
 _RECORD: Final = b'\n{"_type":'
+_SYSTEM: Final = f'"{SYSTEM}"'.encode()
 _PLAIN: Final = frozenset((float, int, bool, type(None)))
 
 
@@ -122,6 +123,23 @@ class _Journal:
         for step in sorted(self._late):
             if wants is None or wants(step):
                 yield dict(self._late[step])
+
+
+def read_samples(journals: Iterable[tuple[str, float]]) -> list[Record]:
+    """All samples of the machine that a run was on, in order of time: `_timestamp` and numbers by name.
+
+    Args:
+        journals: as `Rows` has them.
+    """
+    found: dict[float, Record] = {}
+    for path, last in journals:
+        lines = Lines(path)
+        while data := lines.read():
+            for record in decode_lines(data)[0] if _SYSTEM in data else ():
+                sample = sample_of(record) if is_history_until(record, last) else None
+                if sample is not None:
+                    found[sample[0]] = {"_timestamp": sample[0], **sample[1]}
+    return [found[time] for time in sorted(found)]
 
 
 def restored(row: Record) -> Record:

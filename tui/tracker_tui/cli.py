@@ -6,12 +6,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final, NoReturn
+from typing import Final
 
 from tracker import __version__
 from tracker.records import clean
-from tracker_tui.commands import changing, logs, reading
-from tracker_tui.commands.shell import FOLDER_HELP, Parser, fail, ssh_of, warn, where
+from tracker_tui.commands import changing, exporting, logs, reading
+from tracker_tui.commands.shell import FOLDER_HELP, Parser, fail, leave_cleanly, ssh_of, warn, where
 from tracker_tui.hosts import PLAIN, Address, Ssh, open_sources
 
 EXAMPLES: Final = """\
@@ -22,6 +22,7 @@ commands (each has its own --help):
   logs RUN [-f]           what it printed: --tail 20 --since 10m --stderr --times --json
   events [PATH]           what happened: alerts, NaN, stalls, ends: --query --json
   compare RUN RUN...      what differs between runs
+  export [RUN...] -o FILE histories as CSV, JSON lines or Parquet: --query --keys --runs --system
   rename RUN NAME         give a run another name; a running job goes on undisturbed
   tag RUN... --add best   give tags, or --remove them
   note RUN TEXT           set a run's notes
@@ -41,6 +42,7 @@ examples:
   tracker-tui gpu1: me@gpu2:work/runs  watch other machines over ssh: ~/runs on gpu1, work/runs on gpu2
   tracker-tui ls --query 'val/loss<0.2 lr>=0.01' --sort val/loss
   tracker-tui ls --json | jq '.[0]'    the newest run, for scripts
+  tracker-tui export --query tag:best -o best.parquet
   tracker-tui rename jolly-haze-4 "lr 0.1, no warm-up"
 """
 
@@ -130,11 +132,7 @@ def _demo(words: list[str]) -> int:
     _need_terminal()
     from tracker_tui.demo import Demo
 
-    def leave(number: int, _frame: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    for name in (signal.SIGTERM, signal.SIGHUP):  # so that the jobs end and the folder goes
-        signal.signal(name, leave)
+    leave_cleanly()  # so that the jobs end and the folder goes
     with Demo() as demo:
         _open([Address(str(demo.root), str(demo.root))], is_demo=True)
     return 0
@@ -146,6 +144,7 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "logs": logs.logs,
     "events": reading.events,
     "compare": reading.compare,
+    "export": exporting.export,
     "rename": changing.rename,
     "tag": changing.tag,
     "note": changing.note,

@@ -16,6 +16,7 @@ from tracker_tui import fields, look, query, table
 from tracker_tui.commands.shell import (
     FOLDER_HELP,
     Parser,
+    asked_for,
     describe,
     fail,
     find,
@@ -55,7 +56,7 @@ def ls(words: list[str]) -> int:
     parser.add_ssh()
     given = parser.parse_args(words)
     sources = _open_paths(given)
-    runs = _asked_for(sources, given.query)
+    runs = asked_for(sources, given.query)
     for name in [given.sort, *(given.columns or ())]:
         if name != MAIN and (trouble := table.unknown(name, runs)):
             fail(trouble)
@@ -82,20 +83,6 @@ def _open_paths(given: argparse.Namespace) -> Sources:
                 f"there is no folder {address.path!r}{'' if '/' in address.text else f' (a machine: {address.text}:)'}"
             )
     return open_where(given, given.paths)
-
-
-def _asked_for(sources: Sources, text: str) -> list[StoredRun]:
-    """The runs that a query means, or the end of the command."""
-    try:
-        wanted = query.parse(text)
-    except query.QueryError as error:
-        sys.stderr.write(f"tracker-tui: {clean(error)}\n  {clean(text)}\n  {' ' * cells(text[: error.start])}^\n")
-        raise SystemExit(2) from None
-    choice = table.choosable(sources.newest_first(with_deleted=True), wanted)
-    runs = table.chosen(choice, wanted)
-    if not runs and text:
-        warn(table.why_none(wanted, choice) or f"none of {len(choice)} runs fits")
-    return runs
 
 
 def _columns(text: str) -> list[str]:
@@ -198,7 +185,7 @@ def events(words: list[str]) -> int:
     given = parser.parse_args(words)
     from tracker_tui import events as happened
 
-    found = happened.events(_asked_for(_open_paths(given), given.query), time.time())
+    found = happened.events(asked_for(_open_paths(given), given.query), time.time())
     found = [event for event in found if event.is_worrying or not given.warnings]
     if given.json:
         print_json([happened.as_json(event) for event in found])

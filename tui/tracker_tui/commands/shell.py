@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,7 @@ from tracker import layout
 from tracker.records import clean, encode, plain
 from tracker.report import cells, short_path
 from tracker.stored import StoredRun
+from tracker_tui import query, table
 from tracker_tui.hosts import Address, Ssh, open_sources, parse
 from tracker_tui.sources import Sources
 
@@ -33,10 +35,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         fail(f"{message} (try {self.prog} --help)")
 
-    def add_runs(self, several: bool = True) -> None:
+    def add_runs(self, several: bool = True, may_be_none: bool = False) -> None:
         """Let the user say which runs."""
         if several:
-            self.add_argument("runs", metavar="RUN", nargs="+", help=RUN_HELP)
+            self.add_argument("runs", metavar="RUN", nargs="*" if may_be_none else "+", help=RUN_HELP)
         else:
             self.add_argument("run", metavar="RUN", help=RUN_HELP)
         self.add_where()
@@ -64,6 +66,17 @@ def fail(text: str, code: int = USAGE_ERROR) -> NoReturn:
 def warn(text: str) -> None:
     """One line on standard error."""
     sys.stderr.write(f"tracker-tui: {clean(text, 2000)}\n")
+
+
+def leave_cleanly() -> None:
+    """Let SIGTERM and SIGHUP end the command as Ctrl-C does, so that it tidies up; those that are ignored stay so."""
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(name) != signal.SIG_IGN:
+            signal.signal(name, leave)
 
 
 # ---- finding ----
@@ -133,6 +146,20 @@ def find(
         if run.deleted and not with_deleted:
             fail(f"{run.label} is deleted: `tracker-tui undelete` shows it again")
     return sources, list(found.values())
+
+
+def asked_for(sources: Sources, text: str) -> list[StoredRun]:
+    """The runs that a query means, or the end of the command."""
+    try:
+        wanted = query.parse(text)
+    except query.QueryError as error:
+        sys.stderr.write(f"tracker-tui: {clean(error)}\n  {clean(text)}\n  {' ' * cells(text[: error.start])}^\n")
+        raise SystemExit(2) from None
+    choice = table.choosable(sources.newest_first(with_deleted=True), wanted)
+    runs = table.chosen(choice, wanted)
+    if not runs and text:
+        warn(table.why_none(wanted, choice) or f"none of {len(choice)} runs fits")
+    return runs
 
 
 def _folder_of(wanted: str) -> Address | None:
