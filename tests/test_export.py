@@ -96,7 +96,7 @@ def test_csv_is_safe_in_a_spreadsheet_and_on_a_terminal() -> None:
 def test_parquet_has_types(tmp_path: Path) -> None:
     """Whole and other numbers, truth, text; what is mixed or nested is text."""
     done = export("mixed", "-o", "mixed.parquet")
-    assert done.stdout == "11 rows of 1 runs are in mixed.parquet\n"
+    assert done.stdout == "11 rows of 1 run are in mixed.parquet\n"
     table = parquet.read_table(tmp_path / "mixed.parquet")
     assert {field.name: str(field.type) for field in table.schema} == {
         "_project": "string", "_run": "string", "_name": "string", "_step": "int64", "_timestamp": "double",
@@ -322,7 +322,7 @@ def test_progress_is_told_on_a_terminal_alone(root: Path, tmp_path: Path) -> Non
     with Terminal(words, columns=80, rows=10, cwd=tmp_path) as terminal:
         terminal.wait_for("rows read")
         terminal.wait_for("of 150,000 rows written")
-        terminal.wait_for("150,000 rows of 1 runs are in out.jsonl")
+        terminal.wait_for("150,000 rows of 1 run are in out.jsonl")
         assert "written" not in terminal.text
 
 

@@ -117,6 +117,7 @@ class _Journal:
                 if top <= step <= last and (wants is None or wants(step)):
                     top = step
                     yield row
+        self.bad_lines += lines.skipped
 
     def late_rows(self, wants: Wants | None) -> Iterator[Record]:
         """The late ones, merged, in order."""

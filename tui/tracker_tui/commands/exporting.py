@@ -31,6 +31,7 @@ from tracker_tui.commands.shell import (
     warn,
 )
 from tracker_tui.formats import FORMATS, Batch, Columns, Head, Row, batches
+from tracker_tui.look import some_runs
 from tracker_tui.query import HOW_TO_ASK
 from tracker_tui.sources import Sources
 
@@ -70,7 +71,7 @@ def export(words: list[str]) -> int:
     if bad_lines:
         warn(f"{bad_lines} lines of the journals are no records and were left out")
     if given.output != STDOUT:
-        print_lines(f"{progress.rows:,} rows of {len(runs):,} runs are in {clean(given.output)}")
+        print_lines(f"{progress.rows:,} rows of {some_runs(len(runs))} are in {clean(given.output)}")
     return 0
 
 
@@ -219,7 +220,7 @@ class _Wanted(dict[str, bool]):
 
 def _need_all(given: argparse.Namespace, runs: Sequence[StoredRun], found: Collection[str]) -> None:
     """End the command where there is nothing, or nothing of something that is asked for."""
-    whose = runs[0].label if len(runs) == 1 else f"{len(runs):,} runs"
+    whose = runs[0].label if len(runs) == 1 else some_runs(len(runs))
     for pattern in given.keys or ():
         if not any(key == pattern or fnmatchcase(key, pattern) for key in found):
             known = sorted({key for run in runs for key in run.summary})
