@@ -195,36 +195,35 @@ def mlflow_runs() -> int:
             return found
 
 
-TOOLS: dict[
-    str, tuple[str, Callable[[int, int], None] | None, dict[str, Callable[[], int]], Callable[[], int] | None]
-] = {
-    "floor": (
-        "orjson",
-        tracker_write,
-        {"bytes": raw_bytes, "newlines": newlines, "orjson a line": json_a_line},
-        raw_bytes,
-    ),
-    "tracker": ("tracker", tracker_write, {"history()": tracker_history, "scan_history()": tracker_scan}, tracker_runs),
-    "wandb": ("wandb", wandb_write, {"DataStore": wandb_scan}, wandb_runs),
-    "mlflow file": ("mlflow", mlflow_write, {"get_metric_history x 3": mlflow_scan}, mlflow_runs),
-    "mlflow sqlite": ("mlflow", mlflow_write, {"get_metric_history x 3": mlflow_scan}, mlflow_runs),
+Reader = Callable[[], int]
+HISTORY: dict[str, Reader] = {
+    "floor: bytes": raw_bytes,
+    "floor: newlines": newlines,
+    "floor: orjson a line": json_a_line,
+    "history()": tracker_history,
+    "scan_history()": tracker_scan,
 }
-"""By name: the package, what writes, what reads a history, what searches runs."""
+TOOLS: dict[str, tuple[str, Callable[[int, int], None], dict[str, Reader], dict[str, Reader]]] = {
+    "tracker": ("tracker", tracker_write, HISTORY, {"floor: bytes": raw_bytes, "runs(filters)": tracker_runs}),
+    "wandb": ("wandb", wandb_write, {"DataStore": wandb_scan}, {"DataStore": wandb_runs}),
+    "mlflow file": ("mlflow", mlflow_write, {"get_metric_history": mlflow_scan}, {"search_runs": mlflow_runs}),
+    "mlflow sqlite": ("mlflow", mlflow_write, {"get_metric_history": mlflow_scan}, {"search_runs": mlflow_runs}),
+}
+"""By name: the package, what writes, what reads a history, what finds runs."""
 
 
-def child(tool: str, what: str, *sizes: str) -> None:
+def child(tool: str, what: str, *words: str) -> None:
     """Write, or read and print what was found, the seconds of each time and the peak of memory."""
     import resource
 
-    _, write, histories, runs = TOOLS[tool]
-    if what == "write" and write is not None:
-        write(*map(int, sizes))
+    _, write, histories, searches = TOOLS[tool]
+    if what == "write":
+        write(*map(int, words))
         return
-    read = histories.get(what) or runs
-    assert read is not None
+    read = (histories if what == "history" else searches)[words[0]]
     seconds = []
     found = 0
-    for _ in range(AGAIN + 1):
+    for _ in range(1 + AGAIN):
         before = time.perf_counter()
         found = read()
         seconds.append(time.perf_counter() - before)
@@ -253,29 +252,20 @@ def call(folder: str, *words: str) -> list[float] | None:
 
 def measure(tool: str, rows: int, runs: int) -> None:
     """One tool's lines of the table."""
-    _, _, histories, search = TOOLS[tool]
-    with tempfile.TemporaryDirectory() as folder:
-        before = time.perf_counter()
-        call(folder, tool, "write", str(rows), "0")
-        written = time.perf_counter() - before
-        for name in histories:
-            show(tool, f"{name} of {rows:,} rows", written, call(folder, tool, name), 1e6 / rows)
-    with tempfile.TemporaryDirectory() as folder:
-        before = time.perf_counter()
-        call(folder, tool, "write", "0", str(runs))
-        written = time.perf_counter() - before
-        if search is not None:
-            show(tool, f"{runs:,} runs, a filter" if tool != "floor" else f"bytes of {runs:,} runs", written,
-                 call(folder, tool, "runs"), 1e4 / runs)  # fmt: skip
-
-
-def show(tool: str, what: str, written: float, result: list[float] | None, scale: float) -> None:
-    assert result is not None
-    found, first, again, peak = result
-    print(
-        f"{tool:14} {what:44} {written:9.1f} {found:12,.0f} {first:9.3f} {again:9.3f} {peak:8.0f} {again * scale:11.2f}"
-    )
-    sys.stdout.flush()
+    _, _, histories, searches = TOOLS[tool]
+    for what, sizes, readers in (("history", (rows, 0), histories), ("runs", (0, runs), searches)):
+        with tempfile.TemporaryDirectory() as folder:
+            before = time.perf_counter()
+            call(folder, tool, "write", *map(str, sizes))
+            written = time.perf_counter() - before
+            for name in readers:
+                result = call(folder, tool, what, name)
+                assert result is not None
+                found, first, again, peak = result
+                at_scale = again * (1e6 / rows if what == "history" else 1e4 / runs)
+                title = f"{name}, {max(sizes):,} {'rows' if what == 'history' else 'runs'}"
+                figures = f"{written:9.1f} {found:12,.0f} {first:9.3f} {again:9.3f} {peak:8.0f} {at_scale:11.2f}"
+                print(f"{tool:14} {title:38} {figures}", flush=True)
 
 
 def main() -> None:
@@ -289,7 +279,7 @@ def main() -> None:
     parser.add_argument("--peer-runs", type=int, default=200)
     parser.add_argument("--tools", default=",".join(TOOLS), help="with commas")
     given = parser.parse_args()
-    print(f"{'':59} {'written s':>9} {'found':>12} {'first s':>9} {'again s':>9} {'peak MB':>8} {'s at scale':>11}")
+    print(f"{'':53} {'written s':>9} {'found':>12} {'first s':>9} {'again s':>9} {'peak MB':>8} {'s at scale':>11}")
     sys.path.insert(0, str(TREE / "store"))
     for tool in given.tools.split(","):
         package, *_ = TOOLS[tool]
