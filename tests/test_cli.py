@@ -132,7 +132,7 @@ def test_rename_is_seen_everywhere(root: Path) -> None:
     [
         (
             ["nonsense"],
-            "no folder 'nonsense' (commands: ls, show, logs, events, compare, export, rename, tag, note, archive, delete",
+            "no folder 'nonsense' (commands: ls, show, logs, events, compare, export, rename, tag, note, archive",
         ),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
         (["ls", "--nonsense"], "unrecognized arguments: --nonsense"),
