@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import compress, groupby
@@ -23,9 +22,10 @@ from tracker.replay import MAX_STEP, is_history_until, is_row_until, sample_of
 Wants = Callable[[float], bool]
 """Whether the row of a step is asked for."""
 
-_ROW: Final = b'\n{"_step":'
-_STEP: Final = re.compile(re.escape(_ROW) + rb"(-?\d{1,15})[,}]")
-_RECORD: Final = b'\n{"_type":'
+_ROW: Final = b'{"_step":'
+_RECORD: Final = b'{"_type":'
+_LENGTH: Final = len(_ROW)
+"""Of both."""
 _SYSTEM: Final = f'"{SYSTEM}"'.encode()
 _PLAIN: Final = frozenset((float, int, bool, type(None)))
 
@@ -171,23 +171,27 @@ def _step_of(row: Record) -> float:
 
 def _steps_of(data: bytes) -> list[float]:
     """The steps of the rows among whole lines."""
-    framed = b"\n" + data
-    steps = _STEP.findall(framed)
-    if _is_plain(framed, len(steps)):
-        return list(map(int, steps))
+    found = _plain_rows(data)
+    if found is not None:
+        return found[1]
     return [row["_step"] for row in decode_lines(data)[0] if is_row_until(row, math.inf)]
 
 
 def _only(data: bytes, wants: Wants) -> bytes:
     """Whole lines without rows that are not asked for, as far as their bytes tell."""
-    framed = b"\n" + data
-    steps = _STEP.findall(framed)
-    if not _is_plain(framed, len(steps)):
-        return data
-    rows = compress(framed.split(_ROW)[1:], map(wants, map(int, steps)))
-    return b"".join(_ROW + row for row in rows)
+    found = _plain_rows(data)
+    return data if found is None else b"\n".join(compress(found[0], map(wants, found[1])))
 
 
-def _is_plain(framed: bytes, rows: int) -> bool:
-    """Whether all lines begin as our writer's do, so many of them as rows."""
-    return rows + framed.count(_RECORD) + 1 == framed.count(b"\n")
+def _plain_rows(data: bytes) -> tuple[list[bytes], list[float]] | None:
+    """The rows among whole lines, undecoded, and their steps; None if any line does not begin as our writer's do."""
+    rows = []
+    for line in data.split(b"\n"):
+        if line[:_LENGTH] == _ROW:
+            rows.append(line)
+        elif line and line[:_LENGTH] != _RECORD:
+            return None
+    try:
+        return rows, [int(row[_LENGTH : row.find(b",", _LENGTH)]) for row in rows]
+    except ValueError:  # no whole number
+        return None
