@@ -154,9 +154,8 @@ def test_a_row_a_run(root: Path, tmp_path: Path) -> None:
         with tracker.init(project="p", name=f"run-{number}", config=config, tags=["a"], dir=root) as run:
             run.log({"loss": number, "odd": math.inf})
     read = tracker.Api(root).runs()[0]
-    subprocess.run(
-        [sys.executable, "-m", "tracker_tui", "archive", read.id], env=script_environment(), check=True, stdout=-3
-    )
+    archive = [sys.executable, "-m", "tracker_tui", "archive", read.id]
+    subprocess.run(archive, env=script_environment(), check=True, stdout=subprocess.DEVNULL)
     export("--runs", "-o", "runs.parquet")
     rows = parquet.read_table(tmp_path / "runs.parquet").to_pylist()
     assert [(row["_name"], row["config.lr"], row["config.model.depth"]) for row in rows] == [
