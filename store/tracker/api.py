@@ -290,7 +290,7 @@ class ApiRun:
         min_step: int | None = None,
         max_step: int | None = None,
     ) -> Iterator[Record]:
-        """History rows in order of step.
+        """History rows in order of step, read as they are asked for: none is held but those that came late.
 
         Args:
             keys: only these metrics, and only rows that have them all; default all.
@@ -364,6 +364,8 @@ class ApiRun:
             return self.id
         if name == "summary_metrics":
             return self.summary
+        if name == "config" and self._config is None:  # nobody changes it, so it need not be a copy
+            return self._stored.config
         if name == "created_at":
             return self._stored.created
         if name == "duration":

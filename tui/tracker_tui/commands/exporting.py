@@ -146,7 +146,7 @@ def _tables(given: argparse.Namespace, sources: Sources, runs: Iterable[StoredRu
     for run in runs:
         head = run.project, run.id, run.label
         if given.is_of_runs:
-            tables.append(_Table(head, partial(iter, [_described(run)])))
+            tables.append(_Table(head, partial(_described, run)))
             continue
         journals = _journals(sources.of(run), run, scratch)
         if given.system:
@@ -179,12 +179,12 @@ def _copied(catalog: Catalog, project: str, name: str, scratch: str) -> str:
     return path
 
 
-def _described(run: StoredRun) -> Record:
-    """A run in one row: config and summary by the names that queries have for them."""
+def _described(run: StoredRun) -> list[Record]:
+    """The one row of a run: config and summary by the names that queries have for them."""
     told = plain(describe(run), 100)[0]
     config, summary = told.pop("config"), told.pop("summary")
     rest = {key: value for key, value in told.items() if key not in ("project", "id", "name")}
-    return {**rest, **dict(_flat("config", config)), **dict(_flat("summary", summary))}
+    return [{**rest, **dict(_flat("config", config)), **dict(_flat("summary", summary))}]
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
