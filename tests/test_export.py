@@ -325,6 +325,14 @@ def test_progress_is_told_on_a_terminal_alone(root: Path, tmp_path: Path) -> Non
         assert "written" not in terminal.text
 
 
+def test_a_terminal_is_not_commanded_by_what_was_logged(root: Path, tmp_path: Path) -> None:
+    """What would be an escape sequence is seen as what it is in JSON."""
+    write_journal(root, [{"_step": 0, "a": "\x9b2Jgone?\x9d0;title\x07"}])
+    words = ["-m", "tracker_tui", "export", "abcd1234", "-f", "jsonl"]
+    with Terminal(words, columns=160, rows=10, cwd=tmp_path) as terminal:
+        terminal.wait_for(r'"a": "\u009b2Jgone?\u009d0;title\u0007"')
+
+
 @pytest.mark.usefixtures("near_far")
 def test_runs_of_another_machine(root: Path) -> None:
     """Give what they give there."""
