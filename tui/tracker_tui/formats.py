@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import Any, BinaryIO, Final, Literal, NamedTuple
 
 from tracker.records import Record, clean, encode, restore
@@ -53,8 +53,11 @@ class Columns:
 
     def learn(self, batch: Batch) -> None:
         """Take rows into account."""
-        for key in dict.fromkeys(chain.from_iterable(row for _, row in batch)):
-            values = [row[key] for _, row in batch if key in row]
+        cells: defaultdict[str, list[Any]] = defaultdict(list)
+        for _, row in batch:
+            for key, value in row.items():
+                cells[key].append(value)
+        for key, values in cells.items():
             self._kinds.setdefault(key, set()).update(_kinds_of(values))
 
     def by_key(self) -> dict[str, Column]:
@@ -186,9 +189,13 @@ def _write_parquet(file: BinaryIO, columns: dict[str, Column], rows: Iterable[Ba
     group: list[Any] = []
     try:
         for batch in rows:
-            heads = zip(*(head for head, _ in batch), strict=True)
-            data = [_typed([row.get(key) for _, row in batch], column.kind) for key, column in columns.items()]
-            arrays = [pyarrow.array(values, field.type) for values, field in zip([*heads, *data], schema, strict=True)]
+            arrays = [pyarrow.array(head) for head in zip(*(head for head, _ in batch), strict=True)]
+            present = set().union(*(row for _, row in batch))
+            for key, (_, kind) in columns.items():
+                if key in present:
+                    arrays.append(pyarrow.array(_typed([row.get(key) for _, row in batch], kind), types[kind]))
+                else:  # a table of very many runs is mostly such columns
+                    arrays.append(pyarrow.nulls(len(batch), types[kind]))
             group.append(pyarrow.RecordBatch.from_arrays(arrays, schema=schema))
             if sum(map(len, group)) >= GROUP_ROWS or sum(part.nbytes for part in group) >= GROUP_BYTES:
                 writer.write_table(pyarrow.Table.from_batches(group))

@@ -214,16 +214,20 @@ class _Wanted(dict[str, bool]):
         self._patterns = patterns
 
     def __missing__(self, key: str) -> bool:
-        self[key] = any(key == pattern or fnmatchcase(key, pattern) for pattern in self._patterns)
+        self[key] = any(_fits(key, pattern) for pattern in self._patterns)
         return self[key]
+
+
+def _fits(key: str, pattern: str) -> bool:
+    return key == pattern or fnmatchcase(key, pattern)
 
 
 def _need_all(given: argparse.Namespace, runs: Sequence[StoredRun], found: Collection[str]) -> None:
     """End the command where there is nothing, or nothing of something that is asked for."""
     whose = runs[0].label if len(runs) == 1 else some_runs(len(runs))
     for pattern in given.keys or ():
-        if not any(key == pattern or fnmatchcase(key, pattern) for key in found):
-            known = sorted({key for run in runs for key in run.summary})
+        if not any(_fits(key, pattern) for key in found):
+            known = sorted({key for run in runs for key in (_described(run)[0] if given.is_of_runs else run.summary)})
             fail(f"nothing of {whose} is called {pattern!r}; there is {', '.join(known[:20]) or 'nothing'}", code=1)
     if not found:
         fail(f"{whose}: no {'samples' if given.system else 'rows'} to export", code=1)
