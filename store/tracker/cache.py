@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import os
 import stat
+from array import array
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO, Final
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import BinaryIO, Final
 
 MOST: Final = 1 << 30
 """Bytes of all files together."""
@@ -63,7 +61,7 @@ class File:
             finally:
                 os.close(descriptor)
 
-    def replace(self, parts: Iterable[ReadableBuffer]) -> None:
+    def replace(self, parts: Iterable[bytes | array[float]]) -> None:
         """Write it anew; whoever reads meanwhile gets the old one or the new one, whole."""
         new = f"{self.path}.{os.getpid()}.new"
         try:
