@@ -417,26 +417,6 @@ def test_a_pending_run_is_started_by_its_id(root: Path, monkeypatch: pytest.Monk
     )
 
 
-def test_many_processes_start_in_one_project_at_once(root: Path) -> None:
-    """Every id is its own, every file is whole."""
-    source = (
-        "import os, tracker\n"
-        "children = []\n"
-        "for number in range(16):\n"
-        "    child = os.fork()\n"
-        "    if not child:\n"
-        "        run = tracker.init(project='rush'); run.log({'n': number}); run.finish(); os._exit(0)\n"
-        "    children.append(child)\n"
-        "for child in children: os.waitpid(child, 0)\n"
-    )
-    run_script(root.parent, source, env={"TRACKER_DIR": str(root)})
-    runs = tracker.Api(root).runs("rush")
-    assert sorted(run.summary["n"] for run in runs) == list(range(16))
-    assert len({run.id for run in runs}) == 16
-    assert all(run.state == "finished" for run in runs)
-    assert os.listdir(root) == ["rush"]
-
-
 # ---- ends that are easily missed ----
 
 

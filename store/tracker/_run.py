@@ -27,7 +27,8 @@ from tracker.records import MAX_DEPTH, RESERVED, Record, encode, non_finite, pla
 from tracker.replay import RunState
 
 CHECKPOINT_BYTES: Final = 32 * 1024
-"""Bytes of rows after which the state is repeated; or 8 times the last checkpoint, if that is more."""
+"""Bytes of rows after which the state is repeated; or 8 times the last checkpoint, if that is more. Rows are folded
+after as many, so that neither they nor the time it takes add up where a row has a thousand metrics."""
 
 MAX_STEP: Final = 2**53
 """Beyond it a JSON number is no exact integer any more."""
@@ -93,7 +94,8 @@ class Run:
         self._over = False
         self._foreign = False
         project_folder = os.path.join(root, layout.file_name(start["project"]))
-        start.setdefault("name", next_name(project_folder) if write else run_name(1))
+        if "name" not in start:  # one is costly to find among very many runs
+            start["name"] = next_name(project_folder) if write else run_name(1)
         self._writer: PatientWriter | None = None
         self._path = os.path.join(project_folder, layout.segment_name(start["id"], start["_timestamp"]))
         if write:
@@ -114,6 +116,7 @@ class Run:
         """Rows that are written but not yet folded into the state."""
         self._unsaved = 0
         self._limit = CHECKPOINT_BYTES
+        self._fold_at = CHECKPOINT_BYTES
         self._last_write = time.monotonic()
         self._alerted: dict[str, float] = {}
         self._watcher: watching.Watcher | None = None
@@ -193,8 +196,8 @@ class Run:
                 line = encode(row)
             self._write(line)
             self._pending.append(row)
-            if self._unsaved >= self._limit:
-                self._checkpoint()
+            if self._unsaved >= self._fold_at:
+                self._settle()
             if commit or (commit is None and step is None):
                 self._step = max(self._step, at + 1)
 
@@ -530,7 +533,7 @@ class Run:
         end = {**self._state.checkpoint(time.time()), "_type": records.END, "exit_code": how.code}
         stopped_by = how.signal or self._state.signal
         end |= {key: value for key, value in (("signal", stopped_by), ("exception", how.exception)) if value}
-        self._append(end)
+        self._append_state(end)
         self._state.apply({"_type": records.END, **{key: end.get(key) for key in ("exit_code", "signal", "exception")}})
         if self._writer is not None:
             self._writer.retry()
@@ -557,11 +560,10 @@ class Run:
         if self._writer is None:
             return
         folder, project = os.path.split(os.path.dirname(self._path))
-        for name in host.list_files(folder, project) or ():
-            if name.startswith("edits-"):
-                for edit in Tail(os.path.join(folder, project, name)).read():
-                    if edit.get("id") == self.id:
-                        self._state.apply_edit(edit)
+        for name in host.list_files(folder, project, ("edits-",)) or ():
+            for edit in Tail(os.path.join(folder, project, name)).read():
+                if edit.get("id") == self.id:
+                    self._state.apply_edit(edit)
 
     # ---- called by lifecycle ----
 
@@ -634,17 +636,32 @@ class Run:
         with self._lock:
             self._write(encode(plain(record, 2 * records.MAX_DEPTH)[0]))
 
+    def _append_state(self, record: Record) -> None:
+        """Append a checkpoint or an end. Its sketches, most of it, are JSON as they are."""
+        sketches = record.pop("sketches")
+        with self._lock:
+            self._write(encode({**plain(record, 2 * records.MAX_DEPTH)[0], "sketches": sketches}))
+
     def _fold(self) -> None:
         rows, self._pending = self._pending, []
         for row in rows:
             self._state.apply(row)
 
+    def _settle(self) -> None:
+        """Fold the rows, and repeat the state when it is time."""
+        if self._unsaved >= self._limit:
+            self._checkpoint()
+        else:
+            self._fold()
+            self._fold_at = min(self._limit, self._unsaved + CHECKPOINT_BYTES)
+
     def _checkpoint(self) -> None:
         self._fold()
         before = self._unsaved
-        self._append(self._state.checkpoint(time.time()))
+        self._append_state(self._state.checkpoint(time.time()))
         self._limit = max(CHECKPOINT_BYTES, 8 * (self._unsaved - before))
         self._unsaved = 0
+        self._fold_at = CHECKPOINT_BYTES
         if self._writer is not None and self._writer.unsynced > SYNC_BYTES:
             process.hurry()
 

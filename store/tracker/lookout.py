@@ -437,6 +437,8 @@ class Lookout:
     def _is_wanted(self, name: str) -> bool:
         if name.startswith("edits-"):
             return True
+        if self._only_id is not None and self._only_id not in name:  # most of them, told quickly
+            return False
         journal = host.JOURNAL.fullmatch(name)
         return self._only_file in (None, name) and (
             self._only_id is None or (journal is not None and journal[2] == self._only_id)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from tracker import layout
-
 ADJECTIVES: Final = """
     amber ancient autumn bold brave breezy bright brisk bronze calm candid cedar clear clever cobalt copper coral
     cosmic crimson crisp curious dapper daring dawn deep distant dusty eager early earnest easy electric ember
@@ -34,9 +32,13 @@ def run_name(number: int) -> str:
 
 
 def next_name(project_folder: str) -> str:
-    """A name for the next run of a project. Two that start at once may share the number; the id is what is unique."""
+    """A name for the next run of a project.
+
+    Runs that start at once may share the number: of 64, two have the same name once in some hundred times. The id is
+    what is unique. Names of files are not looked at closely: of 10,000 that would take longer than all else.
+    """
     try:
-        count = sum(layout.parse_segment_name(name) is not None for name in os.listdir(project_folder))
+        count = sum(name.startswith("run-") and name.endswith(".jsonl") for name in os.listdir(project_folder))
     except OSError:
         count = 0
     return run_name(count + 1)

@@ -167,7 +167,8 @@ def create_run(
         if known.runs:
             raise UsageError(f"there is a run {id!r} in {start['project']} already")
     start |= {"pending": True}
-    start.setdefault("name", next_name(folder))
+    if "name" not in start:
+        start["name"] = next_name(folder)
     writer = Writer(folder, layout.segment_names(start["id"], start["_timestamp"]))
     try:
         writer.append(encode(plain(start, 2 * records.MAX_DEPTH)[0]))
