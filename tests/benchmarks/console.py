@@ -15,13 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from measuring import DASHBOARD, Options, Terminal, environment, put, python, run_alone
 
-from terminal import Terminal, environment
-
-LINES = 1_000_000
 PAGE_DOWN, CLEAR = "\x1b[6~", "\x15"
 COST = """
 import resource, sys, time
@@ -68,56 +64,49 @@ def bench_cost() -> None:
                 )
             rounds.append([float(word) for word in done.stderr.split()])
         found[way] = [statistics.median(column) for column in zip(*rounds, strict=True)]
+    base = found.pop("off")
     for way, (each, alone, silent) in found.items():
-        base = found["off"]
-        print(
-            f"{way:9} {each:5.2f} us a line ({each / base[0]:.1f} x), alone {alone:5.0f} us ({alone / base[1]:.1f} x), "
-            f"silent {silent:.3f} % CPU"
-        )
+        put(f"a printed line, {way}", each, "us", floor=base[0], floor_is="not captured")
+        put(f"a printed line after a quiet while, {way}", alone, "us", floor=base[1], floor_is="not captured")
+        put(f"CPU of a job that prints nothing, {way}", silent, "%", budget=0.1)
 
 
-def bench_long() -> None:
+def bench_long(lines: int) -> None:
     with tempfile.TemporaryDirectory() as root:
-        job = subprocess.Popen(
-            [sys.executable, "-c", MAKE, root],
-            env=environment(TRACKER_SILENT="1"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        job = python(MAKE, root)
         assert job.stdin is not None
         assert job.stdout is not None
         path = os.path.join(job.stdout.readline().strip(), "console.jsonl")
         with open(path, "wb") as file:
-            for number in range(LINES):
+            for number in range(lines):
                 file.write(_line(number))
-        print(f"{LINES:,} lines, {os.path.getsize(path) / 1e6:.0f} MB")
-        with Terminal(["-m", "tracker_tui", root]) as terminal:
+        console = f"a console of {lines:,} lines"
+        with Terminal([*DASHBOARD, root]) as terminal:
             terminal.wait_for("long-one")
             terminal.settle()
-            print(f"  from 4 to its last line {_until(terminal, '4', f'line {LINES - 1} ') * 1000:5.0f} ms")
+            put(f"{console}: opened", _until(terminal, "4", f"line {lines - 1} ") * 1000, "ms")
             terminal.settle()
-            print(f"  to its first line       {_until(terminal, 'home', 'line 0 of the') * 1000:5.0f} ms")
+            put(f"{console}: to its first line", _until(terminal, "home", "line 0 of the") * 1000, "ms")
             terminal.settle()
-            print(f"  a page                  {_until(terminal, PAGE_DOWN, 'line 17 of the') * 1000:5.0f} ms")
+            put(f"{console}: a page", _until(terminal, PAGE_DOWN, "line 17 of the") * 1000, "ms")
             for words in ("line 12345", "of the"):
                 terminal.settle()
                 terminal.press("f")
                 terminal.settle()
                 terminal.step(CLEAR, words)
                 seconds = _until(terminal, "enter", rf"[\d,]+\+? lines with {words}")
-                print(f"  searched for {words!r:12} {seconds * 1000:5.0f} ms")
+                put(f"{console}: searched for {words!r}", seconds * 1000, "ms")
             terminal.step("escape", "G")
             terminal.settle()
             delays = []
             with open(path, "ab") as file:
-                for number in range(LINES, LINES + 20):
+                for number in range(lines, lines + 20):
                     terminal.settle()
                     before = time.perf_counter()
                     os.write(file.fileno(), _line(number))
                     terminal.wait_for(f"line {number} ")
                     delays.append(terminal.read_at - before)
-            print(f"  followed                {statistics.median(delays) * 1000:5.0f} ms")
+            put(f"{console}: a new line to the screen", statistics.median(delays) * 1000, "ms", budget=150)
         job.communicate("\n")
 
 
@@ -135,6 +124,10 @@ def _until(terminal: Terminal, key: str, wanted: str) -> float:
     return terminal.read_at - before
 
 
-if __name__ == "__main__":
+def main(options: Options) -> None:
     bench_cost()
-    bench_long()
+    bench_long(options.size(1_000_000))
+
+
+if __name__ == "__main__":
+    run_alone(main)

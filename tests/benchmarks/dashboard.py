@@ -10,22 +10,25 @@ Whole processes in a real pseudo-terminal of 160x45:
 
 from __future__ import annotations
 
-import os
 import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from terminal import Terminal, environment
+from measuring import (
+    DASHBOARD,
+    Options,
+    Terminal,
+    answer,
+    cpu_seconds,
+    middle_and_late,
+    put,
+    python,
+    run_alone,
+)
 
 ROUNDS = 7
 SECONDS = 10
-DASHBOARD = ["-m", "tracker_tui"]
 BARE = """
 from textual.app import App
 from textual.widgets import Static
@@ -57,16 +60,6 @@ sys.stdin.readline()
 """
 
 
-def python(source: str, *arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", source, *map(str, arguments)],
-        env=environment(TRACKER_SILENT="1"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
 def first_text(words: list[str], text: str) -> float:
     """Seconds from the start of the process to a text on its screen."""
     before = time.perf_counter()
@@ -84,8 +77,7 @@ def bench_first_frame() -> None:
                 for _ in range(ROUNDS)
             ]
         bare, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
-        ratio = statistics.median(ours / bare for bare, ours in pairs)
-        print(f"first frame with {runs:3d} runs {ours:5.2f} s, bare app {bare:5.2f} s: {ratio:4.2f} x   (budget 1.5)")
+        put(f"first frame with {runs} runs", ours, "s", floor=bare, limit=1.5, floor_is="bare Textual app")
 
 
 def latency(where: str, rate: float, rows: int) -> tuple[float, float]:
@@ -127,15 +119,11 @@ def latency(where: str, rate: float, rows: int) -> tuple[float, float]:
 
 def bench_latency(rate: float, rows: int) -> None:
     middle, late = latency("", rate, rows)
-    print(f"log() to screen at {rate:5.0f} rows/s: median {middle:4.0f} ms, p95 {late:4.0f} ms   (budget 150)")
+    put(f"`log()` to screen at {rate:g} rows/s, median", middle, "ms", budget=150)
+    put(f"`log()` to screen at {rate:g} rows/s, p95", late, "ms")
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def bench_left_open(what: str, rate: float | None, budget: str) -> None:
+def bench_left_open(what: str, rate: float | None, budget: float, most: float) -> None:
     with tempfile.TemporaryDirectory() as root:
         python(MAKE, root, 5).wait()
         job = python(JOB, root, rate or 1, int((rate or 0) * (SECONDS + 5))) if rate is not None else None
@@ -160,22 +148,8 @@ def bench_left_open(what: str, rate: float | None, budget: str) -> None:
         if job is not None:
             job.kill()
             job.communicate()
-    print(f"left open, {what:<28} {cpu:5.1f} % CPU, {speed:7.0f} bytes/s   (budget {budget})")
-
-
-def first_line(terminal: Terminal) -> str:
-    """What the overview is about."""
-    return terminal.lines[1][-38:]
-
-
-def answer(terminal: Terminal, key: str) -> float:
-    """Milliseconds from a key until the overview is about something else; a person waits a moment between keys."""
-    terminal.settle(0.05)
-    before, start = first_line(terminal), time.perf_counter()
-    terminal.press(key)
-    while first_line(terminal) == before and time.perf_counter() - start < 5:
-        terminal.read(0.005)
-    return (terminal.read_at - start) * 1000
+    put(f"left open, {what}: CPU", cpu, "%", budget=budget)
+    put(f"left open, {what}: to the terminal", speed, "bytes/s", budget=most)
 
 
 def bench_keys(runs: int) -> None:
@@ -202,16 +176,20 @@ def bench_keys(runs: int) -> None:
                 terminal.wait_for(f"/ {query[:count]}".rstrip())
                 typed.append((terminal.read_at - start) * 1000)
     for what, times in (("while they load", while_loading), ("tree", tree), ("table", table), ("query", typed)):
-        times.sort()
-        late = times[int(len(times) * 0.95)]
-        print(f"key with {runs} runs, {what:<16} median {statistics.median(times):4.0f} ms, p95 {late:4.0f} ms   (50)")
+        middle, late = middle_and_late(times)
+        put(f"a key with {runs} runs, {what}, median", middle, "ms", budget=50)
+        put(f"a key with {runs} runs, {what}, p95", late, "ms")
+
+
+def main(options: Options) -> None:
+    bench_keys(options.size(1000))
+    bench_first_frame()
+    bench_latency(1, 15)
+    bench_latency(100, options.size(1000))
+    bench_left_open("finished runs", None, 0.5, 100)
+    bench_left_open("one quiet running run", 0, 1, 100)
+    bench_left_open("100 rows/s, 5 charts", 100, 15, 4000)
 
 
 if __name__ == "__main__":
-    bench_keys(1000)
-    bench_first_frame()
-    bench_latency(1, 15)
-    bench_latency(100, 1000)
-    bench_left_open("finished runs", None, "0.5 %, 0 bytes/s")
-    bench_left_open("one quiet running run", 0, "1 %, 0 bytes/s")
-    bench_left_open("100 rows/s, 5 charts", 100, "15 %, 4000 bytes/s")
+    run_alone(main)

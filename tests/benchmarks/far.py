@@ -15,60 +15,22 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path.extend(str(Path(__file__).parents[2] / part) for part in ("store", "tui", "tests", "tests/benchmarks"))
+from dashboard import JOB, latency
+from measuring import Options, big_runs, cpu_seconds, many_runs, megabytes, put, python, run_alone, say
 
-from dashboard import JOB, cpu_seconds, latency, python
-
-from farhost import NAME, FarHost, Proxy
+from farhost import NAME, SSHD, FarHost, Proxy
 from tracker.stored import Key
 from tracker_tui.hosts import open_sources, parse
 from tracker_tui.hosts.link import STEADY, links_of
 from tracker_tui.model import Model
 
-MANY = 10_000
-BIG = 1_000_000
 ROUNDS = 5
-
-
-def make_many(root: Path, count: int) -> None:
-    """Finished runs as a job leaves them; of many, a few hundred that are copied under other ids."""
-    made = min(count, 250)
-    python(
-        "import random, sys, tracker\n"
-        "for number in range(int(sys.argv[2])):\n"
-        "    config = {'lr': random.random(), 'layers': 4, 'model': 'vit', 'seed': random.randrange(10**9)}\n"
-        "    run = tracker.init(project='bench', dir=sys.argv[1], config=config)\n"
-        "    for row in range(50): run.log({'loss': random.random(), 'acc': random.random(), 'lr': 0.1})\n"
-        "    run.finish()\n",
-        root,
-        made,
-    ).wait()
-    for path in list(root.glob("bench/run-*.jsonl")):
-        text, run_id = path.read_text(), path.stem.rpartition("-")[2]
-        for number in range(1, count // made):
-            other = f"{run_id[:5]}{number:03}"
-            path.with_name(f"run-20260101_12{number % 60:02}00-{other}.jsonl").write_text(text.replace(run_id, other))
-
-
-def make_big(root: Path) -> None:
-    """One run of `BIG` rows of 6 numbers."""
-    python(
-        "import random, sys, tracker\n"
-        "run = tracker.init(project='bench', dir=sys.argv[1], id='biggest1')\n"
-        "for step in range(int(sys.argv[2])):\n"
-        "    noise = random.random()\n"
-        "    run.log({'loss': 1 / (step + 1) + noise / 10, 'acc': noise, 'lr': 0.1, 'grad': noise * 3,\n"
-        "             'time': step * 1.5, 'tokens': step * 512})\n",
-        root,
-        BIG,
-    ).wait()
 
 
 @contextmanager
@@ -108,21 +70,19 @@ def bench_first_list(host: FarHost, root: Path, delay: float) -> None:
             found = len(model.runs)
             wire = proxy.down - before
     bare, soon, late = map(statistics.median, (plain, first, whole))
-    print(
-        f"round trip {2000 * delay:3.0f} ms, {found:6d} runs: first {soon:5.2f} s, all {late:5.2f} s,"
-        f" {wire / 1e6:4.1f} MB; `ssh host python3 -c 0` {bare:5.2f} s"
-    )
+    where = f"over ssh, round trip {2000 * delay:.0f} ms: list of {found:,} runs"
+    put(f"{where}, the first", soon, "s", floor=bare, floor_is="`ssh host python3 -c 0`")
+    put(f"{where}, all", late, "s", floor=bare, floor_is="`ssh host python3 -c 0`")
+    put(f"{where}, on the wire", wire / 1e6, "MB")
     proxy.close()
 
 
 def bench_latency(host: FarHost, delay: float, rate: float, rows: int) -> None:
     proxy = Proxy(host.port, delay)
     middle, late = latency(f"ssh://{NAME}:{proxy.port}", rate, rows)
-    budget = 1000 * delay + 150
-    print(
-        f"log() there to screen here, round trip {2000 * delay:3.0f} ms, {rate:4.0f} rows/s: median {middle:4.0f} ms,"
-        f" p95 {late:4.0f} ms   (budget {budget:.0f})"
-    )
+    where = f"over ssh, round trip {2000 * delay:.0f} ms: `log()` to screen at {rate:g} rows/s"
+    put(f"{where}, median", middle, "ms", budget=1000 * delay + 150)
+    put(f"{where}, p95", late, "ms")
     proxy.close()
 
 
@@ -148,17 +108,17 @@ def bench_wire(host: FarHost, seconds: float = 20.0) -> None:
             cpu = (cpu_seconds(far) - cpu) / took
         job.kill()
         job.communicate()
-    print(
-        f"100 rows/s of 5 numbers: file {size / took / 1000:4.1f} kB/s, wire {wire / took / 1000:4.1f} kB/s"
-        f" = {wire / size:.0%} (budget 40 %), back {up / took / 1000:3.1f} kB/s; far side {cpu:4.1%} CPU"
-    )
+    where = "over ssh, 100 rows/s of 5 numbers"
+    put(f"{where}: on the wire", wire / took / 1000, "kB/s", floor=size / took / 1000, limit=0.4, floor_is="the file")
+    put(f"{where}: back", up / took / 1000, "kB/s")
+    put(f"{where}: CPU there", cpu * 100, "%")
     proxy.close()
 
 
 def bench_big(host: FarHost, root: Path, delay: float) -> None:
     proxy = Proxy(host.port, delay)
     with looked_at(f"ssh://{NAME}:{proxy.port}{root}") as model:
-        key = Key("bench", "biggest1")
+        key = Key("big", "big00000")
         take_until(model, lambda: key in model.runs)
         wire = proxy.down
         began = time.perf_counter()
@@ -171,10 +131,11 @@ def bench_big(host: FarHost, root: Path, delay: float) -> None:
         exact = time.perf_counter() - began
         wire = proxy.down - wire
         rows = len(model.subjects()[0].history.columns["loss"].steps)
-    print(
-        f"{rows} rows, round trip {2000 * delay:3.0f} ms: first curve {curve:5.2f} s, {few / 1000:4.0f} kB;"
-        f" all rows {exact:5.1f} s, {wire / 1e6:4.0f} MB"
-    )
+    where = f"over ssh, round trip {2000 * delay:.0f} ms: {rows:,} rows"
+    put(f"{where}, first curve", curve, "s", budget=0.5)
+    put(f"{where}, first curve, on the wire", few / 1000, "kB")
+    put(f"{where}, all", exact, "s")
+    put(f"{where}, all, on the wire", wire / 1e6, "MB")
     proxy.close()
 
 
@@ -191,7 +152,7 @@ def bench_reconnect(host: FarHost, root: Path, delay: float) -> None:
             take_until(model, lambda: link.trouble)
             take_until(model, lambda: not link.trouble and model.sources.is_complete)
             took.append(time.perf_counter() - began)
-    print(f"cut to complete again, round trip {2000 * delay:3.0f} ms: {statistics.median(took):4.2f} s")
+    put(f"over ssh, round trip {2000 * delay:.0f} ms: from a cut to all again", statistics.median(took), "s")
     proxy.close()
 
 
@@ -203,33 +164,35 @@ def bench_idle(host: FarHost, root: Path, seconds: float = 20.0) -> None:
         before = cpu_seconds(far)
         time.sleep(seconds)
         cpu = (cpu_seconds(far) - before) / seconds
-        memory = next(line for line in Path(f"/proc/{far}/status").read_text().splitlines() if line.startswith("VmRSS"))
-        megabytes = int(memory.split()[1]) / 1000
-    print(f"far side idle with {len(model.runs)} runs: {cpu:4.1%} CPU (budget 1 %), {megabytes:.0f} MB")
+        memory = megabytes(far)
+    put(f"over ssh, idle with {len(model.runs):,} runs: CPU there", cpu * 100, "%", budget=1)
+    put(f"over ssh, idle with {len(model.runs):,} runs: memory there", memory, "MB")
 
 
-def main() -> None:
+def main(options: Options) -> None:
+    if SSHD is None:
+        say("no sshd here: nothing is measured over ssh")
+        return
     with tempfile.TemporaryDirectory() as folder:
         host = FarHost(Path(folder))
-        os.environ["PATH"] = host.path
-        few, many, big = Path(folder, "few"), Path(folder, "many"), Path(folder, "big")
-        make_many(few, 20)
+        before, os.environ["PATH"] = os.environ["PATH"], host.path
+        few, many = many_runs(options.data, 20), many_runs(options.data, options.size(10_000))
+        big = big_runs(options.data, options.size(1_000_000), 1)
         for delay in (0.0, 0.05):
             bench_first_list(host, few, delay)
         for delay in (0.0, 0.05):
             bench_latency(host, delay, 1, 15)
-            bench_latency(host, delay, 100, 1000)
+            bench_latency(host, delay, 100, options.size(1000))
         bench_wire(host)
         bench_reconnect(host, few, 0.05)
-        make_many(many, MANY)
         for delay in (0.0, 0.05):
             bench_first_list(host, many, delay)
         bench_idle(host, many)
-        make_big(big)
         for delay in (0.0, 0.05):
             bench_big(host, big, delay)
         host.stop()
+        os.environ["PATH"] = before
 
 
 if __name__ == "__main__":
-    main()
+    run_alone(main)

@@ -1,7 +1,7 @@
-"""What a row costs beside other loggers, in one run: `pip install wandb trackio tlog-ml tensorboardX`, then
-`python tests/benchmarks/peers.py`. Peers that are not installed are left out.
+"""What a row costs beside other loggers, in one run: `python tests/benchmarks/peers.py --peers VENV`.
 
-Each logger runs in a process of its own, three times in turn; medians. A row is a step and three scalars.
+VENV is an environment with `pip install orjson wandb trackio tlog-ml tensorboardX`; those that are not installed are left
+out. Each logger runs in a process of its own, three times in turn; medians. A row is a step and three scalars.
 
     import, init    seconds
     log             median and p99 of one call in microseconds, and as ratios to the floor of the same turn
@@ -20,7 +20,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-TREE = Path(__file__).parents[2]
+from measuring import TREE, Options, put, run_alone, say
+
 ROWS = 20_000
 ROUNDS = 3
 
@@ -72,7 +73,7 @@ READERS = {
 """How to find a row in the bytes of a logger's files, for those whose files are text."""
 
 
-def run(name: str, rows: int, kill: bool) -> tuple[list[float] | None, int, int]:
+def run(name: str, rows: int, kill: bool, interpreter: str) -> tuple[list[float] | None, int, int]:
     """The figures, bytes on disk, and rows found there (-1 where that cannot be told)."""
     imports, init, log, finish = LOGGERS[name]
     source = TIMED.format(imports=imports, init=init, log=log, finish=finish)
@@ -82,7 +83,7 @@ def run(name: str, rows: int, kill: bool) -> tuple[list[float] | None, int, int]
             "WANDB_MODE": "offline", "WANDB_SILENT": "true", "TRACKIO_DIR": folder,
         }  # fmt: skip
         done = subprocess.run(
-            [sys.executable, "-c", source, str(rows), "kill" if kill else "end"],
+            [interpreter, "-c", source, str(rows), "kill" if kill else "end"],
             cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         files = [path for path in Path(folder).rglob("*") if path.is_file() and not path.is_symlink()]
@@ -97,24 +98,31 @@ def run(name: str, rows: int, kill: bool) -> tuple[list[float] | None, int, int]
     return (json.loads(line[7:]) if line else None), size, found
 
 
-def main() -> None:
+def main(options: Options) -> None:
+    if options.peers is None:
+        say("no --peers: no other loggers are measured")
+        return
+    interpreter = str(options.peers / "bin" / "python")
+    rows = options.size(ROWS)
     figures: dict[str, list[list[float]]] = {}
     sizes: dict[str, int] = {}
     for _ in range(ROUNDS):
         for name in LOGGERS:
-            result, size, _found = run(name, ROWS, kill=False)
+            result, size, _found = run(name, rows, False, interpreter)
             if result is not None:
                 figures.setdefault(name, []).append(result)
                 sizes[name] = size
-    print(f"{'':14} import s  init s   log p50 / p99 us        x floor   bytes/row   kept of 500")
     floor = [statistics.median(column) for column in zip(*figures["floor"], strict=True)]
     for name, rounds in figures.items():
         load, start, middle, late = (statistics.median(column) for column in zip(*rounds, strict=True))
-        found = run(name, 500, kill=True)[2]
-        kept = "" if found < 0 else str(found)
-        costs = f"{middle:9.1f} / {late:7.1f} {middle / floor[2]:7.1f} / {late / floor[3]:5.1f}"
-        print(f"{name:14} {load:8.2f} {start:7.3f} {costs} {sizes[name] / ROWS:11.0f} {kept:>13}")
+        put(f"{name}: a row of 3 scalars, median", middle, "us", floor=floor[2])
+        put(f"{name}: a row of 3 scalars, p99", late, "us", floor=floor[3])
+        put(f"{name}: import and init", load + start, "s")
+        put(f"{name}: bytes a row", sizes[name] / rows, "")
+        found = run(name, 500, True, interpreter)[2]
+        if found >= 0:
+            put(f"{name}: rows of 500 kept at SIGKILL", found, "")
 
 
 if __name__ == "__main__":
-    main()
+    run_alone(main)

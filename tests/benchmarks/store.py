@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import orjson
+from measuring import Options, put, run_alone, say
 
 import tracker
 
@@ -66,7 +67,7 @@ def percentile(times: list[int], share: float) -> float:
 
 
 def bench_log() -> None:
-    ratios: dict[str, list[float]] = {"median": [], "p99": []}
+    rounds: list[tuple[float, ...]] = []
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:
             result = {}
@@ -76,29 +77,25 @@ def bench_log() -> None:
                 times = timed(call, ROWS // ROUNDS)
                 close()
                 result[name] = (percentile(times, 0.5), percentile(times, 0.99))
-        for index, kind in enumerate(ratios):
-            ratios[kind].append(result["log"][index] / result["floor"][index])
-        print(
-            f"  floor {result['floor'][0]:5.1f} / {result['floor'][1]:5.1f} us"
-            f"    log {result['log'][0]:5.1f} / {result['log'][1]:5.1f} us   (median / p99)"
-        )
-    for kind, budget in (("median", 3), ("p99", 5)):
-        print(f"log() {kind:<7} {statistics.median(ratios[kind]):5.2f} x the floor   (budget {budget})")
+        rounds.append((*result["floor"], *result["log"]))
+    floor, late_floor, middle, late = map(statistics.median, zip(*rounds, strict=True))
+    put("`log()` of 3 scalars, median", middle, "us", floor=floor, limit=3, floor_is="dumps + write")
+    put("`log()` of 3 scalars, p99", late, "us", floor=late_floor, limit=5, floor_is="dumps + write")
 
 
-def bench_ends() -> None:
+def bench_ends(rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         before = time.perf_counter()
         run = tracker.init(project="bench", dir=folder)
         started = time.perf_counter()
-        for row in range(1_000_000):
+        for row in range(rows):
             run.log({"loss": 0.5 / (row + 1), "acc": 0.25, "lr": 0.001})
         logged = time.perf_counter()
         run.finish()
         ended = time.perf_counter()
-    print(f"init            {(started - before) * 1000:6.1f} ms   (budget 30)")
-    print(f"1M rows         {logged - started:6.2f} s, warm to end, checkpoints included")
-    print(f"finish after    {(ended - logged) * 1000:6.1f} ms   (budget 50)")
+    put("`init`, first of a process", (started - before) * 1000, "ms", budget=30)
+    put(f"{rows:,} rows logged, checkpoints included", logged - started, "s")
+    put("`finish` after that", (ended - logged) * 1000, "ms", budget=50)
 
 
 def bench_import() -> None:
@@ -117,10 +114,17 @@ def bench_import() -> None:
     )
     rounds = [[seconds(code) for code in (bare, floor, ours, used)] for _ in range(IMPORTS)]
     middle = [statistics.median(column) * 1000 for column in zip(*rounds, strict=True)]
-    more = [time - middle[0] for time in middle]
-    print(f"python {middle[0]:.1f} ms, floor +{more[1]:.1f} ms, import tracker +{more[2]:.1f} ms")
-    print(f"import tracker  {(middle[2]) / (middle[1]):5.2f} x the floor, whole processes   (budget 2)")
-    print(f"and tracker.init{(middle[3]) / (middle[1]):5.2f} x the floor, whole processes")
+    put(
+        "`import tracker`, whole process",
+        middle[2],
+        "ms",
+        floor=middle[1],
+        limit=2,
+        floor_is="orjson, threading, pathlib",
+    )
+    put(
+        "the same and `tracker.init` looked up", middle[3], "ms", floor=middle[1], floor_is="orjson, threading, pathlib"
+    )
 
 
 def bench_system() -> None:
@@ -136,13 +140,17 @@ def bench_system() -> None:
             samples = Path(run.file).read_bytes().count(b"\n") - written
             run.finish()
     one = (used["0.1"] - used["off"]) / samples
-    print(f"a sample        {one * 1e6:6.0f} us   {samples} in {SILENT} s")
-    print(f"CPU of a silent process, every 10 s: {one * 10:.4f} %, every second: {one * 100:.3f} %   (budget 0.1)")
+    put("a sample of the machine", one * 1e6, "us")
+    put("CPU of a silent process, a sample every 10 s", one * 10, "%", budget=0.1)
+
+
+def main(options: Options) -> None:
+    say("what logging costs")
+    bench_system()
+    bench_log()
+    bench_ends(options.size(1_000_000))
+    bench_import()
 
 
 if __name__ == "__main__":
-    os.environ["TRACKER_SILENT"] = "1"
-    bench_system()
-    bench_log()
-    bench_ends()
-    bench_import()
+    run_alone(main)
