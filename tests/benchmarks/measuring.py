@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -261,8 +262,10 @@ def many_runs(data: Path, runs: int) -> Path:
                 text, run_id = journals[number % made].read_bytes(), journals[number % made].stem.rpartition("-")[2]
                 other = f"{run_id[:4]}{number:04}"
                 stamp = f"20260101_{number // 3600 % 24:02}{number // 60 % 60:02}{number % 60:02}"
-                copy = text.replace(run_id.encode(), other.encode())
-                (folder / f"run-{stamp}-{other}.jsonl").write_bytes(copy)
+                name = re.findall(rb'"name":"([^"]+)-[0-9]+"', text)[0]
+                copy = re.sub(rb'"name":"%b-[0-9]+"' % name, b'"name":"%b-%d"' % (name, 1000 + number), text)
+                path = folder / f"run-{stamp}-{other}.jsonl"
+                path.write_bytes(copy.replace(run_id.encode(), other.encode()))
         (root / "complete").touch()
     return root
 

@@ -1,7 +1,7 @@
 """What a row costs beside other loggers, in one run: `python tests/benchmarks/peers.py --peers VENV`.
 
-VENV is an environment with `pip install orjson wandb trackio tlog-ml tensorboardX`; those that are not installed are left
-out. Each logger runs in a process of its own, three times in turn; medians. A row is a step and three scalars.
+VENV is an environment with `pip install orjson wandb trackio tlog-ml tensorboardX`; those that are not installed are
+left out. Each logger runs in a process of its own, three times in turn; medians. A row is a step and three scalars.
 
     import, init    seconds
     log             median and p99 of one call in microseconds, and as ratios to the floor of the same turn
