@@ -638,9 +638,9 @@ class Run:
 
     def _append_state(self, record: Record) -> None:
         """Append a checkpoint or an end. Its sketches, most of it, are JSON as they are."""
-        sketches = record.pop("sketches")
+        safe = plain({**record, "sketches": None}, 2 * records.MAX_DEPTH)[0]
         with self._lock:
-            self._write(encode({**plain(record, 2 * records.MAX_DEPTH)[0], "sketches": sketches}))
+            self._write(encode({**safe, "sketches": record["sketches"]}))
 
     def _fold(self) -> None:
         rows, self._pending = self._pending, []
