@@ -21,6 +21,7 @@ from measuring import (
     Terminal,
     cpu_seconds,
     has_curve,
+    is_exact,
     middle_and_late,
     put,
     python,
@@ -107,7 +108,7 @@ def bench_first_curve(rows: int) -> None:
             frame = time.perf_counter() - start
             terminal.wait_for(has_curve)
             curve = time.perf_counter() - start
-            terminal.wait_for(lambda t: "loading" not in t.text, 120)
+            terminal.wait_for(is_exact, 120)
             exact = time.perf_counter() - start
             cpu = cpu_seconds(terminal.child.pid)
     what = f"a run of {rows:,} x 5"

@@ -206,6 +206,11 @@ def has_curve(terminal: Terminal) -> bool:
     return any("\u2801" <= sign <= "\u28ff" for sign in terminal.text)
 
 
+def is_exact(terminal: Terminal) -> bool:
+    """Whether all rows are there of what is looked at."""
+    return "loading" not in terminal.text and "a sample" not in terminal.text
+
+
 def first_line(terminal: Terminal) -> str:
     """What the overview is about."""
     return terminal.lines[1][-38:]
