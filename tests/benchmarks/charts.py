@@ -86,7 +86,7 @@ def bench_charts() -> None:
     milliseconds(Plotter(), [Order("loss", (subject(0, 10),), View(), 40, 12)])  # plotext is loaded
     for rows, runs in ((1000, 1), (10_000, 1), (1_000_000, 1), (1000, 5), (1000, 20)):
         subjects = tuple(subject(number, rows) for number in range(runs))
-        for width, height in ((40, 12), (60, 14), (120, 35)):
+        for width, height in ((60, 14), (120, 35)):
             order = Order("loss", subjects, View(), width, height, runs > 1)
             first, later = milliseconds(Plotter(), [order])
             what = f"a plot of {rows:,} rows x {runs} run{'s' * (runs > 1)}, {width}x{height}"

@@ -94,7 +94,7 @@ def bench_long(lines: int) -> None:
                 terminal.press("f")
                 terminal.settle()
                 terminal.step(CLEAR, words)
-                seconds = _until(terminal, "enter", rf"[\d,]+\+? lines with {words}")
+                seconds = _until(terminal, "enter", rf"[\d,]+\+? lines? with {words}")
                 put(f"{console}: searched for {words!r}", seconds * 1000, "ms")
             terminal.step("escape", "G")
             terminal.settle()

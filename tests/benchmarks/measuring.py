@@ -25,6 +25,7 @@ sys.path.extend(str(Path(__file__).parents[2] / part) for part in ("store", "tui
 
 from terminal import Terminal, environment
 
+TREE = Path(__file__).parents[2]
 DASHBOARD = ["-m", "tracker_tui"]
 
 
