@@ -171,8 +171,6 @@ class RunState:
 
     def dump_sketches(self) -> dict[str, Any]:
         """The courses of the metrics as a checkpoint has them."""
-        if self._dumped and not self._sketches:
-            return self._dumped
         return {key: sketch.dump() for key, sketch in self.sketches.items()}
 
     @property

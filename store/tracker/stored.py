@@ -104,7 +104,8 @@ class StoredRun(RunState):
         start = {name: value for name, value in self.start.items() if name not in HELD}
         names = dict.fromkeys((*self._dumped, *self._sketches))
         try:
-            details = orjson.dumps([start, self._surroundings, self.dump_sketches() if files.is_far else None])
+            sketches = (self._dumped or self.dump_sketches()) if files.is_far else None
+            details = orjson.dumps([start, self._surroundings, sketches])
         except TypeError:  # nested deeper than it writes
             return
         self._packed = zlib.compress(details, 1)
