@@ -24,6 +24,11 @@ def some_runs(count: int) -> str:
     return f"{count} run{'s' * (count != 1)}"
 
 
+def all_hidden(count: int) -> str:
+    """Why none of some runs is shown."""
+    return "The only run is archived or deleted" if count == 1 else f"All {count} runs are archived or deleted"
+
+
 def last_value(value: Any, width: int = 12) -> str:
     """A metric's value to 6 significant digits, or as many as fit a width: 7099, 0.312346, 1.2e-07."""
     if isinstance(value, float) and value - value == 0.0:

@@ -70,7 +70,7 @@ def ls(words: list[str]) -> int:
         _print_runs(runs, given.columns or _usual(runs, given.sort))
     elif not given.query:
         hidden = len(sources.runs)
-        what = f"all {hidden} runs are archived or deleted" if hidden else "no runs"
+        what = look.all_hidden(hidden) if hidden else "no runs"
         warn(f"{what} in {roots_of(sources)}{'' if hidden else ' yet'}")
     return 1 if any(catalog.files.trouble for catalog in sources.catalogs.values()) else 0
 

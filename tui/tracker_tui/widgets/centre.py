@@ -20,7 +20,7 @@ from tracker.lookout import Lookout
 from tracker.records import clean
 from tracker.stored import Key, StoredRun
 from tracker_tui import fields, gauges
-from tracker_tui.look import with_tilde
+from tracker_tui.look import all_hidden, with_tilde
 from tracker_tui.model import Model
 from tracker_tui.table import NEWEST, TableView
 from tracker_tui.tree import Branch, Place
@@ -158,7 +158,7 @@ class Centre(Vertical):
         root = with_tilde(catalog.root)
         hidden = len(self._model.runs)
         if hidden:
-            return Content(f"All {hidden} runs are archived or deleted.\n\nTo see them:  /archived:yes OR deleted:yes")
+            return Content(f"{all_hidden(hidden)}.\n\nTo see them:  /archived:yes OR deleted:yes")
         if others:
             first = f"There are no runs in {root} and {len(others)} more yet."
         elif isinstance(catalog.files, Lookout) and not os.path.isdir(catalog.root):
