@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 from tracker import layout, records
-from tracker.index import Index
+from tracker.index import Entry, Index
 from tracker.journal import LineReader, PageReader, decode_lines
-from tracker.lookout import Edit, Lookout, Place, Sight
+from tracker.lookout import Edit, Known, Lookout, Place, Sight
 from tracker.records import Record
 from tracker.replay import MAX_TIME, RunState
 from tracker.rows import Rows
@@ -100,17 +101,19 @@ class Catalog:
         source: str = "",
     ) -> None:
         self._index: Index | None = None
+        self._entries: Iterator[Entry] | None = None
+        self._recalled: list[Reading] = []
+        self._expected: dict[Place, Known] = {}
         if files is None:
-            files = lookout = Lookout(layout.resolve_root(path), is_project, only_id)
+            files = lookout = Lookout(layout.resolve_root(path), is_project, only_id, self._expected)
             if only_id is None and lookout.file is None:
                 self._index = Index(lookout.root, lookout.project)
-                self._expect = lookout.expect
+                self._entries = self._index.read()
         self.files: Files = files
         self.source = source
         self.runs: dict[Key, StoredRun] = {}
         self._segments: dict[Key, dict[str, StoredRun]] = {}
         self._edits: dict[Key, list[Record]] = {}
-        self._was_recalled = False
         self._bad_lines: dict[Place, int] = {}
         """Of the files that were met."""
 
@@ -122,12 +125,17 @@ class Catalog:
     @property
     def is_behind(self) -> bool:
         """Whether the last `collect` left files that the next one may take at once."""
-        return self.files.is_behind
+        return self._entries is not None or self.files.is_behind
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file has been looked at."""
+        return self._entries is None and self.files.is_complete
 
     def refresh(self) -> Delta:
         """Look at everything, and fold."""
         delta = self.apply(self.collect())
-        while not self.files.is_complete:
+        while not self.is_complete:
             self.files.wait()
             more = self.apply(self.collect())
             delta.changed |= more.changed
@@ -205,17 +213,20 @@ class Catalog:
             pause: seconds to sleep after each file that is opened, so that other threads need not wait for the
                 interpreter.
         """
-        readings = self._recall() if self._index is not None and not self._was_recalled else []
+        if not self._recall(seconds):
+            return []
+        readings, self._recalled = self._recalled, []
         readings += [self._read(sight) for sight in self.files.look(seconds, pause)]
         if self._index is not None:
             self._index.save()
         return readings
 
-    def _recall(self) -> list[Reading]:
-        """What the index knows, before anything is looked at; looking tells what of it is no longer true."""
-        self._was_recalled = True
-        readings, known = [], {}
-        for entry in self._index.read() if self._index is not None else ():
+    def _recall(self, seconds: float | None) -> bool:
+        """Take what the index knows, and say so when all of it is taken; looking tells what is no longer true."""
+        if self._entries is None:
+            return True
+        start = monotonic()
+        for entry in self._entries:
             parsed = layout.parse_segment_name(entry.name)
             if parsed is None:
                 continue
@@ -225,11 +236,13 @@ class Catalog:
             except (ValueError, TypeError):
                 continue
             place = entry.project, entry.name
-            known[place] = entry.known
+            self._expected[place] = entry.known
             self._bad_lines[place] = run.bad_lines
-            readings.append(Reading(Sight(*place), run, (), run.bad_lines))
-        self._expect(known)
-        return readings
+            self._recalled.append(Reading(Sight(*place), run, (), run.bad_lines))
+            if seconds is not None and monotonic() - start > seconds:
+                return False
+        self._entries = None
+        return True
 
     def _read(self, sight: Sight) -> Reading:
         """Decode what one look brought; a run that is met is made here, for nobody else knows it yet."""

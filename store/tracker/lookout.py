@@ -149,7 +149,7 @@ class _File:
         was_read = known is not None or self._lines.offset > 0
         if size is None:
             return False, b""
-        if known is not None and known.offset <= size and not known.ended:  # what had ended does not grow
+        if known is not None and known.offset <= size:
             mark = zlib.crc32(first_line(self._path))
             if known.mark == mark or not known.offset:
                 self._lines, self._mark, self.ended = Lines(self._path, known.offset), mark, known.ended
@@ -239,7 +239,8 @@ class Lookout:
         path: an absolute path; a project's folder or a journal narrows it to that.
         is_project: the path is a project's folder, even if it has no runs yet.
         only_id: look at the journals of this id alone (encoded as on disk).
-        known: how far files were read before.
+        known: how far files were read before; what had ended then and is as it was is not opened, and what is not is
+            told to be gone, to be read anew. Taken away from as files are found.
         calm: seconds between two looks at a file that nobody reads line by line.
     """
 
@@ -270,7 +271,7 @@ class Lookout:
         self._only_id = only_id
         self._only_project: str | None = None
         self._only_file: str | None = None
-        self._known = dict(known or {})
+        self._known = known if known is not None else {}
         self._calm = calm
         self._list_due = 0.0
         self._was_listed = False
@@ -296,10 +297,6 @@ class Lookout:
     def file(self) -> str | None:
         """The only journal that is looked at."""
         return self._only_file
-
-    def expect(self, known: dict[Place, Known]) -> None:
-        """Files that were read before: what has ended and is as it was then is not opened."""
-        self._known.update(known)
 
     def _holds_journals(self) -> bool:
         """Whether the root is itself a project's folder."""
@@ -399,15 +396,19 @@ class Lookout:
                 continue
             number, known = self._number(*place), self._known.pop(place, None)
             self._files[place] = None
-            if known is None or not known.ended or (known.offset, known.mtime) != (entry.size, entry.mtime):
-                file = self._files[place] = _File(os.path.join(self.root, *place), entry, number, known)
-                self._unopened.append(file)
+            if known is not None and known.ended:
+                if (known.offset, known.mtime) == (entry.size, entry.mtime):
+                    continue
+                yield Sight(*place, gone=True)
+                known = None
+            file = self._files[place] = _File(os.path.join(self.root, *place), entry, number, known)
+            self._unopened.append(file)
         for place in gone:
             del self._files[place]
             self._live.pop(place, None)
         if projects is not None and self._known:
             gone += self._known
-            self._known = {}
+            self._known.clear()
         for place in gone:
             yield Sight(*place, gone=True)
 

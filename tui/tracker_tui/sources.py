@@ -39,7 +39,7 @@ class Sources:
     @property
     def is_complete(self) -> bool:
         """Whether every file has been looked at, but for those that cannot be reached."""
-        return all(catalog.files.is_complete or catalog.files.trouble for catalog in self.catalogs.values())
+        return all(catalog.is_complete or catalog.files.trouble for catalog in self.catalogs.values())
 
     @property
     def left(self) -> int:

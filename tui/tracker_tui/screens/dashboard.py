@@ -51,7 +51,7 @@ TICK = 2.0
 CALM = 1.0
 """Seconds between two updates of values in tree and overview while rows come in; the charts' titles follow at once."""
 FIRST_LOOK = 0.05
-"""Seconds that the first look is waited for before anything is painted."""
+"""Seconds that the first look may take, before anything is painted."""
 LOOK = 0.4
 SHORT_LOOK = 0.05
 PAUSE = 0.0005
@@ -184,11 +184,16 @@ class Dashboard(Editing):
     async def on_mount(self) -> None:
         self.add_class("show-centre", "hide-console")
         self.tree_pane.focus()
-        look = asyncio.ensure_future(asyncio.to_thread(self.model.collect, LOOK))
+        look = asyncio.ensure_future(asyncio.to_thread(self.model.collect, FIRST_LOOK))
         await asyncio.wait({look}, timeout=FIRST_LOOK)
-        self._follow(look)
-        self.call_after_refresh(self._listen)
+        self._take(look.result() if look.done() else Batch())
+        self.call_after_refresh(self._begin, look)
         self.set_interval(TICK, self._tick)
+
+    def _begin(self, look: asyncio.Future[Batch]) -> None:
+        """The first frame is on the screen."""
+        self._follow(self._look() if look.done() else look)
+        self._listen()
 
     # ---- following the files ----
 
