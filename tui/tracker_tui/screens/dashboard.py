@@ -348,8 +348,9 @@ class Dashboard(Editing):
         if news:
             parts.insert(0, f"! {news} new warning{'s' * (news != 1)}, E")
         saving = ["saving…"] if self._is_saving else []
-        if left := self.model.sources.left:
-            saving.append(f"reading {left:,} more…")
+        if not self.model.sources.is_complete:
+            left = self.model.sources.left
+            saving.append(f"reading {left:,} more…" if left else "reading…")
         text = "  ".join([*saving, *([lost] if lost else []), *parts])
         if str(self.status_line.content) != text:
             self.status_line.update(Content(text))

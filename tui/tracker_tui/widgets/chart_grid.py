@@ -351,7 +351,7 @@ class ChartGrid(Painted, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         at = y + round(self.scroll_y)
-        if not self._slots and self.subjects and y == 0:
+        if not self._slots and self.subjects and not self._sections() and y == 0:
             why = f"No metric has {' '.join(self.words)!r} in its name." if self.words else "All metrics are hidden."
             segments = [Segment(why, self._style("dim"))]
             return Strip(segments).adjust_cell_length(width, self.rich_style)
