@@ -184,6 +184,16 @@ def test_empty_lines_are_nothing(root: Path) -> None:
     assert bad_lines(root) == 0
 
 
+def test_an_end_that_is_torn_hides_no_row(root: Path) -> None:
+    lines = b'{"_type":"start","_timestamp":1.7e9,"id":"abcd1234"}\n{"_step":0,"_timestamp":1.7e9,"loss":0.5}\n'
+    write_journal(root, lines + b'{"_type":"end","_timestamp":1.7e9,"sketches":{"lo\n')
+    catalog = Catalog(root)
+    catalog.refresh()
+    (run,) = catalog.newest_first()
+    assert run.state == "crashed"
+    assert run.metric_names == ("loss",) == tuple(run.sketches)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_random_bytes_are_a_run(seed: int, root: Path) -> None:
     """A file of random bytes is listed by its name, whatever the bytes are."""

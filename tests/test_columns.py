@@ -16,7 +16,7 @@ from tracker.catalog import Catalog
 from tracker.history import History
 from tracker.journal import Tail
 from tracker.stored import Key
-from tracker_tui.feed import LARGE, HistoryFeed
+from tracker_tui.feed import LARGE, HistoryFeed, read_history
 from tracker_tui.model import Model
 from tracker_tui.sources import Sources
 
@@ -111,6 +111,14 @@ def test_a_history_is_whole_at_once_the_second_time(journal: Path) -> None:
     assert contents(again.history) == exact(journal)
 
 
+def test_what_is_kept_has_every_row_that_was_read(journal: Path) -> None:
+    catalog = Catalog(journal.parents[1])
+    catalog.refresh()
+    (run,) = catalog.newest_first()
+    for _ in range(3):
+        assert contents(read_history(catalog, run)) == exact(journal)
+
+
 def grown(journal: Path) -> None:
     with journal.open("a") as file:
         file.writelines(
@@ -196,3 +204,8 @@ def test_very_long_histories_share_the_memory(journal: Path, monkeypatch: pytest
     model.load_all(at_any_cost=True)
     assert rows(keys[2], keys[3], keys[0]) == [True, True, True]
     assert model.sampled() is None
+    model = Model(Sources([Catalog(journal.parents[1])]))
+    model.apply(model.collect())
+    model.look_at(keys)
+    model.load_all(at_any_cost=True)  # before anything is there
+    assert rows(*keys) == [True] * 4

@@ -81,7 +81,8 @@ def told(root: Path) -> dict[str, Any]:
         found[f"{run.key.project}/{run.key.id}"] = repr(
             (
                 run.id, run.project,
-                run.file, run.name, run.state, run.created, run.updated, run.began, run.entity, run.group, run.job_type,
+                run.number, run.file,
+                run.name, run.state, run.created, run.updated, run.began, run.entity, run.group, run.job_type,
                 run.tags, run.notes, run.archived, run.deleted, run.config, run.summary, run.step, run.exit_code,
                 run.bad_lines, run.size, run.metric_names, run.alerts, run.broken, run.metadata, run.pace.pauses,
                 run.last_steps, run.is_resumed, [metric.record() for metric in run.metrics],
@@ -115,6 +116,22 @@ def test_a_second_opening_tells_the_same_and_opens_no_journal(root: Path) -> Non
     shutil.copy2(root / "project-0" / "run-20261101_000004-copy4.jsonl", path)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert told(root) == first
+
+
+def test_a_root_that_is_gone_has_no_runs(root: Path) -> None:
+    """However well they are remembered."""
+    first = told(root)
+    root.rename(root.with_name("elsewhere"))
+    assert told(root) == {}
+    root.with_name("elsewhere").rename(root)
+    assert told(root) == first
+
+
+def test_names_that_are_no_text_are_read_all_the_same(root: Path) -> None:
+    strange = os.path.join(os.fsencode(root), b"caf\xe9")
+    shutil.copytree(os.path.join(os.fsencode(root), b"project-1"), strange)
+    told(root)
+    assert len(told(Path(os.fsdecode(strange)))) == COUNT // 2
 
 
 def test_few_runs_leave_nothing_behind(tmp_path: Path) -> None:

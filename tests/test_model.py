@@ -481,3 +481,39 @@ def test_a_thousand_runs_are_searched_sorted_and_grown_quickly(root: Path) -> No
         assert len(model.table(Branch("p")).runs) > 500
         assert model.drawn(Branch("p"))
     assert time.perf_counter() - started < 10
+
+
+# ---- what changes meanwhile ----
+
+
+def test_tables_follow_the_last_change_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change soon after the table was built shows when the table may be built again, though nothing else changes."""
+    monkeypatch.setattr("tracker_tui.model.TABLE_CALM", 0.2)
+    runs = [tracker.init(project="p", name=f"n{i}", dir=root, reinit="create_new") for i in range(3)]
+    for loss, run in enumerate(runs):
+        run.log({"loss": loss})
+    model = loaded(root)
+    model.arrange(Branch("p"), TableView(sort="loss"))
+    assert names(model.table(Branch("p")).runs) == ["n0", "n1", "n2"]
+    runs[0].log({"loss": 9.0})
+    refresh(model)
+    assert wait_for(lambda: model.is_table_due(Branch("p")))
+    assert names(model.table(Branch("p")).runs) == ["n1", "n2", "n0"]
+    assert not model.is_table_due(Branch("p"))
+    for run in runs:
+        run.finish()
+
+
+def test_queries_about_time_are_asked_anew(root: Path) -> None:
+    """Also where what changed are other runs."""
+    make(root, "old", {"loss": 1.0})
+    run = tracker.init(project="p", name="going", dir=root, reinit="create_new")
+    model = loaded(root)
+    age = time.time() - model.sources.newest_first()[-1].created
+    model.search(f"age<{age + 1:.3f}s OR name:going")
+    assert names(model.shown()) == ["going", "old"]
+    assert wait_for(lambda: time.time() - model.sources.newest_first()[-1].created > age + 1)
+    run.log({"loss": 2.0})
+    refresh(model)
+    assert names(model.shown()) == ["going"]
+    run.finish()

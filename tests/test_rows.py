@@ -11,7 +11,7 @@ import pytest
 
 import tracker
 from support import write_journal
-from tracker.rows import Rows
+from tracker.rows import Rows, Samples
 
 ALL = float("inf")
 
@@ -102,3 +102,15 @@ def test_what_is_appended_meanwhile_is_left_out(tmp_path: Path) -> None:
     assert list(reading) == [{"_step": 5}]
     assert [row["_step"] for row in rows] == [0, 5]
     assert [row["_step"] for row in Rows([(str(path), ALL)])] == [0, 3, 5, 6]
+
+
+def test_samples_that_come_while_they_are_read_are_left_out(root: Path) -> None:
+    """Whoever reads them twice gets the same twice."""
+    line = '{"_type":"system","_timestamp":%d,"cpu":1%s}\n'
+    path = write_journal(root, (line % (1700000000, "") + line % (1700000001, "")).encode())
+    samples = Samples([(str(path), ALL)])
+    first = samples.read()
+    with path.open("a") as file:
+        file.write(line % (1700000002, ',"gpu.0.temp":50'))
+    assert samples.read() == first
+    assert len(first) == 2

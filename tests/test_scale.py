@@ -44,7 +44,8 @@ def test_rows_folded_together_and_one_by_one_give_the_same_columns() -> None:
                 by = chance.randrange(20) if chance.random() < late else 0
                 found.append(odd_row(chance, step - by, has_odd_steps))
             else:
-                found.append({"_step": step, "_timestamp": float(step), "a": chance.random(), "b": step})
+                name = chance.choice(["b", "b", "b", "b\0"])  # the same once it is cleaned
+                found.append({"_step": step, "_timestamp": float(len(found)), "a": chance.random(), name: step})
         together, apart = History(), History()
         at = 0
         while at < len(found):

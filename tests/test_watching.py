@@ -231,3 +231,38 @@ def test_runs_are_followed_over_a_network_file_system(mounted: tuple[Path, Path]
     asyncio.run(follow())
     run.finish()
     assert wait_for(lambda: look(catalog) and seen.state == "finished")
+
+
+# ---- files that come and go ----
+
+
+def test_a_journal_that_is_made_again_while_it_waits_is_read_once(root: Path) -> None:
+    path = finished(root, "p")
+    catalog = Catalog(root)
+    catalog.apply(catalog.collect(0.0))
+    assert catalog.files.left == 1
+    path.unlink()
+    assert wait_for(lambda: any(reading.sight.gone for reading in catalog.collect(0.0)))
+    path.write_bytes(b'{"_step":0,"_timestamp":1.7e9,"loss":1}\n' * 3)
+    assert wait_for(lambda: catalog.collect(0.0) == [] and catalog.files.left > 1)
+    catalog.refresh()
+    (run,) = catalog.newest_first()
+    assert run.row_count == 3
+
+
+def test_a_head_that_is_late_is_read(root: Path) -> None:
+    """However much comes with it."""
+    path = finished(root, "p")
+    start = path.read_bytes().splitlines()[0].replace(b'"id"', b'"name":"told at the head","id"')
+    path.write_bytes(start[:20])
+    catalog = Catalog(root)
+    catalog.refresh()
+    with path.open("ab") as file:
+        file.write(start[20:] + b"\n")
+        file.writelines(b'{"_step":%d,"_timestamp":1700000000,"loss":1}\n' % step for step in range(40_000))
+        file.write(b'{"_type":"checkpoint","_timestamp":1.7e9,"summary":{"loss":1}}\n')
+    assert path.stat().st_size > 1 << 20
+    catalog.refresh()
+    (run,) = catalog.newest_first()
+    assert run.name == "told at the head"
+    assert run.summary == {"loss": 1}

@@ -16,7 +16,7 @@ from tracker.errors import Error
 from tracker.filters import matches, sort_key
 from tracker.records import Record, plain, restore
 from tracker.replay import State
-from tracker.rows import Rows, read_samples, restored
+from tracker.rows import Rows, Samples, restored
 from tracker.stored import StoredRun
 
 Item = TypeVar("Item")
@@ -306,7 +306,7 @@ class ApiRun:
 
     def _scan_system(self, wanted: list[str] | None) -> Iterator[Record]:
         created = self._stored.created
-        samples = read_samples(self._catalog.journals(self._stored))
+        samples = Samples(self._catalog.journals(self._stored)).read()
         return _with_keys(({**sample, "_runtime": sample["_timestamp"] - created} for sample in samples), wanted)
 
     def update(self) -> None:

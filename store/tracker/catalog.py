@@ -19,7 +19,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
-from tracker import layout, records
+from tracker import host, layout, records
 from tracker.index import Entry, Index
 from tracker.journal import LineReader, PageReader, decode_lines
 from tracker.lookout import Edit, Known, Lookout, Place, Sight
@@ -108,7 +108,7 @@ class Catalog:
             files = lookout = Lookout(layout.resolve_root(path), is_project, only_id, self._expected)
             if only_id is None and lookout.file is None:
                 self._index = Index(lookout.root, lookout.project)
-                self._entries = self._index.read()
+                self._entries, self._number = self._index.read(), lookout.number
         self.files: Files = files
         self.source = source
         self.runs: dict[Key, StoredRun] = {}
@@ -216,14 +216,20 @@ class Catalog:
         if not self._recall(seconds):
             return []
         readings, self._recalled = self._recalled, []
-        readings += [self._read(sight) for sight in self.files.look(seconds, pause)]
+        found = [self._read(sight) for sight in self.files.look(seconds, pause)]
+        for reading in readings:
+            if reading.run is not None:
+                reading.run.number = self._number(*reading.run.key[:2])
         if self._index is not None:
             self._index.save()
-        return readings
+        return readings + found
 
     def _recall(self, seconds: float | None) -> bool:
         """Take what the index knows, and say so when all of it is taken; looking tells what is no longer true."""
         if self._entries is None:
+            return True
+        if host.list_projects(self.root) is None:  # what cannot be looked at is not told
+            self._entries = None
             return True
         start = monotonic()
         for entry in self._entries:
@@ -305,7 +311,8 @@ class Catalog:
     def _fold(self, run: StoredRun, reading: Reading) -> None:
         run.unpack()
         is_begun = bool(run.start)
-        for record in reading.records:
+        new = reading.records
+        for record in new:
             run.apply(record)
         if layout.file_name(run.id) != run.key.id:  # a copy, or a lie: edits find a run by its file's name
             run.id = records.clean(layout.true_name(run.key.id))
@@ -316,7 +323,7 @@ class Catalog:
         run.size = reading.sight.offset
         run.alive = reading.sight.alive
         run.deadly_signal = reading.sight.deadly_signal
-        if reading.sight.ended and reading.sight.data:
+        if reading.sight.ended and new and new[-1].get("_type") == records.END and "sketches" in new[-1]:
             last_line = reading.sight.data.rfind(b"\n", 0, -1) + 1
             run.pack(self.files, run.size - len(reading.sight.data) + last_line)
 

@@ -84,6 +84,8 @@ class History:
     def _extend_columns(self, rows: list[Record]) -> bool:
         """Fold rows by column; False, and nothing is done, where that is not the same or not quicker."""
         keys = dict.fromkeys(chain.from_iterable(rows))
+        if len(set(map(clean, keys))) < len(keys):  # two names that look the same
+            return False
         steps: list[Any] = [row.get("_step") for row in rows]
         if len(keys) * len(rows) > MAX_GAPS * sum(map(len, rows)) or set(map(type, steps)) != {int}:
             return False
@@ -92,7 +94,8 @@ class History:
         places = array("d", steps)
         is_strict = all(map(lt, places, places[1:]))
         times: list[Any] = [row.get("_timestamp") for row in rows]
-        if is_strict and set(map(type, times)) <= NUMBERS and min(times) >= 0 and max(times) < MAX_TIME:
+        is_plain = is_strict and set(map(type, times)) <= NUMBERS and min(times) >= 0 and max(times) < MAX_TIME
+        if is_plain and not (self.times.steps and self.times.steps[-1] >= places[0]):  # the first time of a step counts
             self.times.extend(places, array("d", times))
         else:
             for step, time in zip(steps, times, strict=True):

@@ -53,7 +53,12 @@ class Index:
         root = os.path.realpath(root)
         name = sha256(os.fsencode(f"{VERSION}\0{root}")).hexdigest()[:20]
         self._head = orjson.dumps([VERSION, root.encode("utf-8", "replace").decode()])
-        self._only = b"[" if project is None else b"[%b," % orjson.dumps(project)
+        self._only = b"["
+        if project is not None:
+            try:
+                self._only = b"[%b," % orjson.dumps(project)
+            except TypeError:  # a name that is no UTF-8, of which nothing is kept
+                self._only = b"-"
         self._file = cache.File(f"index-{name}.jsonl")
         self._new: list[bytes] = []
         self._size = 0

@@ -81,8 +81,23 @@ class _File:
     """One journal or edits file that is looked at again and again."""
 
     __slots__ = (
-        "_entry", "_grew", "_known", "_lines", "_mark", "_opened", "_path", "_searched", "_size", "_start",
-        "alive", "due", "ended", "is_behind", "is_journal", "number", "place",
+        "_entry",
+        "_grew",
+        "_known",
+        "_lines",
+        "_mark",
+        "_path",
+        "_searched",
+        "_size",
+        "_start",
+        "_told",
+        "alive",
+        "due",
+        "ended",
+        "is_behind",
+        "is_journal",
+        "number",
+        "place",
     )  # fmt: skip
 
     def __init__(self, path: str, entry: host.Entry, number: int, known: Known | None) -> None:
@@ -102,19 +117,22 @@ class _File:
         self._mark = 0
         self._searched = 0  # there is no checkpoint ahead up to here
         self._start: dict[str, Any] | None = None
-        self._opened = False
+        self._told = False
         self._size = 0
         self._grew = time.monotonic() - max(0.0, time.time() - entry.mtime)
 
     def look(self) -> Sight | None:
         """What is new since the last look; None when nothing is."""
         now = time.monotonic()
-        first, self._opened = not self._opened, True
+        first, self._told = not self._told, True
         size = host.size_of(self._path)
         self.is_behind = False
         if not first and size == self._lines.offset and self.is_journal and self.alive is False:
             return None  # still as dead as it was
-        is_new, data = self._take_up(size) if first or self._lines.offset > (size or 0) else (False, b"")
+        is_begun = self._lines.offset or not self.is_journal
+        is_new, data = (
+            self._take_up(size) if first or not is_begun or self._lines.offset > (size or 0) else (False, b"")
+        )
         if size is not None and size > self._lines.offset:
             data += self._read_on(size, len(data))
         if not first and size is not None and size > self._size:  # what is read later need not be new
@@ -340,7 +358,7 @@ class Lookout:
                 self.is_behind = True
                 return
             file = self._unopened.pop()
-            if file.place in self._files:
+            if self._files.get(file.place) is file:
                 yield from self._look_at(file)
                 if pause:
                     time.sleep(pause)
@@ -394,7 +412,8 @@ class Lookout:
             if entry is None:
                 self._folders[place[0]].names.remove(place[1])  # asked again when the folder is
                 continue
-            number, known = self._number(*place), self._known.pop(place, None)
+            journal, known = host.JOURNAL.fullmatch(place[1]), self._known.pop(place, None)
+            number = self.number(place[0], journal[2]) if journal else 0
             self._files[place] = None
             if known is not None and known.ended:
                 if (known.offset, known.mtime) == (entry.size, entry.mtime):
@@ -429,11 +448,10 @@ class Lookout:
         self._list_due = now + max(self._calm, REST * (time.monotonic() - now))
         return projects, due
 
-    def _number(self, project: str, name: str) -> int:
-        """The place of a run among those of its project; files come in order of name."""
-        journal = host.JOURNAL.fullmatch(name)
+    def number(self, project: str, run_id: str) -> int:
+        """The place of a run among those of its project; they are met in order of their files' names."""
         numbers = self._numbers.setdefault(project, {})
-        return numbers.setdefault(journal[2], len(numbers)) if journal else 0
+        return numbers.setdefault(run_id, len(numbers))
 
     def _is_wanted(self, name: str) -> bool:
         if name.startswith("edits-"):

@@ -162,11 +162,7 @@ class RunState:
         """The courses of the metrics."""
         if self._dumped:
             dumped, self._dumped = self._dumped, {}
-            for key, sketch in dumped.items():
-                try:
-                    self._sketches[clean(key)] = Sketch.load(sketch)
-                except (ValueError, TypeError, IndexError, KeyError, OverflowError):
-                    continue
+            self._sketches.update(load_sketches(dumped))
         return self._sketches
 
     def dump_sketches(self) -> dict[str, Any]:
@@ -459,6 +455,17 @@ _FOLDS: Final[dict[str, Callable[[RunState, Record], None]]] = {
     records.CHECKPOINT: RunState._checkpoint,
     records.END: RunState._end,
 }
+
+
+def load_sketches(dumped: Mapping[str, Any]) -> dict[str, Sketch]:
+    """The sketches of a checkpoint, by metric; what is none is left out."""
+    found = {}
+    for key, sketch in dumped.items():
+        try:
+            found[clean(key)] = Sketch.load(sketch)
+        except (ValueError, TypeError, IndexError, KeyError, OverflowError):
+            continue
+    return found
 
 
 def is_row_until(record: Record, last: float) -> bool:

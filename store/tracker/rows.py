@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import compress, groupby
@@ -126,21 +127,30 @@ class _Journal:
                 yield dict(self._late[step])
 
 
-def read_samples(journals: Iterable[tuple[str, float]]) -> list[Record]:
-    """All samples of the machine that a run was on, in order of time: `_timestamp` and numbers by name.
+class Samples:
+    """All samples of the machine that a run was on, as its journals are when they are first read.
 
     Args:
         journals: as `Rows` has them.
     """
-    found: dict[float, Record] = {}
-    for path, last in journals:
-        lines = Lines(path)
-        while data := lines.read():
-            for record in decode_lines(data)[0] if _SYSTEM in data else ():
-                sample = sample_of(record) if is_history_until(record, last) else None
-                if sample is not None:
-                    found[sample[0]] = {"_timestamp": sample[0], **sample[1]}
-    return [found[time] for time in sorted(found)]
+
+    def __init__(self, journals: Iterable[tuple[str, float]]) -> None:
+        self._journals = list(journals)
+        self._ends: dict[str, int] = {}
+
+    def read(self) -> list[Record]:
+        """In order of time: `_timestamp` and numbers by name."""
+        found: dict[float, Record] = {}
+        for path, last in self._journals:
+            lines = Lines(path)
+            end = self._ends.get(path, sys.maxsize)
+            while lines.offset < end and (data := lines.read(min(CHUNK, end - lines.offset))):
+                for record in decode_lines(data)[0] if _SYSTEM in data else ():
+                    sample = sample_of(record) if is_history_until(record, last) else None
+                    if sample is not None:
+                        found[sample[0]] = {"_timestamp": sample[0], **sample[1]}
+            self._ends[path] = lines.offset
+        return [found[time] for time in sorted(found)]
 
 
 def restored(row: Record) -> Record:

@@ -6,7 +6,6 @@ import functools
 import os
 import zlib
 from binascii import a2b_base64, b2a_base64
-from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -17,7 +16,7 @@ from tracker import layout, records
 from tracker.journal import LineReader, decode_lines
 from tracker.metrics import Metrics
 from tracker.pace import LEAST
-from tracker.replay import RunState, State
+from tracker.replay import RunState, State, load_sketches
 
 DETAILS: Final = ("start", "_surroundings", "_dumped", "_sketches")
 """What a run has packed."""
@@ -34,16 +33,14 @@ NOTHING: Final[dict[str, Any]] = {
 """What packed runs share where they have none; only folding changes it, for which they are unpacked."""
 HELD: Final = ("config", "state", "tags", "notes")
 """What a run has of its `start` elsewhere."""
-MAX_AT_HAND: Final = 256
-"""Runs whose details are at hand."""
 
 
 KEPT: Final = (
     "id", "project", "created", "updated", "began", "name", "entity", "group", "job_type", "tags", "notes", "archived",
     "deleted", "step", "exit_code", "signal", "exception", "is_pending", "is_resumed", "ended", "bad_lines", "size",
-    "number", "_last_line",
+    "_last_line",
 )  # fmt: skip
-"""What `dump` tells as it is; a run keeps its number, and so its colour, when older ones are removed."""
+"""What `dump` tells as it is."""
 
 
 class LineSource(Protocol):
@@ -124,18 +121,20 @@ class StoredRun(RunState):
     def unpack(self) -> None:
         """Have everything at hand for good, to be changed."""
         if self._packed:
-            self._spread()
+            for name, detail in self._details().items():
+                setattr(self, name, detail)
             self._packed = b""
             for name, nothing in NOTHING.items():
                 if getattr(self, name) is nothing:
                     setattr(self, name, type(nothing)())
 
-    def _spread(self) -> None:
-        self.start, self._surroundings, sketches = orjson.loads(zlib.decompress(self._packed))
+    def _details(self) -> dict[str, Any]:
+        start, surroundings, sketches = orjson.loads(zlib.decompress(self._packed))
         if sketches is None:
             found, _ = decode_lines(self._files.lines(self.key.project, self.file, self._last_line).read())
             sketches = found[-1].get("sketches") if found else None
-        self._dumped, self._sketches = sketches if isinstance(sketches, dict) else {}, {}
+        loaded = load_sketches(sketches) if isinstance(sketches, dict) else {}
+        return {"start": start, "_surroundings": surroundings, "_dumped": {}, "_sketches": loaded}
 
     def dump(self) -> list[Any] | None:
         """All that is known of a packed run, as JSON can hold it, for `load`; None of a run that is not packed."""
@@ -177,14 +176,10 @@ class StoredRun(RunState):
     if not TYPE_CHECKING:  # to which any name would be known
 
         def __getattr__(self, name: str) -> Any:
-            """A detail that is packed; the last few that were asked for stay at hand."""
+            """A detail that is packed; those of the runs that were asked last stay at hand."""
             if name not in DETAILS or not self._packed:
                 raise AttributeError(name)
-            self._spread()
-            _at_hand.append(self)
-            if len(_at_hand) > MAX_AT_HAND and (oldest := _at_hand.popleft())._packed:
-                oldest._put_away()
-            return getattr(self, name)
+            return _details_of(self, self._packed, self._last_line)[name]
 
     @property
     def state(self) -> State:
@@ -229,7 +224,12 @@ class StoredRun(RunState):
 
 _shared_names = functools.lru_cache(1024)(tuple[str, ...])
 """The same metrics in one tuple for all runs that have them."""
-_at_hand: deque[StoredRun] = deque()
+
+
+@functools.lru_cache(256)
+def _details_of(run: StoredRun, _packed: bytes, _last_line: int) -> dict[str, Any]:
+    """Nobody changes what this gives, so threads may share it."""
+    return run._details()
 
 
 def newest_first(runs: Iterable[StoredRun], with_deleted: bool = False) -> list[StoredRun]:

@@ -27,6 +27,7 @@ MOST: Final = 256 << 20
 """Bytes of one file."""
 VERSION: Final = f"1 {__version__} {sys.byteorder}"
 TAIL: Final = 4096
+MAX_HEAD: Final = 1 << 24
 
 
 class Kept(NamedTuple):
@@ -36,7 +37,7 @@ class Kept(NamedTuple):
     offsets: list[int]
 
 
-class Columns:
+class KeptColumns:
     """The kept columns of one history.
 
     Args:
@@ -63,7 +64,7 @@ class Columns:
                 return None
 
     def _load(self, file: BinaryIO) -> Kept | None:
-        head = file.readline(1 << 24)
+        head = file.readline(MAX_HEAD)
         told = orjson.loads(head[9:])
         if head[:9] != b"%08x " % zlib.crc32(head[9:]):
             raise ValueError("damaged")
@@ -71,8 +72,8 @@ class Columns:
             return None
         arrays: list[array[float]] = []
         for size, checksum in told["arrays"]:
-            values = array("d")
-            values.fromfile(file, size)
+            values = array("d", (0.0,)) * size  # at once as large as it will be
+            file.readinto(memoryview(values))  # type: ignore[attr-defined]
             if zlib.crc32(values) != checksum:
                 raise ValueError("damaged")
             arrays.append(values)
@@ -121,10 +122,10 @@ class Columns:
             "system_times": places(history.system_times),
             "system": [[name, places(column)] for name, column in history.system.items()],
         }
-        if sum(len(values) for values in arrays) * 8 > MOST:
-            return
         told["arrays"] = [[len(values), zlib.crc32(values)] for values in arrays]
         head = orjson.dumps(told) + b"\n"
+        if len(head) > MAX_HEAD or sum(len(values) for values in arrays) * 8 > MOST:
+            return
         self._file.replace([b"%08x " % zlib.crc32(head), head, *arrays])
 
     def _mark(self, name: str, offset: int) -> tuple[float, int, int]:

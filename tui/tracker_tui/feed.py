@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from typing import Final
 
-from tracker.catalog import Catalog
+from tracker import host
+from tracker.catalog import Catalog, Files
 from tracker.history import History
 from tracker.journal import Tail
 from tracker.lines import THIN
 from tracker.records import Record
 from tracker.replay import is_history_until
 from tracker.stored import StoredRun
-from tracker_tui.columns import Columns, Kept
+from tracker_tui.columns import Kept, KeptColumns
 
 HISTORY_CHUNK: Final = 1 << 20
 """Bytes of journals folded into histories at a time, so that keys are never late."""
@@ -23,17 +25,21 @@ WORTH_KEEPING: Final = 1.25
 """How many times as long as what was kept a history must be to be kept again."""
 
 
+Lineage = Sequence[tuple[str, float]]
+"""The journals that hold a history, as `Catalog.lineage` has them."""
+
+
 class _Course:
     """One reading of a history, of all its rows or of few.
 
     A journal is opened when those before it are read: what is on its way is what is read next.
     """
 
-    def __init__(self, catalog: Catalog, run: StoredRun, thin: int, kept: Kept | None = None) -> None:
+    def __init__(self, files: Files, project: str, lineage: Lineage, thin: int, kept: Kept | None = None) -> None:
         self.history = kept.history if kept is not None else History()
         self.tails: list[tuple[Tail, float]] = []
-        self._files, self._project, self._thin = catalog.files, run.key.project, thin
-        self._later = catalog.lineage(run)
+        self._files, self._project, self._thin = files, project, thin
+        self._later = list(lineage)
         for offset in kept.offsets if kept is not None else [0] if self._later else []:
             self._open_next(offset)
 
@@ -96,26 +102,31 @@ class HistoryFeed:
     """
 
     def __init__(self, catalog: Catalog, run: StoredRun, thin: int = THIN) -> None:
-        self.is_large = not catalog.files.is_far and catalog.size_of(run) > LARGE
+        self._run = run
+        self._lineage = catalog.lineage(run)
+        self._catalog = catalog
+        folder = os.path.join(catalog.root, run.key.project)
+        if catalog.files.is_far:
+            self.weight = catalog.size_of(run)
+        else:
+            self.weight = sum(host.size_of(os.path.join(folder, name)) or 0 for name, _ in self._lineage)
+        """Bytes of its journals when it was begun."""
+        self.is_large = not catalog.files.is_far and self.weight > LARGE
         """Whether it takes long to read files of this machine."""
         self.may_load = not catalog.files.is_far
         """Whether all rows of a large one are read without being asked for."""
         self.is_wanted = False
         """Whether somebody asked for all rows."""
-        self.weight = catalog.size_of(run)
-        """Bytes of its journals when it was begun."""
         self.key = run.key
-        self._run = run
-        self._lineage = catalog.lineage(run)
-        self._catalog = catalog
-        self._shown = _Course(catalog, run, thin if self.is_large or catalog.files.is_far else 0)
+        self._shown = self._course(thin if self.is_large or catalog.files.is_far else 0)
         self._whole: _Course | None = None
-        self._columns: Columns | None = None
-        if self.is_large:
-            self._columns = Columns(os.path.join(catalog.root, run.key.project), self._lineage)
+        self._columns = KeptColumns(folder, self._lineage) if self.is_large else None
         self._was_recalled = False
         self._kept = 0
         """Bytes of the journals whose columns are kept."""
+
+    def _course(self, thin: int, kept: Kept | None = None) -> _Course:
+        return _Course(self._catalog.files, self.key.project, self._lineage, thin, kept)
 
     def is_of(self, run: StoredRun) -> bool:
         """Whether it reads the files that a run's history is in now; others may be found, or take their place."""
@@ -174,20 +185,23 @@ class HistoryFeed:
 
     def _begin_whole(self) -> None:
         if self._whole is None and self.is_sampled:
-            self._whole = _Course(self._catalog, self._run, 0)
+            self._whole = self._course(0)
 
     def read(self, room: int = HISTORY_CHUNK) -> Rows:
-        """The next rows, from about `room` bytes at most. What nobody sees yet is folded here."""
+        """The next rows, from about `room` bytes at most; those of the last reading must be folded.
+
+        What nobody sees yet is folded here.
+        """
+        self._keep()
         if self.may_load and not self._was_recalled:
             self._recall()
         before = self._shown.taken
         rows = self._shown.read(room)
         room -= self._shown.taken - before
-        if self._shown.is_whole and self.may_load:
+        if self._shown.is_whole and (self.may_load or self.is_wanted):
             self._begin_whole()
         if self._whole is not None and room > 0:
             self._whole.history.extend(self._whole.read(room))
-        self._keep()
         return rows
 
     def _recall(self) -> None:
@@ -197,7 +211,7 @@ class HistoryFeed:
         if kept is None:
             return
         self._kept = sum(kept.offsets)
-        course = _Course(self._catalog, self._run, 0, kept)
+        course = self._course(0, kept)
         if self._shown.taken:
             self._whole = course
         else:

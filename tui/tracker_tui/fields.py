@@ -51,6 +51,8 @@ _OF: Final[dict[str, Callable[[StoredRun], Any]]] = {
 }
 PROPERTIES: Final = (*list(_OF)[:3], "age", "duration", *list(_OF)[3:])
 """What every run has; times in seconds, `created` since the epoch."""
+TIMED: Final = ("age", "duration")
+"""Those that change by themselves."""
 ALIASES: Final = {"tag": "tags", "note": "notes", "time": "duration", "commit": "git", "error": "exception"}
 SPOKEN: Final = ("name", "id", "project", "group", "tag", "state", "host", "note")
 """Properties that a query best names with `:`."""
@@ -92,7 +94,7 @@ def value_of(run: StoredRun, name: str, now: float | None = None) -> Any:
     get = _OF.get(low)
     if get is not None:
         return get(run)
-    if low in ("age", "duration"):
+    if low in TIMED:
         moment = time.time() if now is None else now
         return run.duration(moment) if low == "duration" else run.age(moment)
     if name.startswith(CONFIG):

@@ -6,7 +6,7 @@ touched there; a thread only reads files and keeps its place in them, so nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Final, NamedTuple
@@ -17,6 +17,7 @@ from tracker.stored import Key, StoredRun
 from tracker_tui import query, table, tree
 from tracker_tui.edits import Edits
 from tracker_tui.feed import HISTORY_CHUNK, HistoryFeed, Rows
+from tracker_tui.fields import ALIASES, TIMED
 from tracker_tui.look import colour_and_sign
 from tracker_tui.plot import MAX_RUNS, Subject
 from tracker_tui.query import Query
@@ -33,7 +34,7 @@ MAX_WHOLE: Final = 1 << 29
 """Bytes of journals whose histories are read whole without being asked for; in memory they take half as much."""
 SHIFT: Final = 5
 """By how much the colours and signs of one root are ahead of those of the root before."""
-CALM: Final = 1.0
+TABLE_CALM: Final = 1.0
 REBUILD: Final = 20
 """Seconds for which a table stays as it is while only values change, or so many times as long as it took to build."""
 NEWEST: Final = 10
@@ -136,6 +137,8 @@ class Model:
         self._nodes: list[Node] | None = None
         self._inside: dict[Branch, list[StoredRun]] = {}
         self._tables: dict[Branch, _Built] = {}
+        self._outdated: set[Branch] = set()
+        """Those whose tables are of values from before."""
 
     @property
     def runs(self) -> dict[Key, StoredRun]:
@@ -166,7 +169,7 @@ class Model:
             if feed.is_replaced and feed.key in self.runs:
                 feed.close()
                 self._feeds[feed.key] = self._feed(self.runs[feed.key])
-        for key in change.runs.changed & self._feeds.keys():
+        for key in self._feeds.keys() & self.runs.keys() if change.runs else ():  # of a fork, others count too
             if not self._feeds[key].is_of(self.runs[key]):
                 self._feeds[key].close()
                 self._feeds[key] = self._feed(self.runs[key])
@@ -177,26 +180,33 @@ class Model:
             self._forget_tables()
         return change
 
-    def _are_others_meant(self, changed: Iterable[Key]) -> bool:
-        """Whether the query means other runs now that the values of some have changed."""
+    def _are_others_meant(self, changed: Collection[Key]) -> bool:
+        """Whether the query may mean other runs now that the values of some have changed."""
         if self._lists is None or not self.query.text:
             return False
+        if self.is_query_timed:
+            return bool(changed)
         runs = [run for key in changed if (run := self.runs.get(key)) is not None]
         meant = {run.key for run in table.chosen(table.choosable(runs, self.query), self.query)}
         return any((run.key in meant) != (run.key in self._lists.keys) for run in runs)
 
     def _forget_tables(self) -> None:
         """Values have changed: tables are built anew, large ones not so often that it would keep others waiting."""
-        now = monotonic()
-        for branch, built in list(self._tables.items()):
-            if now - built.at > max(CALM, REBUILD * built.seconds):
-                del self._tables[branch]
+        self._outdated.update(self._tables)
+
+    def is_table_due(self, branch: Branch) -> bool:
+        """Whether it is time to build a table anew, since values have changed."""
+        built = self._tables.get(branch)
+        if built is None or branch not in self._outdated:
+            return built is None
+        return monotonic() - built.at > max(TABLE_CALM, REBUILD * built.seconds)
 
     def forget(self) -> None:
         """Runs have changed: which are shown, and in which order, is to be found anew."""
         self._lists = self._nodes = None
         self._inside.clear()
         self._tables.clear()
+        self._outdated.clear()
 
     # ---- which runs are shown ----
 
@@ -221,6 +231,11 @@ class Model:
     def shown(self) -> Sequence[StoredRun]:
         """The runs that the query means, the newest first; what is archived or deleted only if it says so."""
         return self.lists.shown
+
+    @property
+    def is_query_timed(self) -> bool:
+        """Whether time alone changes which runs the query means."""
+        return any(ALIASES.get(name.lower(), name.lower()) in TIMED for name in self.query.names)
 
     def is_shown(self, key: Key | None) -> bool:
         """Whether a run is among them."""
@@ -260,7 +275,8 @@ class Model:
     def table(self, branch: Branch) -> Table:
         """The table of a branch."""
         found = self._tables.get(branch)
-        if found is None:
+        if found is None or self.is_table_due(branch):
+            self._outdated.discard(branch)
             start = monotonic()
             opened = {path for place, path in self.opened_groups if place == branch}
             built = table.build(self.runs_of(branch), self.views.table_of(branch.project), opened)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 from tracker.catalog import Catalog
 from tracker.records import Record, clean, plain
-from tracker.rows import Rows, read_samples
+from tracker.rows import Rows, Samples
 from tracker.stored import StoredRun
 from tracker_tui.commands.shell import (
     Parser,
@@ -150,7 +150,7 @@ def _tables(given: argparse.Namespace, sources: Sources, runs: Iterable[StoredRu
             continue
         journals = _journals(sources.of(run), run, scratch)
         if given.system:
-            tables.append(_Table(head, partial(read_samples, journals)))
+            tables.append(_Table(head, Samples(journals).read))
         else:
             rows = Rows(journals)
             tables.append(_Table(head, rows.read, partial(getattr, rows, "bad_lines")))

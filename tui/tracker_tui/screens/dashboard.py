@@ -256,7 +256,14 @@ class Dashboard(Editing):
         self._show_place(history=change.history or not drawn.isdisjoint(change.runs.changed), at_once=False)
 
     def _tick(self) -> None:
-        """Ages and durations go on by themselves."""
+        """Ages and durations go on by themselves; tables follow values when it is time."""
+        is_timed = self.model.is_query_timed
+        if is_timed:
+            self.model.forget()
+            self.tree_pane.update_tree()
+        place = self.tree_pane.place
+        if is_timed or (isinstance(place, Branch) and self.model.is_table_due(place)):
+            self._show_place(history=False)
         self.tree_pane.update_lines()
         self.table.update_lines()
         self._show_overview()
