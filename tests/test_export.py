@@ -221,7 +221,7 @@ def test_a_file_that_is_there_is_not_replaced_by_chance(tmp_path: Path) -> None:
         (["mixed", "-o", "no/such/x.csv"], 1, "no/such/x.csv is not written: No such file"),
         (["mixed", "--system"], 1, "=1+1: no samples to export"),
         (["mixed", "--query", "x"], 2, "either by name or by --query"),
-        (["--query", "state:running"], 1, "no runs to export in"),
+        (["--query", "state:running"], 1, "no run has this state"),
         (["--query", "loss<"], 2, "^"),
         (["mixed", "--runs", "--system"], 2, "not allowed with"),
     ],

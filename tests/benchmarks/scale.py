@@ -320,7 +320,7 @@ def bench_switching(root: Path, rows: int, runs: int, caches: Path) -> None:
         points = rows * 6
         put(f"{rows:,} x 6 in memory, a point", one * 2**20 / points, "bytes", budget=20)
         for _ in range(runs - 1):
-            terminal.press("up")
+            terminal.press("down")
             terminal.settle(0.5)
             terminal.wait_for(lambda seen: has_curve(seen) and is_exact(seen), LONG)
         terminal.settle(1)

@@ -53,7 +53,7 @@ def events_of(run: StoredRun, now: float) -> list[Event]:
     if state == "pending":
         return []
     found: list[tuple[float, Kind, str, str]] = [(run.created, "started", "", "")]
-    if run.start.get("resumed") is True:
+    if run.is_resumed:
         found.append((run.began, "resumed", "", ""))
     for alert in run.alerts:
         said = ": ".join(part for part in (alert["title"], alert["text"]) if part)

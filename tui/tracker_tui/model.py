@@ -105,6 +105,8 @@ class _Built(NamedTuple):
 class Sampled(NamedTuple):
     """Of histories that are shown by few of their rows."""
 
+    runs: int
+    """How many there are."""
     size: int
     """Bytes of all of their rows."""
     loaded: float | None
@@ -353,9 +355,12 @@ class Model:
     @property
     def is_loading(self) -> bool:
         """Whether more is on its way: runs, or the histories that are looked at."""
-        return not self.sources.is_complete or any(
-            not feed.is_whole and not self._is_cut(feed.key) for feed in self._feeds.values()
-        )
+        return not self.sources.is_complete or self.are_rows_coming
+
+    @property
+    def are_rows_coming(self) -> bool:
+        """Whether the histories that are looked at are on their way."""
+        return any(not feed.is_whole and not self._is_cut(feed.key) for feed in self._feeds.values())
 
     def _is_cut(self, key: Key) -> bool:
         return bool(self.sources.catalogs[key.source].files.trouble)
@@ -366,7 +371,7 @@ class Model:
         if not feeds:
             return None
         shares = [feed.loaded for feed in feeds if feed.loaded is not None]
-        return Sampled(sum(feed.size for feed in feeds), min(shares) if len(shares) == len(feeds) else None)
+        return Sampled(len(feeds), sum(feed.size for feed in feeds), min(shares) if len(shares) == len(feeds) else None)
 
     def load_all(self, at_any_cost: bool = False) -> None:
         """Read all rows of the histories that are looked at; only at any cost also those that would fill the memory."""

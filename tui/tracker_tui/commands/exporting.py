@@ -25,9 +25,9 @@ from tracker_tui.commands.shell import (
     fail,
     find,
     leave_cleanly,
-    open_where,
+    nothing_in,
+    open_paths,
     print_lines,
-    roots_of,
     warn,
 )
 from tracker_tui.formats import FORMATS, Batch, Columns, Head, Row, batches
@@ -125,10 +125,12 @@ def _chosen(given: argparse.Namespace) -> tuple[Sources, list[StoredRun]]:
         fail("say which runs either by name or by --query")
     if given.runs:
         return find(given, given.runs)
-    sources = open_where(given, [given.dir] if given.dir else [])
+    sources = open_paths(given, [given.dir] if given.dir else [])
     runs = asked_for(sources, given.query)
+    if not runs and given.query:
+        raise SystemExit(1)  # it was said why
     if not runs:
-        fail(f"no runs to export in {roots_of(sources)}", code=1)
+        fail(nothing_in(sources), code=1)
     return sources, runs[::-1]
 
 

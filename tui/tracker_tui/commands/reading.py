@@ -21,16 +21,14 @@ from tracker_tui.commands.shell import (
     fail,
     find,
     find_one,
-    open_where,
+    nothing_in,
+    open_paths,
     print_columns,
     print_json,
     print_lines,
-    roots_of,
     warn,
-    where,
 )
 from tracker_tui.kinds import main_metric
-from tracker_tui.sources import Sources
 
 LS_COLUMNS = ("state", "name", "id", "step", "age", "duration")
 MAIN = "metric"
@@ -55,7 +53,7 @@ def ls(words: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one array of objects; with --columns, of these fields")
     parser.add_ssh()
     given = parser.parse_args(words)
-    sources = _open_paths(given)
+    sources = open_paths(given, given.paths)
     runs = asked_for(sources, given.query)
     for name in [given.sort, *(given.columns or ())]:
         if name != MAIN and (trouble := table.unknown(name, runs)):
@@ -69,20 +67,8 @@ def ls(words: list[str]) -> int:
     elif runs:
         _print_runs(runs, given.columns or _usual(runs, given.sort))
     elif not given.query:
-        hidden = len(sources.runs)
-        what = look.all_hidden(hidden) if hidden else "no runs"
-        warn(f"{what} in {roots_of(sources)}{'' if hidden else ' yet'}")
+        warn(nothing_in(sources))
     return 1 if any(catalog.files.trouble for catalog in sources.catalogs.values()) else 0
-
-
-def _open_paths(given: argparse.Namespace) -> Sources:
-    """The runs of the folders that are named, or the end of the command."""
-    for address in map(where, given.paths):
-        if not address.host and not os.path.exists(address.path):
-            fail(
-                f"there is no folder {address.path!r}{'' if '/' in address.text else f' (a machine: {address.text}:)'}"
-            )
-    return open_where(given, given.paths)
 
 
 def _columns(text: str) -> list[str]:
@@ -185,7 +171,7 @@ def events(words: list[str]) -> int:
     given = parser.parse_args(words)
     from tracker_tui import events as happened
 
-    found = happened.events(asked_for(_open_paths(given), given.query), time.time())
+    found = happened.events(asked_for(open_paths(given, given.paths), given.query), time.time())
     found = [event for event in found if event.is_worrying or not given.warnings]
     if given.json:
         print_json([happened.as_json(event) for event in found])

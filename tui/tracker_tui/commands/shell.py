@@ -18,6 +18,7 @@ from tracker.report import cells, short_path
 from tracker.stored import StoredRun
 from tracker_tui import query, table
 from tracker_tui.hosts import Address, Ssh, open_sources, parse
+from tracker_tui.look import all_hidden
 from tracker_tui.sources import Sources
 
 USAGE_ERROR: Final = 2
@@ -108,6 +109,23 @@ def open_where(given: argparse.Namespace, texts: Sequence[str]) -> Sources:
             warn(catalog.files.trouble)
     sources.refresh()
     return sources
+
+
+def open_paths(given: argparse.Namespace, texts: Sequence[str]) -> Sources:
+    """The runs of the folders that are named, or the end of the command."""
+    for address in map(where, texts):
+        if not address.host and not os.path.exists(address.path):
+            fail(
+                f"there is no folder {address.path!r}{'' if '/' in address.text else f' (a machine: {address.text}:)'}"
+            )
+    return open_where(given, texts)
+
+
+def nothing_in(sources: Sources) -> str:
+    """Why no run is shown where none was asked for."""
+    if sources.runs:
+        return f"{all_hidden(len(sources.runs))} in {roots_of(sources)}"
+    return f"no runs in {roots_of(sources)} yet"
 
 
 def _opened(opening: Callable[[], Sources]) -> Sources:

@@ -248,6 +248,7 @@ class Dashboard(Editing):
             if not self._is_chosen and (key := self.model.first_choice()) is not None:
                 self._is_chosen = self.model.sources.is_complete
                 self.tree_pane.go_to(key)
+                self.tree_pane.show_from((self.tree_pane.cursor or 0) - 1)  # its project, and what comes after it
                 self._show_place()
                 if self._is_narrow and self._pane_shown("centre"):
                     self.charts.focus()
@@ -338,8 +339,8 @@ class Dashboard(Editing):
         if self.model.query.text:
             parts[0] = f"{total} of {lists.choice_count} runs  /{clean(self.model.query.text, 60)}"
         parts += [f"{GLYPHS[state]} {counts[state]} {state}" for state in GLYPHS if state in counts]
-        if self.model.marked:
-            parts.append(f"{len(self.model.marked_runs())} marked")
+        if marked := len(self.model.marked_runs()):
+            parts.append(f"{marked} marked")
         if lists.archived:
             parts.append(f"{lists.archived} archived (/archived:yes)")
         if bad := lists.bad_lines:

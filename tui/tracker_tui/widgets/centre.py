@@ -20,7 +20,7 @@ from tracker.lookout import Lookout
 from tracker.records import clean
 from tracker.stored import Key, StoredRun
 from tracker_tui import fields, gauges
-from tracker_tui.look import all_hidden, with_tilde
+from tracker_tui.look import all_hidden, some_runs, with_tilde
 from tracker_tui.model import Model
 from tracker_tui.table import NEWEST, TableView
 from tracker_tui.tree import Branch, Place
@@ -199,11 +199,12 @@ class Centre(Vertical):
         if subjects and not any(subject.history.columns for subject in subjects):
             parts.append("no rows")  # what the machine did is all there is
         sampled = self._model.sampled()
-        if sampled is not None and sampled.loaded is None:
-            parts.append(f"a sample of the rows, H reads all {sampled.size / 1e6:.0f} MB")
-        elif sampled is not None:
-            parts.append(f"a sample, reading all {sampled.loaded:.0%}")
-        elif self._model.is_loading:
+        if sampled is not None:
+            whose = "a sample of the rows" if drawn == 1 else f"samples of {some_runs(sampled.runs)}"
+            more = f"reading all {sampled.loaded:.0%}" if sampled.loaded is not None else "H reads all"
+            size = f" {sampled.size / 1e6:.0f} MB" if sampled.loaded is None else ""
+            parts.append(f"{whose}, {more}{size}")
+        elif self._model.are_rows_coming:
             parts.append("loading…")
         if self.charts.caption:
             parts.append(self.charts.caption)

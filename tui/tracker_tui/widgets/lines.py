@@ -267,6 +267,11 @@ class Lines(Painted, can_focus=True):
         elif room > 0 and self.cursor >= top + room:
             self.scroll_to(y=self.cursor - room + 1, animate=False, force=True)
 
+    def show_from(self, index: int) -> None:
+        """Scroll so that a line is the first, as far as there are lines to fill the pane."""
+        most = max(0, self.line_count() - (self.size.height - self._header_rows))
+        self.scroll_to(y=max(0, min(index, most)), animate=False, force=True)
+
     def action_move(self, by: int) -> None:
         if self.cursor is None:
             self.scroll_relative(y=by, animate=False)

@@ -109,6 +109,15 @@ class RunsTable(Lines):
             found = max(0, min(self.cursor or 0, len(table.rows) - 1))
         self.keep_cursor(found)
 
+    def update_lines(self) -> None:
+        """Values may be others, and so the best."""
+        if len(self._table.runs) <= MEASURED:
+            for name, column in self._known.items():
+                if column.has_mark:
+                    self._known[name] = column._replace(best=self._table.best(name))
+            self._fitted = (-1, [])
+        super().update_lines()
+
     @property
     def row(self) -> Row | None:
         """What is under the cursor."""
