@@ -292,6 +292,7 @@ def bench_keys_meanwhile(root: Path, big: str) -> None:
     with tempfile.TemporaryDirectory() as folder, opened(root, Path(folder)) as (terminal, _):
         terminal.wait_for(has_curve, LONG)
         terminal.press("/")
+        terminal.wait_for("/ words")
         while not is_exact(terminal) and len(late) < 100:
             for key, shows in (("b", True), ("backspace", False)):
                 terminal.settle(0.05)

@@ -101,12 +101,15 @@ class KeptColumns:
             offsets: how far its journals were read.
         """
         arrays: list[array[float]] = []
+        sums: list[int] = []
 
         def place(values: array[float]) -> int:
+            checksum = zlib.crc32(values)
             for index, known in enumerate(arrays[:2]):  # most columns have the steps of all rows
-                if len(known) == len(values) and known == values:
+                if checksum == sums[index] and known.tobytes() == values.tobytes():
                     return index
             arrays.append(values)
+            sums.append(checksum)
             return len(arrays) - 1
 
         def places(column: Column) -> list[int]:
@@ -122,7 +125,7 @@ class KeptColumns:
             "system_times": places(history.system_times),
             "system": [[name, places(column)] for name, column in history.system.items()],
         }
-        told["arrays"] = [[len(values), zlib.crc32(values)] for values in arrays]
+        told["arrays"] = [[len(values), checksum] for values, checksum in zip(arrays, sums, strict=True)]
         head = orjson.dumps(told) + b"\n"
         if len(head) > MAX_HEAD or sum(len(values) for values in arrays) * 8 > MOST:
             return

@@ -187,13 +187,12 @@ class Dashboard(Editing):
         look = asyncio.ensure_future(asyncio.to_thread(self.model.collect, FIRST_LOOK))
         await asyncio.wait({look}, timeout=FIRST_LOOK)
         self._take(look.result() if look.done() else Batch())
-        self.call_after_refresh(self._begin, look)
+        if look.done() and self.model.sources.is_complete:
+            self._follow(self._look())
+        else:  # much is to be read: the first frame goes before it
+            self.call_after_refresh(self._follow, look)
+        self.call_after_refresh(self._listen)
         self.set_interval(TICK, self._tick)
-
-    def _begin(self, look: asyncio.Future[Batch]) -> None:
-        """The first frame is on the screen."""
-        self._follow(self._look() if look.done() else look)
-        self._listen()
 
     # ---- following the files ----
 
