@@ -577,7 +577,7 @@ def test_foreign_text_in_every_field_commands_no_terminal(root: Path) -> None:
     assert b"\x1b[5n" not in terminal.raw
 
 
-@pytest.mark.parametrize("key", ["r", "t", "s", "\x10"])
+@pytest.mark.parametrize("key", ["r", "s", "\x10"])
 def test_a_box_is_left_once_however_fast_the_keys_come(root: Path, key: str) -> None:
     """Enter and esc in one breath, pages in an empty list: the dashboard goes on."""
     for name in ("one", "two", "three"):
