@@ -186,27 +186,28 @@ class Dashboard(Editing):
         self.tree_pane.focus()
         look = asyncio.ensure_future(asyncio.to_thread(self.model.collect, FIRST_LOOK))
         await asyncio.wait({look}, timeout=FIRST_LOOK)
-        self._take(look.result() if look.done() else Batch())
-        if look.done() and self.model.sources.is_complete:
-            self._follow(self._look())
+        is_done = look.done()
+        self._take(look.result() if is_done else Batch())
+        if is_done and self.model.sources.is_complete:
+            self._follow()
         else:  # much is to be read: the first frame goes before it
-            self.call_after_refresh(self._follow, look)
+            self.call_after_refresh(self._follow, None if is_done else look)
         self.call_after_refresh(self._listen)
         self.set_interval(TICK, self._tick)
 
     # ---- following the files ----
 
     @work(group="follow")
-    async def _follow(self, look: asyncio.Future[Batch]) -> None:
-        """Look again and again; the first look may be on its way."""
+    async def _follow(self, look: asyncio.Future[Batch] | None = None) -> None:
+        """Look again and again; a first look may be on its way."""
         while True:
             self._wake.clear()
             was_behind = self.model.is_behind
-            changed = self._take(await look)
+            changed = self._take(await (look or self._look()))
+            look = None
             self._show_links()
             if self.model.is_behind:
                 self.centre.show_title()  # how much is there
-                look = self._look()
                 continue
             if was_behind and not changed:  # nothing more had to be loaded
                 self._show_place(history=False)
@@ -214,7 +215,6 @@ class Dashboard(Editing):
                 await asyncio.sleep(MIN_GAP)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL if self.model.lists.has_running else IDLE_POLL)
-            look = self._look()
 
     def _look(self) -> asyncio.Future[Batch]:
         is_watched = monotonic() - self._key_at < ATTENTION
