@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import os
 import stat
+import zlib
 from array import array
 from collections.abc import Iterable
 from contextlib import suppress
+from hashlib import sha256
 from typing import BinaryIO, Final
+
+from tracker import __version__
 
 MOST: Final = 1 << 30
 """Bytes of all files together."""
@@ -26,15 +30,28 @@ def folder() -> str:
     return os.path.join(home, "tracker-tui")
 
 
+def seal(content: bytes) -> bytes:
+    """A line that tells when it is damaged."""
+    return b"%08x %b\n" % (zlib.crc32(content), content)
+
+
+def unseal(line: bytes) -> bytes:
+    """What such a line says; empty where it is damaged."""
+    content = line[9:-1]
+    return content if line == seal(content) else b""
+
+
 class File:
     """One such file.
 
     Args:
-        name: its name, which others of this user, and other versions of this library, do not use for anything else.
+        kind: what it is for.
+        words: what of; another version of this library has a file of its own for the same.
     """
 
-    def __init__(self, name: str) -> None:
-        self.path = os.path.join(folder(), name)
+    def __init__(self, kind: str, *words: str) -> None:
+        name = sha256(os.fsencode("\0".join((__version__, *words)))).hexdigest()[:20]
+        self.path = os.path.join(folder(), f"{kind}-{name}")
 
     def open(self) -> BinaryIO | None:
         """To read it, and that counts as use; None where there is nothing to be read."""

@@ -53,6 +53,12 @@ class Delta:
     def __bool__(self) -> bool:
         return bool(self.changed or self.removed)
 
+    def add(self, later: Delta) -> None:
+        """Take in what changed after that."""
+        self.changed |= later.changed
+        self.removed = (self.removed - later.changed) | later.removed
+        self.moved |= later.moved
+
 
 class Files(Protocol):
     """What gives the files of runs: `tracker.lookout.Lookout`, or one on the far side of ssh."""
@@ -106,8 +112,8 @@ class Catalog:
         self._expected: dict[Place, Known] = {}
         if files is None:
             files = lookout = Lookout(layout.resolve_root(path), is_project, only_id, self._expected)
-            if only_id is None and lookout.file is None:
-                self._index = Index(lookout.root, lookout.project)
+            if only_id is None and lookout.only_file is None:
+                self._index = Index(lookout.root, lookout.only_project)
                 self._entries, self._number = self._index.read(), lookout.number
         self.files: Files = files
         self.source = source
@@ -137,10 +143,7 @@ class Catalog:
         delta = self.apply(self.collect())
         while not self.is_complete:
             self.files.wait()
-            more = self.apply(self.collect())
-            delta.changed |= more.changed
-            delta.removed = (delta.removed - more.changed) | more.removed
-            delta.moved |= more.moved
+            delta.add(self.apply(self.collect()))
         return delta
 
     def newest_first(self, with_deleted: bool = False) -> list[StoredRun]:
@@ -179,7 +182,9 @@ class Catalog:
         return found
 
     def size_of(self, run: StoredRun) -> int:
-        """Bytes of the journals that hold a run's history, as far as they were looked at."""
+        """Bytes of the journals that hold a run's history; on another machine, as far as they were looked at."""
+        if not self.files.is_far:
+            return sum(host.size_of(path) or 0 for path, _ in self.journals(run))
         segments = self._segments.get(run.key, {})
         return sum(segments[name].size for name, _ in self.lineage(run) if name in segments)
 

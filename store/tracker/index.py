@@ -4,16 +4,14 @@ It is derived, belongs to one user, and may be deleted at any time. An entry hol
 mtime it was made from; a line with a wrong checksum, and the index of another version of this library, count for
 nothing. So the worst that can happen is that journals are opened, as if there were no index.
 
-    index-<hash of version and root>.jsonl    in `cache.folder()`; version and root, then an entry a line
+    index-<hash of version and root>    in `cache.folder()`; version and root, then an entry a line
 """
 
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -51,7 +49,6 @@ class Index:
 
     def __init__(self, root: str, project: str | None = None) -> None:
         root = os.path.realpath(root)
-        name = sha256(os.fsencode(f"{VERSION}\0{root}")).hexdigest()[:20]
         self._head = orjson.dumps([VERSION, root.encode("utf-8", "replace").decode()])
         self._only = b"["
         if project is not None:
@@ -59,7 +56,7 @@ class Index:
                 self._only = b"[%b," % orjson.dumps(project)
             except TypeError:  # a name that is no UTF-8, of which nothing is kept
                 self._only = b"-"
-        self._file = cache.File(f"index-{name}.jsonl")
+        self._file = cache.File("index", VERSION, root)
         self._new: list[bytes] = []
         self._size = 0
         """Bytes of the file, 0 while it has to be begun."""
@@ -71,12 +68,12 @@ class Index:
             return
         places: set[Place] = set()
         with file, suppress(OSError):
-            if _content(file.readline()) != self._head:
+            if cache.unseal(file.readline()) != self._head:
                 return
             lines = 0
             for line in file:
                 lines += 1
-                content = _content(line)
+                content = cache.unseal(line)
                 if not content.startswith(self._only):
                     continue
                 try:
@@ -97,7 +94,7 @@ class Index:
             return
         known = [sight.offset, sight.mark, True, sight.mtime]
         try:
-            self._new.append(_line(orjson.dumps([sight.project, sight.name, known, dumped])))
+            self._new.append(cache.seal(orjson.dumps([sight.project, sight.name, known, dumped])))
         except TypeError:  # nested deeper than it writes
             return
 
@@ -107,7 +104,7 @@ class Index:
             return
         new, self._new = b"".join(self._new), []
         if not self._size:
-            head = _line(self._head)
+            head = cache.seal(self._head)
             self._file.replace([head, new])
             self._size = len(head) + len(new)
             return
@@ -116,13 +113,3 @@ class Index:
             self._file.append(new)
         else:  # much of it may be of runs that are gone: begin anew next time
             self._file.remove()
-
-
-def _line(content: bytes) -> bytes:
-    return b"%08x %b\n" % (zlib.crc32(content), content)
-
-
-def _content(line: bytes) -> bytes:
-    """What a line says, if its checksum is right; else empty."""
-    content = line[9:-1]
-    return content if line[:9] == b"%08x " % zlib.crc32(content) else b""

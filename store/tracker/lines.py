@@ -17,7 +17,7 @@ MAX_LINE = 16 * 1024 * 1024
 FIRST_HEAD = 4096
 LAST_TAIL = 16 * 1024
 """Bytes that are read first of the two ends of a journal."""
-WHOLE = 16 * 1024
+WHOLE = LAST_TAIL
 """Bytes of a journal up to which opening it looks at every line; of a larger one at its ends."""
 MAX_LOOK = 512 * 1024
 """Bytes that one look takes from one file, about; the rest follows at the next."""
@@ -176,10 +176,7 @@ def open_lines(path: str, size: int) -> tuple[bytes, bytes, Lines]:
     begin = _last_sum(data)
     if begin is not None and begin and _looks_sound(data, begin):
         return head, head + data[begin:end], Lines(path, end)
-    if end <= MAX_LOOK:
-        return head, data[:end], Lines(path, end)
-    lines = Lines(path)
-    return head, all_of(lines), lines
+    return head, data[:end], Lines(path, end)
 
 
 def _open_ends(path: str, size: int) -> tuple[bytes, bytes, Lines]:

@@ -98,7 +98,7 @@ class _File:
         "is_journal",
         "number",
         "place",
-    )  # fmt: skip
+    )
 
     def __init__(self, path: str, entry: host.Entry, number: int, known: Known | None) -> None:
         self.place = (entry.project, entry.name)
@@ -287,8 +287,10 @@ class Lookout:
         self.live_projects: frozenset[str] = frozenset()
         """The folder names of the projects in which runs may be going on; another object when they change."""
         self._only_id = only_id
-        self._only_project: str | None = None
-        self._only_file: str | None = None
+        self.only_project: str | None = None
+        """The only project whose runs are looked at."""
+        self.only_file: str | None = None
+        """The only journal that is looked at."""
         self._known = known if known is not None else {}
         self._calm = calm
         self._list_due = 0.0
@@ -302,26 +304,16 @@ class Lookout:
         self._dead: deque[_File] = deque()
         self._folders: dict[str, _Folder] = {}
         if host.JOURNAL.fullmatch(os.path.basename(path)) and not os.path.isdir(path):
-            self.root, self._only_file = os.path.split(path)
-        if is_project or self._only_file or self._holds_journals():
+            self.root, self.only_file = os.path.split(path)
+        if is_project or self.only_file or self._holds_journals():
             self._narrow()
-
-    @property
-    def project(self) -> str | None:
-        """The only project whose runs are looked at."""
-        return self._only_project
-
-    @property
-    def file(self) -> str | None:
-        """The only journal that is looked at."""
-        return self._only_file
 
     def _holds_journals(self) -> bool:
         """Whether the root is itself a project's folder."""
         return any(name.startswith("run-") for name in host.list_files(*os.path.split(self.root)) or ())
 
     def _narrow(self) -> None:
-        self.root, self._only_project = os.path.split(self.root)
+        self.root, self.only_project = os.path.split(self.root)
 
     @property
     def is_complete(self) -> bool:
@@ -394,7 +386,7 @@ class Lookout:
 
     def _list(self) -> Iterator[Sight]:
         """Learn of new files; report those that are gone."""
-        if not self._only_project and not self._files and self._holds_journals():
+        if not self.only_project and not self._files and self._holds_journals():
             self._narrow()
         projects, due = self._due_folders()
         new: list[Place] = []
@@ -434,10 +426,10 @@ class Lookout:
     def _due_folders(self) -> tuple[list[str] | None, list[tuple[str, _Folder]]]:
         """The projects, None when the root cannot be read; and the folders to list now, those that are gone too."""
         now = time.monotonic()
-        projects = [self._only_project] if self._only_project else host.list_projects(self.root)
+        projects = [self.only_project] if self.only_project else host.list_projects(self.root)
         due = []
         for project in {*(projects or ()), *self._folders}:
-            stamp = host.folder_stamp(os.path.join(self.root, project), may_be_link=project == self._only_project)
+            stamp = host.folder_stamp(os.path.join(self.root, project), may_be_link=project == self.only_project)
             if stamp is None:
                 continue
             folder = self._folders.pop(project, None) or _Folder()
@@ -459,7 +451,7 @@ class Lookout:
         if self._only_id is not None and self._only_id not in name:  # most of them, told quickly
             return False
         journal = host.JOURNAL.fullmatch(name)
-        return self._only_file in (None, name) and (
+        return self.only_file in (None, name) and (
             self._only_id is None or (journal is not None and journal[2] == self._only_id)
         )
 
@@ -503,7 +495,7 @@ class Lookout:
         written: list[tuple[dict[str, Any] | None, str]] = []
         for project, run_id, fields, after in edits:
             folder = os.path.join(self.root, project)
-            if project not in projects or (os.path.islink(folder) and project != self._only_project):
+            if project not in projects or (os.path.islink(folder) and project != self.only_project):
                 written.append((None, "there is no project %r" % project))
             else:
                 written.append(host.append_edit(folder, run_id, fields, after))

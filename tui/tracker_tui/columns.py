@@ -14,18 +14,17 @@ import sys
 import zlib
 from array import array
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from typing import Any, BinaryIO, Final, NamedTuple
 
 import orjson
 
-from tracker import __version__, cache, host
+from tracker import cache, host
 from tracker.history import Column, History
 from tracker.lines import first_line
 
 MOST: Final = 256 << 20
 """Bytes of one file."""
-VERSION: Final = f"1 {__version__} {sys.byteorder}"
+VERSION: Final = f"1 {sys.byteorder}"
 TAIL: Final = 4096
 MAX_HEAD: Final = 1 << 24
 
@@ -48,8 +47,7 @@ class KeptColumns:
     def __init__(self, folder: str, journals: Sequence[tuple[str, float]]) -> None:
         self._folder = os.path.realpath(folder)
         self._journals = list(journals)
-        words = [VERSION, self._folder, *(f"{name} {last}" for name, last in journals)]
-        self._file = cache.File(f"columns-{sha256(os.fsencode(chr(0).join(words))).hexdigest()[:20]}")
+        self._file = cache.File("columns", VERSION, self._folder, *(f"{name} {last}" for name, last in journals))
 
     def load(self) -> Kept | None:
         """The history as it was kept; None where nothing holds."""
@@ -64,10 +62,7 @@ class KeptColumns:
                 return None
 
     def _load(self, file: BinaryIO) -> Kept | None:
-        head = file.readline(MAX_HEAD)
-        told = orjson.loads(head[9:])
-        if head[:9] != b"%08x " % zlib.crc32(head[9:]):
-            raise ValueError("damaged")
+        told = orjson.loads(cache.unseal(file.readline(MAX_HEAD)))
         if not all(self._is_as_it_was(*read) for read in told["read"]):
             return None
         arrays: list[array[float]] = []
@@ -126,10 +121,10 @@ class KeptColumns:
             "system": [[name, places(column)] for name, column in history.system.items()],
         }
         told["arrays"] = [[len(values), checksum] for values, checksum in zip(arrays, sums, strict=True)]
-        head = orjson.dumps(told) + b"\n"
+        head = cache.seal(orjson.dumps(told))
         if len(head) > MAX_HEAD or sum(len(values) for values in arrays) * 8 > MOST:
             return
-        self._file.replace([b"%08x " % zlib.crc32(head), head, *arrays])
+        self._file.replace([head, *arrays])
 
     def _mark(self, name: str, offset: int) -> tuple[float, int, int]:
         """A journal's mtime, and what tells it from another up to an offset."""

@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-from tracker import host
 from tracker.catalog import Catalog, Files
 from tracker.history import History
 from tracker.journal import Tail
@@ -105,11 +104,7 @@ class HistoryFeed:
         self._run = run
         self._lineage = catalog.lineage(run)
         self._catalog = catalog
-        folder = os.path.join(catalog.root, run.key.project)
-        if catalog.files.is_far:
-            self.weight = catalog.size_of(run)
-        else:
-            self.weight = sum(host.size_of(os.path.join(folder, name)) or 0 for name, _ in self._lineage)
+        self.weight = catalog.size_of(run)
         """Bytes of its journals when it was begun."""
         self.is_large = not catalog.files.is_far and self.weight > LARGE
         """Whether it takes long to read files of this machine."""
@@ -120,7 +115,9 @@ class HistoryFeed:
         self.key = run.key
         self._shown = self._course(thin if self.is_large or catalog.files.is_far else 0)
         self._whole: _Course | None = None
-        self._columns = KeptColumns(folder, self._lineage) if self.is_large else None
+        self._columns: KeptColumns | None = None
+        if self.is_large:
+            self._columns = KeptColumns(os.path.join(catalog.root, run.key.project), self._lineage)
         self._was_recalled = False
         self._kept = 0
         """Bytes of the journals whose columns are kept."""

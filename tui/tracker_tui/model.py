@@ -179,7 +179,7 @@ class Model:
         if change.runs.moved or change.runs.removed or self._are_others_meant(change.runs.changed):
             self.forget()
         elif change.runs.changed:
-            self._forget_tables()
+            self._outdated.update(self._tables)
         return change
 
     def _are_others_meant(self, changed: Collection[Key]) -> bool:
@@ -192,15 +192,11 @@ class Model:
         meant = {run.key for run in table.chosen(table.choosable(runs, self.query), self.query)}
         return any((run.key in meant) != (run.key in self._lists.keys) for run in runs)
 
-    def _forget_tables(self) -> None:
-        """Values have changed: tables are built anew, large ones not so often that it would keep others waiting."""
-        self._outdated.update(self._tables)
-
     def is_table_due(self, branch: Branch) -> bool:
-        """Whether it is time to build a table anew, since values have changed."""
+        """Whether values have changed since a table was built, and it may be built anew; a large one not so often."""
         built = self._tables.get(branch)
         if built is None or branch not in self._outdated:
-            return built is None
+            return False
         return monotonic() - built.at > max(TABLE_CALM, REBUILD * built.seconds)
 
     def forget(self) -> None:

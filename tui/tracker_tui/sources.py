@@ -64,10 +64,7 @@ class Sources:
         """Fold what was read into the runs; says which changed."""
         delta = Delta()
         for catalog, new in readings:
-            found = self._take(catalog.apply(new), catalog)
-            delta.changed |= found.changed
-            delta.removed |= found.removed
-            delta.moved |= found.moved
+            delta.add(self._take(catalog.apply(new), catalog))
         return delta
 
     def _take(self, delta: Delta, catalog: Catalog) -> Delta:
