@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, Self
 
 import orjson
 
-from tracker import capture, environment, host, layout, records, report, watching
+from tracker import capture, environment, host, layout, records, report, secrets, watching
 from tracker.console import Console
 from tracker.errors import UsageError
 from tracker.journal import PatientWriter, Tail, Writer
@@ -100,14 +100,12 @@ class Run:
         self._path = os.path.join(project_folder, layout.segment_name(start["id"], start["_timestamp"]))
         if write:
             start |= {**host.identity(), **environment.facts(), **({"console": "off"} if console == "off" else {})}
-            self._writer = PatientWriter(
-                lambda: Writer(project_folder, layout.segment_names(start["id"], start["_timestamp"])),
-                host.is_network(root),
-            )
+            self._writer = PatientWriter(lambda: self._new_file(start), host.is_network(root))
+        self._config = Config(start["config"], self._save_config)
+        start["config"] = secrets.mask_config(start["config"])
         self._state = RunState(start["id"], start["project"], start["_timestamp"])
         self._state.apply(start)
         self._state.name = start["name"]
-        self._config = Config(start["config"], self._save_config)
         self._summary = Summary(self._current_summary, self._save_summary)
         self._step = 0 if self._state.step is None else self._state.step + 1
         self._has_synced = any(m.step_sync and m.step_metric for m in self._state.metrics)
@@ -127,11 +125,15 @@ class Run:
             self._append(start)
             process.enroll(self)
             if self._writer is not None and self._writer.path:
-                self._path = self._writer.path
                 report.say(report.start_lines(start["name"], self._path, root))
             if console != "off":
                 self._listen(console)
             self._survey = environment.Survey(self)
+
+    def _new_file(self, start: Record) -> Writer:
+        writer = Writer(os.path.dirname(self._path), layout.segment_names(start["id"], start["_timestamp"]))
+        self._path = writer.path
+        return writer
 
     def _listen(self, way: str) -> None:
         """Keep what the process prints."""
@@ -521,7 +523,7 @@ class Run:
             self._console.close()
         process.discharge(self)
         if self._writer is not None:
-            lost = self._writer.dropped + self._writer.waiting
+            lost = self._writer.missing + (self._console.missing if self._console is not None else 0)
             report.say(report.end_lines(self._state, self._state.verdict(alive=False), self._path, lost))
 
     def _write_end(self, how: Exit) -> None:
@@ -532,15 +534,18 @@ class Run:
         self._fold()
         end = {**self._state.checkpoint(time.time()), "_type": records.END, "exit_code": how.code}
         stopped_by = how.signal or self._state.signal
-        end |= {key: value for key, value in (("signal", stopped_by), ("exception", how.exception)) if value}
+        end |= {
+            key: value
+            for key, value in (("signal", stopped_by), ("exception", secrets.mask_tokens(how.exception or "")))
+            if value
+        }
         self._append_state(end)
         self._state.apply({"_type": records.END, **{key: end.get(key) for key in ("exit_code", "signal", "exception")}})
         if self._writer is not None:
-            self._writer.retry()
             try:
                 self._writer.close()
             except OSError as error:
-                self._warn("sync", f"cannot sync {self._path} ({error})")
+                self._warn("disk", f"cannot sync {self._path} ({error.strerror})")
 
     def _begin_anew_if_gone(self) -> None:
         """If somebody removed the file, go on in another one that begins with the state so far."""
@@ -553,7 +558,7 @@ class Run:
         start["state"]["environment"] = state.environment
         start |= {"name": state.name, "tags": state.tags, "notes": state.notes, "config": state.config}
         self._writer.begin_anew(encode(plain(start, 2 * records.MAX_DEPTH)[0]))
-        self._path = self._writer.path or self._path
+        self._checkpoint()  # rows that waited are in the state already, and must not count twice
 
     def _take_edits(self) -> None:
         """Fold in what was changed from outside, so that the last word is the newest name."""
@@ -575,21 +580,14 @@ class Run:
                 self._append({"_type": records.HEARTBEAT, "_timestamp": time.time()})
             self._begin_anew_if_gone()
             writer = self._writer
-            is_due = sync or writer.is_remote or writer.unsynced > SYNC_BYTES
-            syncing, lines = writer.begin_sync() if is_due and writer.unsynced else (None, 0)
-        if syncing is None:
-            return
-        error = None
-        try:
-            os.fsync(syncing)  # not under the lock: a slow disk must not hold up log()
-        except OSError as failed:
-            error = failed
-            self._warn("disk", f"cannot sync {self._path} ({failed.strerror}): kept in memory, training goes on")
-        finally:
-            os.close(syncing)
+            is_due = writer.unsynced and (sync or writer.is_remote or writer.unsynced > SYNC_BYTES)
+        error = writer.sync(self._lock) if is_due else None  # a slow disk must not hold up log()
+        if error is not None:
+            kept = ": kept in memory" if writer.is_remote else ""
+            self._warn("disk", f"cannot sync {self._path} ({error.strerror}){kept}, training goes on")
         with self._lock:
-            writer.synced(lines, error)
-            if error is not None and writer.is_remote and not self._over:
+            if writer.repeats and not self._over:
+                writer.repeats = False
                 self._checkpoint()  # what is there twice must not count twice
 
     def _note_signal(self, name: str) -> None:
@@ -687,10 +685,15 @@ class Run:
                 self._put_down(records.ENVIRONMENT, found)
 
     def _update(self, **fields: Any) -> None:
-        self._record(records.UPDATE, fields)
+        self._change(records.UPDATE, fields)
 
     def _save_config(self, changed: dict[str, Any]) -> None:
-        self._record(records.CONFIG, {"config": changed})
+        self._change(records.CONFIG, {"config": secrets.mask_config(changed)})
+
+    def _change(self, kind: str, fields: Record) -> None:
+        """Record a change: not older than any before, even where the clock is; of equals the later one wins."""
+        with self._lock:
+            self._record(kind, {"_timestamp": max(time.time(), self._state.updated), **fields})
 
     def _current_summary(self) -> dict[str, Any]:
         with self._lock:
@@ -698,7 +701,7 @@ class Run:
         return self._state.summary
 
     def _save_summary(self, changed: dict[str, Any], deleted: list[str]) -> None:
-        self._update(summary=changed, summary_deleted=deleted)
+        self._record(records.UPDATE, {"summary": changed, "summary_deleted": deleted})
 
     def _warn(self, about: str, text: str) -> None:
         if about not in self._warned:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 import zlib
 from array import array
 from collections.abc import Iterable
@@ -22,6 +23,9 @@ from tracker import __version__
 
 MOST: Final = 1 << 30
 """Bytes of all files together."""
+
+ABANDONED: Final = 3600.0
+"""Seconds after which a file that was not finished belongs to a process that was killed."""
 
 
 def folder() -> str:
@@ -105,7 +109,9 @@ def trim(most: int = MOST) -> None:
         found = []
         for entry in os.scandir(folder()):
             status = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(status.st_mode):
+            if entry.name.endswith(".new") and status.st_mtime < time.time() - ABANDONED:
+                os.remove(entry.path)
+            elif stat.S_ISREG(status.st_mode):
                 found.append((status.st_mtime, status.st_size, entry.path))
         total = sum(size for _, size, _ in found)
         for _, size, path in sorted(found):

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
+from tracker import threads
 from tracker.console import GAP, Console
 
 WAYS: Final = {
@@ -48,8 +49,9 @@ class _Flusher:
     def start(self) -> None:
         """There is a console; called under the lock."""
         if not self._is_running:
-            self._is_running = True
-            threading.Thread(target=self._keep, name="tracker-console", daemon=True).start()
+            with contextlib.suppress(OSError):
+                threads.start("console", self._keep)
+                self._is_running = True
 
     def wake(self) -> None:
         if not self._is_called:
@@ -220,13 +222,13 @@ class _Redirection:
                 self._hold, _pseudo_terminal(self._target) if self._is_terminal else os.pipe()
             )
             self._stop, self._stopped = map(self._hold, os.pipe())
+            self._fit()
+            threads.start("redirect", self._pass_on)
         except OSError:
             self.close()
             raise
-        self._fit()
         for descriptor in descriptors:
             os.dup2(self._sink, descriptor)
-        threading.Thread(target=self._pass_on, name="tracker-redirect", daemon=True).start()
 
     def _hold(self, descriptor: int) -> int:
         self._held.append(descriptor)

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, Protocol
 from tracker import host, layout, records
 from tracker.index import Entry, Index
 from tracker.journal import LineReader, PageReader, decode_lines
+from tracker.lines import CHUNK, Lines, looks_sound
 from tracker.lookout import Edit, Known, Lookout, Place, Sight
 from tracker.records import Record
 from tracker.replay import MAX_TIME, RunState
@@ -122,6 +123,8 @@ class Catalog:
         self._edits: dict[Key, list[Record]] = {}
         self._bad_lines: dict[Place, int] = {}
         """Of the files that were met."""
+        self.bad_edits: dict[Place, int] = {}
+        """Lines of edits files that are no records."""
 
     @property
     def root(self) -> str:
@@ -146,6 +149,23 @@ class Catalog:
             delta.add(self.apply(self.collect()))
         return delta
 
+    def unread(self, key: Key) -> str:
+        """What is there of a run and could not be read: a journal with lines, or the project's folder; else empty."""
+        names = host.list_files(self.root, key.project, ("run-",))
+        if names is None:
+            folder = os.path.join(self.root, key.project)
+            return "" if host.folder_stamp(folder, may_be_link=True) == -1 else folder
+        segments = self._segments.get(key, {})
+        for name in names:
+            parsed = layout.parse_segment_name(name)
+            if parsed is None or parsed[1] != key.id or (name in segments and segments[name].size):
+                continue
+            path = os.path.join(self.root, key.project, name)
+            data = host.read(path, 0, CHUNK)
+            if data is None or b"\n" in data:
+                return path
+        return ""
+
     def newest_first(self, with_deleted: bool = False) -> list[StoredRun]:
         """All runs, the newest first; those that are deleted only if asked for."""
         return newest_first(self.runs.values(), with_deleted)
@@ -164,7 +184,7 @@ class Catalog:
         segments = self._segments.get(run.key, {})
         for name in sorted(segments, key=_age, reverse=True):
             segment = segments[name]
-            if _age(name) > _age(run.file) or name in seen:
+            if _age(name) > _age(run.file) or name in seen or not segment.size:
                 continue
             seen.add(name)
             found.append((name, last))
@@ -177,7 +197,8 @@ class Catalog:
                 forked = self._segments.get(key, {}).get(file) if isinstance(file, str) else None
                 other = forked or self.runs.get(key)
                 return found + (self._backwards(other, last, seen) if other is not None else [])
-            if start.get("resumed") is not True:
+            goes_on = start.get("resumed") is True or start.get("joins") is True
+            if start and not goes_on:  # of one whose start is lost, nothing says that it is anew
                 break
         return found
 
@@ -187,6 +208,27 @@ class Catalog:
             return sum(host.size_of(path) or 0 for path, _ in self.journals(run))
         segments = self._segments.get(run.key, {})
         return sum(segments[name].size for name, _ in self.lineage(run) if name in segments)
+
+    def check(self, run: StoredRun, until: float = math.inf) -> bool:
+        """Look through all lines of a run for such that are no records, which `bad_lines` counts then.
+
+        Found are those that are broken at their ends or have a hole, at the speed of a search, and any near them. On
+        other machines nothing is looked for.
+
+        Args:
+            run: the run.
+            until: when to stop, by the monotonic clock; False is returned if that came before the end.
+        """
+        bad = 0
+        for path, _ in self.journals(run) if not self.files.is_far else ():
+            lines = Lines(path)
+            while monotonic() < until and (data := lines.read()):
+                bad += 0 if looks_sound(data) else decode_lines(data)[1]
+            bad += lines.skipped
+            if not lines.is_whole:
+                return False
+        run.bad_lines = max(run.bad_lines, bad)
+        return True
 
     def journals(self, run: StoredRun) -> list[tuple[str, float]]:
         """What `lineage` tells of a run whose files are on this machine, with paths."""
@@ -324,7 +366,7 @@ class Catalog:
         if not is_begun and reading.run is not run:
             for edit in self._edits.get(run.key, ()):
                 run.apply_edit(edit)
-        run.bad_lines = reading.bad_lines
+        run.bad_lines = max(run.bad_lines, reading.bad_lines)  # who reads it line by line may know of more
         run.size = reading.sight.offset
         run.alive = reading.sight.alive
         run.deadly_signal = reading.sight.deadly_signal
@@ -333,20 +375,26 @@ class Catalog:
             run.pack(self.files, run.size - len(reading.sight.data) + last_line)
 
     def _choose(self, key: Key, delta: Delta) -> None:
-        """The newest journal is the run: an id used again starts anew, a resumed one hands its state on."""
+        """The newest journal is the run: an id used again starts anew, a resumed one hands its state on.
+
+        One without a line, whose job was killed in the moment of its birth, hides none that has some.
+        """
         segments = self._segments[key]
         if segments:
-            newest = segments[max(segments, key=_age)]
+            newest = segments[max(segments, key=lambda name: (segments[name].size > 0, _age(name)))]
             if self.runs.get(key) is not newest:
                 self.runs[key] = newest
                 delta.moved.add(key)
             delta.changed.add(key)
             delta.removed.discard(key)
-        elif self.runs.pop(key, None) is not None:
+            return
+        del self._segments[key]
+        if self.runs.pop(key, None) is not None:
             delta.removed.add(key)
             delta.changed.discard(key)
 
     def _apply_edits(self, reading: Reading, delta: Delta) -> None:
+        self.bad_edits[reading.sight[:2]] = reading.bad_lines
         for edit in reading.records:
             if not isinstance(edit.get("id"), str):
                 continue

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import signal
 import threading
 import time
@@ -26,6 +25,7 @@ import orjson
 from tracker.journal import PatientWriter, Writer
 from tracker.pages import FILE
 from tracker.records import plain
+from tracker.secrets import mask_tokens
 from tracker.terminal import Line, Terminal
 
 GAP: Final = 0.1
@@ -83,7 +83,7 @@ class Console:
         self._lock = threading.RLock()
         self._terminals = {stream: Terminal() for stream in STREAMS}
         self._is_remote = is_remote
-        self._writer = self._new_writer()
+        self._writer = PatientWriter(lambda: Writer(self._folder(), [FILE], is_mine=True), is_remote)
         self._pending: deque[_Output] = deque()
         self._size = 0
         """Characters that are pending."""
@@ -106,9 +106,6 @@ class Console:
         """Records that are to be written; a reader passes over one that is there twice."""
         self._last: deque[tuple[float, int | None, str, Line]] = deque(maxlen=LAST)
 
-    def _new_writer(self) -> PatientWriter:
-        return PatientWriter(lambda: Writer(self._folder(), [FILE], is_mine=True))
-
     def take(self, stream: str, text: str) -> None:
         """What was just printed. Never raises for what it is or for the disk."""
         with self._lock:
@@ -128,9 +125,15 @@ class Console:
                 with _uninterrupted():
                     self._write_pending()
             # Rows that change are told by the thread, if they still do then. So is trouble: here it would be printed.
-            if self._pending or self._is_changing or self._writer.waiting:
+            is_unsynced = self._is_remote and self._writer.unsynced
+            if self._pending or self._is_changing or self._writer.waiting or is_unsynced:
                 self._wake()
             self._is_awaited = bool(self._pending)
+
+    @property
+    def missing(self) -> int:
+        """Lines that the disk has not taken."""
+        return self._writer.missing
 
     def flush(self) -> float | None:
         """Write what waits; seconds until there may be more to write, None if only after more was printed."""
@@ -142,11 +145,10 @@ class Console:
                 is_untold = self._write_live()
             if self._writer.waiting:
                 self._writer.retry()
-            is_unfinished = is_untold or self._writer.waiting
+        if self._is_remote and self._writer.unsynced:
+            self._writer.sync(self._lock)  # others see it only then
         self._tell_trouble()
-        if self._is_remote:
-            self._sync()
-        return LIVE if is_unfinished else None
+        return LIVE if is_untold or self._writer.waiting else None
 
     def close(self) -> None:
         """Write everything; nothing is taken from now on."""
@@ -162,8 +164,6 @@ class Console:
                     self._put(now, step, stream, line)
             self._write_last()
             self._write_out()
-            if self._writer.waiting:
-                self._writer.retry()
             try:
                 self._writer.close()
             except OSError as error:
@@ -211,7 +211,7 @@ class Console:
 
     def _encode(self, when: float, step: int | None, stream: str, text: str, colours: object) -> None:
         coloured = b'"colours":' + orjson.dumps(colours) + b"," if colours else b""
-        line = b"".join((self._head(when, step, stream), coloured, b'"text":', _dumps(text), b"}\n"))
+        line = b"".join((self._head(when, step, stream), coloured, b'"text":', _dumps(mask_tokens(text)), b"}\n"))
         self._room -= len(line)
         self._out += line
         self._line += 1
@@ -246,7 +246,7 @@ class Console:
         now = time.monotonic()
         is_untold = False
         for stream, terminal in self._terminals.items():
-            rows = [row[:MAX_LIVE_COLUMNS] for row in terminal.live()[-MAX_LIVE_ROWS:]]
+            rows = [mask_tokens(row)[:MAX_LIVE_COLUMNS] for row in terminal.live()[-MAX_LIVE_ROWS:]]
             if rows == self._shown.get(stream, []) or self._room <= 0:
                 continue
             since = self._changing.setdefault(stream, now)
@@ -265,7 +265,7 @@ class Console:
         if not self._out:
             return
         if self._writer.is_gone():
-            self._writer = self._new_writer()
+            self._writer.begin_anew()
         self._writer.append(bytes(self._out))
         self._out.clear()
         self._wrote = time.monotonic()
@@ -274,20 +274,8 @@ class Console:
         """Without the lock: what is told is printed, and so taken by every run of the process."""
         if (trouble := self._writer.trouble) is not None:
             self._warn(
-                "console", f"cannot keep what is printed in {self._folder()} ({trouble.strerror}); training goes on"
+                "disk", f"cannot keep what is printed in {self._folder()} ({trouble.strerror}); training goes on"
             )
-
-    def _sync(self) -> None:
-        """Show it to other machines."""
-        with self._lock:
-            descriptor = self._writer.begin_sync()[0] if self._writer.unsynced else None
-        if descriptor is not None:
-            try:
-                os.fsync(descriptor)
-            except OSError as error:
-                self._warn("console", f"cannot sync what is printed in {self._folder()} ({error.strerror})")
-            finally:
-                os.close(descriptor)
 
 
 @contextlib.contextmanager

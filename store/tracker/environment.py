@@ -20,7 +20,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker import host, repository, secrets
+from tracker import host, repository, secrets, threads
 from tracker.settings import is_set
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class Survey:
         self._begun = threading.Event()
         self._folder = None if is_set("DISABLE_GIT") else program_folder()
         try:
-            threading.Thread(target=self._find, name="tracker-survey", daemon=True).start()
-        except RuntimeError:  # no more threads: nothing is found
+            threads.start("survey", self._find)
+        except OSError:  # nothing is found
             self._begun.set()
 
     def so_far(self, may_wait: bool) -> dict[str, Any]:

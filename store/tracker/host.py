@@ -157,8 +157,11 @@ def _open(path: str) -> Optional[int]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+    except OSError:  # a server that has just forgotten it
+        pass
     os.close(descriptor)
     return None
 
@@ -179,6 +182,8 @@ def _is_file(entry: "os.DirEntry[str]") -> bool:
 
 def deadly_signal(run_folder: str) -> Optional[str]:
     """The signal that ended the run's process by its default action, when one left its stack behind."""
+    if os.path.islink(run_folder):
+        return None
     for name, file in SIGNAL_FILES.items():
         if size_of(os.path.join(run_folder, file)):
             return name
@@ -356,14 +361,17 @@ def append_edit(folder: str, run_id: str, fields: Dict[str, Any], after: float) 
     line = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     path = os.path.join(folder, edits_file_name())
     try:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o666)
     except OSError as error:
         return None, "%s: %s" % (error.strerror, path)
     try:
-        size = os.fstat(descriptor).st_size
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # what is appended would stand elsewhere too
+            return None, "not a file of its own: " + path
+        size = status.st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            line = b"\n" + line  # an earlier write was torn
+            line = b"\n" + line  # an earlier write was torn, or another one is seen half: then a line stays empty
         if os.write(descriptor, line) != len(line):
             return None, "disk full: " + path
         os.fsync(descriptor)

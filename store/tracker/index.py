@@ -88,8 +88,8 @@ class Index:
             self._file.remove()
 
     def add(self, sight: Sight, run: StoredRun) -> None:
-        """Keep a run that has ended, as its journal alone tells it."""
-        dumped = run.dump()
+        """Keep a run that has ended, as its journal alone tells it; none of a damaged one, which may be healed."""
+        dumped = run.dump() if not run.bad_lines else None
         if dumped is None:
             return
         known = [sight.offset, sight.mark, True, sight.mtime]

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
-from tracker import _exit, capture, host
+from tracker import _exit, capture, host, threads
 from tracker.system import sampler
 
 if TYPE_CHECKING:
@@ -123,7 +123,10 @@ class _Process:
         if len(self.runs) == 1:
             self._error_before = self._uncaught()
             self._wake = threading.Event()
-            threading.Thread(target=self._keep, args=(self._wake,), name="tracker-keeper", daemon=True).start()
+            try:
+                threads.start("keeper", self._keep, self._wake)
+            except OSError as error:
+                run._warn("threads", f"no heartbeats, samples and facts of the machine ({error.strerror})")
 
     def _discharge(self, run: Run) -> None:
         self.runs.remove(run)

@@ -30,6 +30,7 @@ LAST_BLOCK = 64 * 1024
 THIN_ABOVE = 4 * 1024 * 1024
 """Bytes of a file up to which nothing is thinned."""
 
+_START = b'{"_type":"start"'
 _SUMS = (b'\n{"_type":"checkpoint"', b'\n{"_type":"end"')
 
 
@@ -124,7 +125,7 @@ def _thinned(path: str, start: int, size: int, places: int) -> tuple[bytes, int]
                 shapes.add(shape)
                 lines.append(line)
                 taken += len(line)
-        offset = place + max(last, 1)
+        offset = place + (last or max(1, len(block)))  # in a line that is too long no other place is tried
     return b"".join(lines), end
 
 
@@ -174,7 +175,7 @@ def open_lines(path: str, size: int) -> tuple[bytes, bytes, Lines]:
     end = data.rfind(b"\n") + 1
     head = data[: data.find(b"\n") + 1]
     begin = _last_sum(data)
-    if begin is not None and begin and _looks_sound(data, begin):
+    if begin is not None and begin and looks_sound(data[:begin]):
         return head, head + data[begin:end], Lines(path, end)
     return head, data[:end], Lines(path, end)
 
@@ -182,14 +183,18 @@ def open_lines(path: str, size: int) -> tuple[bytes, bytes, Lines]:
 def _open_ends(path: str, size: int) -> tuple[bytes, bytes, Lines]:
     """The same of a journal of which only both ends are read."""
     place = size - LAST_TAIL
-    head, tail = host.read_parts(path, [(0, FIRST_HEAD), (place, LAST_TAIL)]) or (b"", b"")
-    head = head[: head.find(b"\n") + 1] or first_line(path)
+    block, tail = host.read_parts(path, [(0, FIRST_HEAD), (place, LAST_TAIL)]) or (b"", b"")
+    head = block[: block.find(b"\n") + 1] or first_line(path)
     begin, end = _last_sum(tail), tail.rfind(b"\n") + 1
     if begin is not None:
-        return head, head + tail[begin:end], Lines(path, place + end)
-    offset = last_checkpoint(path, 0, size)
-    lines = Lines(path, offset or 0)
-    return head, (head if offset else b"") + all_of(lines), lines
+        offset, data, lines = place + begin, tail[begin:end], Lines(path, place + end)
+    else:
+        offset = last_checkpoint(path, 0, size) or 0
+        lines = Lines(path, offset)
+        data = all_of(lines)
+    if not head.startswith(_START):  # it is damaged, or what is known of the run stands behind damage
+        return head, block[: block.rfind(b"\n", 0, offset) + 1] + data, lines
+    return head, (head if offset else b"") + data, lines
 
 
 def all_of(lines: Lines) -> bytes:
@@ -205,9 +210,10 @@ def all_of(lines: Lines) -> bytes:
     return b"".join(parts)
 
 
-def _looks_sound(data: bytes, end: int) -> bool:
-    """Whether every line up to an offset, where a line of an object begins, begins and ends like an object."""
-    return data.startswith(b"{") and data.count(b"\n", 0, end) == data.count(b"}\n{", 0, end + 1)
+def looks_sound(data: bytes) -> bool:
+    """Whether each of some whole lines begins and ends like an object, and there is no hole in them."""
+    has_edges = data.startswith(b"{") and data.endswith(b"}\n")
+    return has_edges and data.count(b"\n") == data.count(b"}\n{") + 1 and b"\0" not in data
 
 
 def last_checkpoint(path: str, start: int, size: int) -> int | None:

@@ -6,6 +6,7 @@ standard library alone and keeps to Python 3.8, for its source runs on other mac
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ MAX_NUMBER = 10**9
 """Lines that a file may claim to have."""
 
 _TEXT = b'"text":"'
-_STREAM = re.compile(rb'"stream":"([a-z]{1,20})"')
+_STREAM = re.compile(rb'"stream":"([^"\\]{1,20})"')
 _NUMBER = re.compile(rb'"line":([0-9]{1,10})[,}]')
 
 
@@ -137,18 +138,16 @@ def place_of(path: str, size: int, is_before: Callable[[dict[str, Any]], bool]) 
 
 
 def _total(path: str, size: int) -> int:
-    """How many lines there are: as the last record tells."""
+    """How many lines there are: as the last two records tell, of which one may be damaged."""
     length = BLOCK
     while True:
         begin = max(0, size - length)
         block = host.read(path, begin, size - begin) or b""
         lines = block[block.find(b"\n") + 1 if begin else 0 : block.rfind(b"\n") + 1].split(b"\n")
-        for line in reversed(lines):
-            record = _record(line)
-            if record is not None:
-                return int(record["line"]) + ("text" in record)
-        if not begin or length > 4 * MAX_LINE:
-            return 0
+        known = (record for record in map(_record, reversed(lines)) if record is not None)
+        numbers = [int(record["line"]) + ("text" in record) for record in itertools.islice(known, 2)]
+        if len(numbers) == 2 or not begin or length > 4 * MAX_LINE:
+            return max(numbers, default=0)
         length *= 4
 
 
@@ -164,7 +163,7 @@ def _first_record(path: str, start: int, end: int) -> tuple[dict[str, Any], int]
             record = _record(line)
             if record is not None:
                 return record, start + at
-        start += max(last, BLOCK)
+        start += last or max(len(block), BLOCK)  # of a line without an end what is left of it is none
     return None
 
 
@@ -186,13 +185,14 @@ def _lines(path: str, start: int, end: int) -> Iterator[bytes]:
     """The whole lines from the beginning of one on, without their ends."""
     while start < end:
         block = host.read(path, start, CHUNK) or b""
+        if b"\n" not in block and len(block) == CHUNK:
+            block = host.read(path, start, MAX_LINE) or b""
         last = block.rfind(b"\n") + 1
-        if not last:
-            if len(block) < CHUNK:
-                return
-            last = len(block)  # a line without an end: what is left of it will be no record
-        yield from block[:last].split(b"\n")[: -1 if block[last - 1 : last] == b"\n" else None]
-        start += last
+        if last:
+            yield from block[: last - 1].split(b"\n")
+        elif len(block) < MAX_LINE:
+            return
+        start += last or len(block)  # of a line that is too long what is left of it will be no record
 
 
 def _hits(block: bytes, needle: bytes, is_folded: bool) -> list[int]:
@@ -224,4 +224,4 @@ def _record(line: bytes) -> dict[str, Any] | None:
 
 def _field(record: dict[str, Any], field: str) -> float:
     value = record.get(field)
-    return float(value) if isinstance(value, (int, float)) else float("-inf")
+    return value if isinstance(value, (int, float)) else float("-inf")

@@ -10,10 +10,14 @@ Unknown kinds and fields are kept and ignored by readers: an old viewer opens a 
 
 from __future__ import annotations
 
+import functools
 import math
+import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
+from unicodedata import category
 
 import orjson
 
@@ -52,6 +56,8 @@ END: Final = "end"
 RESERVED: Final = frozenset({"_type", "_step", "_timestamp"})
 """Row keys that are ours; a user's own get one more underscore in front."""
 
+MAX_MARKS: Final = 6
+"""Combining marks on one letter that are shown."""
 MAX_DEPTH: Final = 32
 MAX_REPR: Final = 200
 MAX_ARRAY: Final = 32
@@ -83,6 +89,8 @@ def decode(line: bytes) -> Record:
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError as error:
+        if line.startswith(BOM_UTF8):  # of an editor that puts one before the first line
+            return decode(line[len(BOM_UTF8) :])
         raise BadLineError(str(error)) from None
     if type(record) is not dict:
         raise BadLineError("not an object")
@@ -109,17 +117,60 @@ def restore(value: Any, depth: int = 2 * MAX_DEPTH) -> Any:
 
 
 def clean(text: object, limit: int = 1000) -> str:
-    """Foreign text made safe for a terminal: nothing unprintable, nothing endless.
+    """Foreign text made safe for a terminal: nothing unprintable, nothing endless, nothing wider than it is counted.
 
-    Control characters, escape sequences, bidi marks and zero-width characters are dropped, white space becomes a
-    space, and what is over `limit` characters is cut with `…`.
+    White space becomes a space, and what is over `limit` characters is cut with `…`. Taken out are control characters
+    and so all escape sequences, lone surrogates, private characters, bidi marks, overrides and isolates, and what is
+    not seen: zero-width characters, tags, fillers, variation selectors. Of marks on one letter `MAX_MARKS` stay, which
+    every script can write with. A zero-width non-joiner stays between letters of scripts that need it. Of emoji, what
+    joins them, colours skins or chooses another look does not: terminals do not agree on how wide that makes them, but
+    on how wide each one alone is.
     """
     string = text if type(text) is str else str(text)
     if len(string) > limit:
         string = string[: limit - 1] + "…"
-    if string.isprintable():
+    if string.isprintable() and (string.isascii() or not _is_odd(string)):
         return string
-    return "".join(c if c.isprintable() else " " if c.isspace() else "" for c in string)
+    kept: list[str] = []
+    marks = 0
+    for place, c in enumerate(string):
+        if category(c) in ("Mn", "Me"):
+            marks += 1
+            is_shown = marks <= MAX_MARKS and not _UNSEEN.match(c)
+        elif c == _NON_JOINER:
+            around = "".join(kept[-1:]) + string[place + 1 : place + 2]
+            is_shown = around[-1:].isalpha() and _JOINING.fullmatch(around) is not None
+        else:
+            is_shown = c.isprintable() and not _UNSEEN.match(c)
+            marks = 0 if is_shown else marks
+        if c.isspace():
+            kept.append(" ")
+        elif is_shown:
+            kept.append(c)
+    return "".join(kept)
+
+
+def _is_odd(string: str) -> bool:
+    """Whether a printable text is worth a closer look."""
+    marked, odd = _odd()
+    return marked.search(string) is not None and odd.search(string) is not None
+
+
+@functools.cache
+def _odd() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What finds marks, and what is not to be seen or floods of marks; made when a text is not ASCII, in 10 ms."""
+    marks = "".join(c for c in map(chr, range(0x300, 0x10000)) if category(c) in ("Mn", "Me"))
+    marks += "\U00010a00-\U0001e94a"  # among others
+    return re.compile(f"[{marks}{_UNSEEN.pattern[1:]}"), re.compile(f"{_UNSEEN.pattern}|[{marks}]{{{MAX_MARKS + 1}}}")
+
+
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]"
+)
+"""What Unicode says not to show, of what Python calls printable, and what changes the width of the emoji before it."""
+_NON_JOINER: Final = "\u200c"
+_JOINING: Final = re.compile("[\u0600-\u109f\u1780-\u18af]{2}")
+"""Two signs of scripts in which letters join."""
 
 
 def plain(value: Any, depth: int = MAX_DEPTH, above: tuple[int, ...] = ()) -> tuple[Any, bool]:

@@ -21,7 +21,8 @@ from tracker.sparkline import Sketch
 State = Literal["pending", "running", "finished", "failed", "killed", "crashed"]
 
 Stamp = tuple[float, str]
-"""When a change was made (seconds since the epoch) and on which host: changes are ordered by it, the last one wins."""
+"""When a change was made (seconds since the epoch), on which host and by whom: by that changes are ordered, and the
+last one wins."""
 
 EDITABLE: Final = ("name", "tags", "notes", "group", "job_type", "archived", "deleted")
 """Fields that are changed from outside as a whole; config is changed key by key."""
@@ -49,7 +50,7 @@ MAX_FACT: Final = 300
 """Characters of one."""
 FACTS: Final = ("host", "user", "os", "python", "command", "program", "cwd")
 """What `start` says of where a run comes from, besides the commit."""
-_clean_name = functools.lru_cache(4096)(clean)
+_clean_short = functools.lru_cache(4096)(clean)
 """Runs have the same names for their values: they are cleaned, and in memory, once."""
 STOP_GRACE: Final = 120.0
 """Seconds that a job which was stopped from outside may take to save its work; if it ends later, it was not by that."""
@@ -242,7 +243,8 @@ class RunState:
         was_stopped = record.get("stopped") is True and time > (self.stopped or 0.0)
         if was_stopped:
             self.stopped, self.stopped_by = time, _text(record.get("user"))
-        return self.edit(record, (time, _text(record.get("host")))) or was_stopped
+        by = f"{_text(record.get('host'))} {_text(record.get('user'))}"
+        return self.edit(record, (time, by)) or was_stopped
 
     def checkpoint(self, time: float) -> Record:
         """The record from which `apply` restores all that rows and edits have made of the state so far."""
@@ -524,7 +526,9 @@ def _facts(value: Any, depth: int = 3) -> Any:
 def _named(values: dict[str, Any]) -> dict[str, Any]:
     """Values by their names, which are shown as they are and so are cleaned here."""
     return {
-        _clean_name(name): value if type(value) is float or type(value) is int else restore(value)
+        (_clean_short if len(name) < MAX_FACT else clean)(name): value
+        if type(value) is float or type(value) is int
+        else restore(value)
         for name, value in values.items()
     }
 

@@ -26,7 +26,7 @@ def say(lines: Iterable[str]) -> None:
     try:
         sys.stderr.write("".join(f"tracker: {line}".rstrip() + "\n" for line in lines))
         sys.stderr.flush()
-    except (OSError, ValueError):
+    except Exception:  # a stream of somebody's may raise anything, as where a handler of a signal prints
         return
 
 

@@ -6,7 +6,7 @@ import os
 from typing import Any, Final, NamedTuple
 
 from tracker.programs import Output, output_of
-from tracker.secrets import without_credentials
+from tracker.secrets import mask_tokens, without_credentials
 
 SECONDS: Final = 5.0
 """That one git command may take; a large repository on a slow disk is not worth more."""
@@ -29,7 +29,7 @@ class Changes(NamedTuple):
     facts: dict[str, Any]
     """`branch`, `dirty`, `changed` and `untracked` (numbers of files), `remote`; what is unknown is left out."""
     diff: bytes = b""
-    """Of tracked files against the commit, as `git apply` takes it; empty where nothing differs."""
+    """Of tracked files against the commit, as `git apply` takes it but for masked tokens; empty: no difference."""
 
 
 def git_commit(folder: str | None) -> str | None:
@@ -52,8 +52,12 @@ def changes(folder: str | None) -> Changes:
     diff = _git(folder, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "HEAD", limit=MAX_DIFF)
     if diff.code is None and diff.data:
         whole_lines = diff.data[:MAX_DIFF].rpartition(b"\n")[0]
-        return Changes(facts, whole_lines + b"\n# tracker: cut here, at 1 MiB or after 5 s\n")
-    return Changes(facts, diff.data if diff.code == 0 else b"")
+        return Changes(facts, _masked(whole_lines) + b"\n# tracker: cut here, at 1 MiB or after 5 s\n")
+    return Changes(facts, _masked(diff.data) if diff.code == 0 else b"")
+
+
+def _masked(diff: bytes) -> bytes:
+    return mask_tokens(diff.decode("latin-1")).encode("latin-1")  # whatever bytes the files have, they stay
 
 
 def _counted(status: Output) -> dict[str, Any]:

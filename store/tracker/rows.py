@@ -8,7 +8,6 @@ rows that came late, with a step less than one before them: a quick look at all 
 from __future__ import annotations
 
 import heapq
-import math
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -75,7 +74,7 @@ class _Journal:
     def __init__(self, path: str, last: float) -> None:
         self.bad_lines = 0
         self._path = path
-        self._last = last
+        self._last = min(last, MAX_STEP)
         self._end = 0
         """Bytes that the survey saw."""
         self._late: dict[float, Record] = {}
@@ -87,20 +86,22 @@ class _Journal:
         lines = Lines(self._path)
         while data := lines.read():
             steps = _steps_of(data)
+            if steps and max(steps) > self._last:
+                steps = [step for step in steps if step <= self._last]
             if steps and (steps[0] < top or steps != sorted(steps)):
                 self._keep_late(data, top)
             top = max(top, *steps, top)
-            yield steps if self._last == math.inf else [step for step in steps if step <= self._last]
+            yield steps
         self._end = lines.offset
 
     def _keep_late(self, data: bytes, top: float) -> None:
         for row in decode_lines(data)[0]:
-            if not is_row_until(row, math.inf):
+            if not is_row_until(row, self._last):
                 continue
             step = row["_step"]
             if step >= top:
                 top = step
-            elif step <= self._last:
+            else:
                 self._late.setdefault(step, {}).update(row)
 
     def rows(self, wants: Wants | None) -> Iterator[Record]:
@@ -184,7 +185,7 @@ def _steps_of(data: bytes) -> list[float]:
     found = _plain_rows(data)
     if found is not None:
         return found[1]
-    return [row["_step"] for row in decode_lines(data)[0] if is_row_until(row, math.inf)]
+    return [row["_step"] for row in decode_lines(data)[0] if is_row_until(row, MAX_STEP)]
 
 
 def _only(data: bytes, wants: Wants) -> bytes:

@@ -1,7 +1,10 @@
-"""Takes out of command lines and addresses what nobody else is to read.
+"""Takes out of what is kept what nobody else is to read.
 
-What is masked: the values behind flags and variables whose names say that they are secret, credentials in addresses,
-bearer words, and tokens that are known by their shape. It is a guess: a name that says nothing hides nothing.
+Of command lines and addresses: the values behind flags and variables whose names say that they are secret, credentials,
+bearer words, and tokens that are known by their shape. Of a config, which must not lose what a model is made of, less:
+values whose names end in what is always secret, what looks like a key behind other such names, passwords in addresses,
+and tokens. Of printed text, exceptions and diffs the tokens alone. It is a guess: what neither its name nor its shape
+gives away is kept as it is.
 
 It is on the way of `init`, so it makes do with small patterns: one large expression takes longer to compile than the
 rest of `init`, and more than linear time on hostile text.
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 MASK: Final = "***"
 
@@ -40,17 +43,25 @@ _MODEL_TOKENS: Final = frozenset(("pad", "bos", "eos", "unk", "sep", "cls", "mas
 """Words before `token` in names of what a language model reads."""
 _LONG: Final = 20
 """Characters from which on a value with digits in it counts as secret behind any `key`."""
-_BEGINNINGS: Final = (
-    *("hf_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"),
-    *("AKIA", "ASIA", "xoxb-", "xoxp-", "AIza"),
+_ALWAYS: Final = frozenset(
+    ("password", "passwd", "passphrase", "secret", "credential", "credentials", "apikey", "accesskey")
 )
-"""What tokens of services begin with; they have `_LONG` characters at least."""
-
+"""Last words of names in a config whose values are secret whatever they look like."""
+_RANDOM: Final = re.compile(r"(?=.*\d)[A-Za-z0-9_\-+=.~]{20,}")
+"""What a key or token looks like that has no known shape."""
+_TOKEN: Final = re.compile(
+    r"hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,}|glpat-[\w\-]{20,}|A[KS]IA[A-Z0-9]{16}(?!\w)"
+    r"|xox[abp]-\d[\w\-]{18,}|AIza[\w\-]{35}(?!\w)|sk-(?<![\w\-]sk-)(?=[\w\-]*\d)[\w\-]{32,}"
+    r"|eyJ(?<![\w\-]eyJ)[\w\-]{8,}\.[\w\-]{8,}\.[\w\-]{8,}",
+    re.ASCII,
+)
+"""Tokens of services, as they make them; where a run of letters could be tried from many places, from its first."""
 _BREAK: Final = re.compile(r"([\s\"'=:,;&?{}()\[\]<>|]+)")
 _BREAK_OF_VALUE: Final = re.compile(r"[\s\"',;&}]")
 _PASSWORD: Final = re.compile(r":\D")
 _WORDS: Final = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 _WHO: Final = re.compile(r"://([^\s/]*)@")
+_WITH_PASSWORD: Final = re.compile(r"(://[^\s/:@]*:)[^\s/@]+@")
 
 
 def mask(text: str) -> str:
@@ -88,6 +99,31 @@ def mask_words(words: Iterable[str]) -> list[str]:
     return masked
 
 
+def mask_config(config: dict[str, Any]) -> dict[str, Any]:
+    """A config with the strings masked that are secret by name or shape, at any depth."""
+    return {key: _masked_value(key, value) for key, value in config.items()}
+
+
+def _masked_value(key: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return mask_config(value)
+    if isinstance(value, list):
+        return [_masked_value(key, item) for item in value]
+    if not isinstance(value, str) or not value:
+        return value
+    *_, before, last = ("", *_words_of(key))
+    is_named = last in _ALWAYS or (last == "key" and before in (*_KEYS, *_ALWAYS))
+    may_be = last in _AT_END and not (last == "token" and before in _MODEL_TOKENS)
+    if is_named or (may_be and _RANDOM.fullmatch(value)):
+        return MASK
+    return mask_tokens(_WITH_PASSWORD.sub(rf"\g<1>{MASK}@", value))
+
+
+def mask_tokens(text: str) -> str:
+    """Any text with the tokens that are known by their shape made asterisks, as many as they have characters."""
+    return _TOKEN.sub(lambda found: "*" * len(found[0]), text)
+
+
 def without_credentials(address: str) -> str:
     """The address of a repository without password or token; `git@` of ssh stays."""
     scheme, separator, rest = address.partition("//")
@@ -106,7 +142,7 @@ def without_credentials(address: str) -> str:
 
 def _is_secret(name: str, value: str) -> bool:
     """Whether a name says that its value is secret: `--api-key`, `HF_TOKEN`, `model.password`."""
-    *_, before, last = ("", *_WORDS.sub("_", name).lower().split("_"))
+    *_, before, last = ("", *_words_of(name))
     name = name.lower()
     if last == "key":
         is_token = len(value) >= _LONG and any(c.isdigit() for c in value) and not value.startswith(("/", "."))
@@ -116,17 +152,12 @@ def _is_secret(name: str, value: str) -> bool:
     return any(part in name for part in _ANYWHERE)
 
 
+def _words_of(name: str) -> list[str]:
+    return _WORDS.sub("_", name).lower().split("_")
+
+
 def _shape_masked(word: str) -> str:
-    return "/".join(MASK if _has_shape(part) else part for part in word.split("/")) if len(word) >= _LONG else word
-
-
-def _has_shape(word: str) -> bool:
-    """Whether a word looks like a token of a service."""
-    if len(word) < _LONG:
-        return False
-    if word.startswith("sk-"):  # names of experiments may begin so, but are seldom written like this
-        return any(c.isdigit() for c in word) and any(c.isupper() for c in word)
-    return word.startswith(_BEGINNINGS) or (word.startswith("eyJ") and word.count(".") == 2)
+    return _TOKEN.sub(MASK, word)
 
 
 def _masked_who(found: re.Match[str]) -> str:

@@ -12,12 +12,13 @@ from typing import Any, Final, Literal
 from tracker import _run, capture, environment, layout, records, report, system
 from tracker._run import Run
 from tracker.catalog import Catalog
-from tracker.errors import ConfigError, UsageError
+from tracker.errors import ConfigError, Error, UsageError
 from tracker.journal import Writer
 from tracker.mappings import config_values
 from tracker.names import next_name
 from tracker.records import Record, encode, plain
 from tracker.replay import RunState
+from tracker.secrets import MASK, mask_config
 from tracker.settings import Settings, resolve
 from tracker.stored import Key, StoredRun
 
@@ -99,6 +100,7 @@ def init(
     Raises:
         TypeError, ValueError: an argument has the wrong type or value; the message names it.
         UsageError: the run to go on with does not exist, or the one to be new does.
+        Error: the run to go on with cannot be read.
     """
     given = resolve(
         {
@@ -159,7 +161,7 @@ def create_run(
         raise TypeError(f"create_run() does not know {', '.join(sorted(strange))}")
     empty = dict.fromkeys(("entity", "name", "notes", "tags", "config", "group", "job_type"))
     given = resolve({**empty, **arguments, "project": project, "dir": dir}, None) | {"id": id}
-    start = _start_record(given, config_values(given["config"]))
+    start = _start_record(given, mask_config(config_values(given["config"])))
     folder = os.path.join(layout.resolve_root(given["dir"]), layout.file_name(start["project"]))
     if id is not None:
         known = Catalog(folder, is_project=True, only_id=layout.file_name(id))
@@ -198,6 +200,8 @@ def _start(given: dict[str, Any], values: dict[str, Any], allow_val_change: bool
         start["_timestamp"] = max(start["_timestamp"], known.last_change + 0.001)
     if earlier is not None:
         _hand_on(project, earlier, start, given, allow_val_change)
+    elif resume == "allow":
+        start["joins"] = True  # another process may begin it in this very moment
     run = Run(root, start, write=True, console=capture.WAYS[given["console"] or "wrap"])
     if every is not None:
         system.sampler.begin(run, every)
@@ -212,6 +216,7 @@ def _earlier(project: Catalog, start: Record, given: dict[str, Any], resume: str
 
     Raises:
         UsageError: it does not exist, or exists and should not.
+        Error: it cannot be read now. A run that went on without it would hide what it was.
     """
     moment = given["resume_from"] or given["fork_from"]
     if moment is None and resume is None and given["id"] is None:
@@ -219,7 +224,7 @@ def _earlier(project: Catalog, start: Record, given: dict[str, Any], resume: str
     project.refresh()
     if moment is not None:
         wanted = _check_moment(moment)[0]
-        found = _known(project, start, wanted)
+        found = _surely_known(project, start, wanted)
         if found is None:
             raise UsageError(f"there is no run {wanted!r} in {start['project']} to go on from")
         if given["resume_from"]:
@@ -232,7 +237,7 @@ def _earlier(project: Catalog, start: Record, given: dict[str, Any], resume: str
         found = next((run for run in project.newest_first() if _was_interrupted(run, folder)), None)
         start["id"] = found.id if found is not None else start["id"]
         return found
-    found = _known(project, start, start["id"])
+    found = (_surely_known if resume else _known)(project, start, start["id"])
     if resume == "must" and found is None:
         raise UsageError(f"resume='must': there is no run {start['id']!r} in {start['project']}")
     is_pending = found is not None and found.state == "pending"
@@ -243,7 +248,22 @@ def _earlier(project: Catalog, start: Record, given: dict[str, Any], resume: str
 
 def _known(project: Catalog, start: Record, run_id: str) -> StoredRun | None:
     """The run of an id in the project that is started in."""
-    return project.runs.get(Key(layout.file_name(start["project"]), layout.file_name(run_id)))
+    return project.runs.get(_key(start, run_id))
+
+
+def _surely_known(project: Catalog, start: Record, run_id: str) -> StoredRun | None:
+    """The same, where all that there is of it was read; another process may just begin to write of it."""
+    before = ""
+    while unread := project.unread(_key(start, run_id)):
+        if unread == before:
+            raise Error(f"cannot read {records.clean(unread)}, which is needed to go on with run {run_id!r}")
+        before = unread
+        project.refresh()
+    return _known(project, start, run_id)
+
+
+def _key(start: Record, run_id: str) -> Key:
+    return Key(layout.file_name(start["project"]), layout.file_name(run_id))
 
 
 def _was_interrupted(run: StoredRun, folder: str | None) -> bool:
@@ -276,8 +296,11 @@ def _hand_on(project: Catalog, earlier: StoredRun, start: Record, given: dict[st
     if given["notes"] is None:
         start["notes"] = state.notes
     config = {**state.config, **start["config"]}
+    if masked := [key for key, value in config.items() if value == MASK]:
+        report.say([f"WARNING config.{records.clean(masked[0])} looked secret and was not kept: give it again"])
     if allow is False:
-        changed = [key for key in state.config if key in start["config"] and config[key] != state.config[key]]
+        known = mask_config(config)
+        changed = [key for key in state.config if key in start["config"] and known[key] != state.config[key]]
         if changed:
             raise ConfigError(f"config.{changed[0]} of the earlier run has another value and allow_val_change is False")
     start["config"] = config

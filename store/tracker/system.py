@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from tracker import threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +80,8 @@ class _Sampler:
                 self._wake.set()  # it may be due before the others
                 return
             self._wake = threading.Event()
-            threading.Thread(target=self._sample, args=(self._wake,), name="tracker-system", daemon=True).start()
+            with suppress(OSError):
+                threads.start("system", self._sample, self._wake)
 
     def end(self, run: Run) -> None:
         """No more samples for a run; with the last one, the thread ends."""
