@@ -190,7 +190,7 @@ class Console:
                 end = begin
 
     def lines(self, first: int = 0) -> Iterator[Printed]:
-        """All lines from a number on, for whoever reads them one after the other.
+        """All lines from a number on, for whoever reads them one after the other; it is told where some are missing.
 
         Raises:
             OSError, ValueError: as `read_end`.
@@ -198,8 +198,15 @@ class Console:
         ends = list(itertools.accumulate(self._totals))
         while first < self.total:
             found = self._page(first, MAX_PAGE)
-            yield from found
-            first = found[-1].number + 1 if found else next(end for end in ends if first < end)
+            for line in found:
+                if first < line.number:
+                    yield _missing(first, line.number - first)
+                yield line
+                first = line.number + 1
+            if not found:
+                end = next(end for end in ends if first < end)
+                yield _missing(first, end - first)
+                first = end
 
     @staticmethod
     def _total_of(file: PageReader) -> int:
@@ -257,8 +264,9 @@ class Hits:
             at = folded.find(self.words, at + len(self.words))
 
 
-def _missing(number: int) -> Printed:
-    return Printed(number, None, None, "tracker", (("(a line is missing)", ""),))
+def _missing(number: int, count: int = 1) -> Printed:
+    text = "(a line is missing)" if count == 1 else f"({count:,} lines are missing)"
+    return Printed(number, None, None, "tracker", ((text, ""),))
 
 
 def _printed(page: Page, at: int) -> tuple[list[Printed], list[Printed]]:

@@ -92,6 +92,11 @@ class Edits:
                 edits.append((run, changed))
         return Plan(what, tuple(edits), trouble)
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether an edit was made here that could be taken back."""
+        return bool(self._steps)
+
     def plan_undo(self) -> Plan | None:
         """What is to be written to take back the newest edit made here; None if there is none.
 

@@ -14,6 +14,7 @@ from tracker.records import encode, plain
 from tracker_tui import gauges, legend
 from tracker_tui.axes import Axis
 from tracker_tui.legend import Stretches
+from tracker_tui.look import COLOURS_ON_LIGHT, rgb
 from tracker_tui.plot import HOLE, Plot, Subject
 from tracker_tui.series import Piece
 from tracker_tui.views import STEP, X_NAMES
@@ -213,8 +214,6 @@ def _down(share: float) -> float:
 
 
 def _stroke(subject: Subject) -> str:
-    """A run's own colour, darkened for white paper."""
-    levels = (0, 95, 135, 175, 215, 255)
-    cube = subject.colour - 16
-    red, green, blue = (int(levels[part] * 0.8) for part in (cube // 36, cube // 6 % 6, cube % 6))
-    return f'fill="none" stroke="#{red:02x}{green:02x}{blue:02x}" stroke-width="1.5" stroke-linecap="round"'
+    """A run's own colour, on white paper."""
+    colour = rgb(COLOURS_ON_LIGHT[subject.number % len(COLOURS_ON_LIGHT)])
+    return f'fill="none" stroke="{colour}" stroke-width="1.5" stroke-linecap="round"'

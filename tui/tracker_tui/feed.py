@@ -58,13 +58,19 @@ class _Course:
 
     @property
     def is_behind(self) -> bool:
-        """Whether more can be read at once."""
-        return any(tail.lines.is_behind for tail, _ in self.tails)
+        """Whether more can be read at once: also a journal that waited for those before it."""
+        is_next = bool(self._later) and all(tail.lines.is_whole for tail, _ in self.tails)
+        return is_next or any(tail.lines.is_behind for tail, _ in self.tails)
 
     @property
     def taken(self) -> int:
         """Bytes read so far."""
         return sum(tail.taken for tail, _ in self.tails)
+
+    @property
+    def bad_lines(self) -> int:
+        """Lines so far that are no records."""
+        return sum(tail.bad_lines for tail, _ in self.tails)
 
     def read(self, room: int) -> list[Record]:
         """The next rows and samples, from about `room` bytes at most, those of an earlier journal first."""
@@ -159,6 +165,11 @@ class HistoryFeed:
         return any(course.is_behind for course in self._courses) or self._is_to_keep
 
     @property
+    def bad_lines(self) -> int:
+        """Lines that are no records, in what was read of the journals: of small ones all."""
+        return max(course.bad_lines for course in self._courses)
+
+    @property
     def is_replaced(self) -> bool:
         """Whether a file was replaced by another, so that all must be read anew."""
         return any(tail.lines.is_replaced for course in self._courses for tail, _ in course.tails)
@@ -216,8 +227,8 @@ class HistoryFeed:
 
     @property
     def _is_to_keep(self) -> bool:
-        if self._columns is None or self.is_sampled or not self._shown.is_whole:
-            return False
+        if self._columns is None or self.is_sampled or not self._shown.is_whole or self.bad_lines:
+            return False  # what is damaged may be healed, behind an end that is the same
         return self.size > WORTH_KEEPING * self._kept
 
     def _keep(self) -> None:
@@ -254,6 +265,7 @@ def read_history(catalog: Catalog, run: StoredRun) -> History:
     while True:
         feed.fold(feed.read())
         if feed.is_whole:
+            run.bad_lines = max(run.bad_lines, feed.bad_lines)
             return feed.history
         if not feed.is_behind:
             catalog.files.wait()

@@ -16,7 +16,7 @@ from tracker_tui.plot import ALARM, Plot, Subject
 from tracker_tui.views import RELATIVE, STEP, WALL, View
 
 Stretches = tuple[tuple[str, str], ...]
-"""One line: texts, each with the name of its style, or a colour of the 256 as digits."""
+"""One line: texts, each with the name of its style, or the number of the run whose colour it is."""
 HOW = ("last", "min", "max")
 """Which value of a run the legend tells."""
 BY = {RELATIVE: "time", WALL: "clock"}
@@ -124,7 +124,7 @@ def _headline(
     top, index = subjects[-1], len(subjects) - 1
     gauge = gauges.gauge_of(metric)
     unit = f" {gauge.unit}".rstrip() if gauge is not None else ""
-    told = [(f"{top.sign} " if is_overlay else "", str(top.colour))]
+    told = [(f"{top.sign} " if is_overlay else "", str(top.number))]
     if at is None and how != HOW[0]:
         y, x = extreme(plot, index, how)
         return [*told, (y + unit, "value"), (f" {how} @ {x}", "dim")]
@@ -233,7 +233,7 @@ def legend(
         if how != "last" and at is None:
             value, x = extreme(plot, index, how)
             place = " " + fit(f"@ {x}", PLACE_WIDTH + 1)
-        sign = f"{subject.sign} ", str(subject.colour)
+        sign = f"{subject.sign} ", str(subject.number)
         cells.append((sign, (name + " ", ""), (right(value, VALUE_WIDTH), ""), (place, "dim")))
     if more > 0:
         cells.append(((f"+{more + 1} more", "dim"),))
@@ -272,7 +272,7 @@ def table(
     shown = list(enumerate(subjects))[::-1]
     more = len(shown) - (rows - 1)
     for index, subject in shown[: rows - 1 - (more > 0)]:
-        line = [(f"{subject.sign} ", str(subject.colour)), (fit(subject.run.label, size) + " ", "")]
+        line = [(f"{subject.sign} ", str(subject.number)), (fit(subject.run.label, size) + " ", "")]
         line.append((right(_last_drawn(plot, subject, metric, index, at), VALUE_WIDTH + 4), "value"))
         for how in ("min", "max"):
             y, x = extreme(plot, index, how)
@@ -306,21 +306,21 @@ def inked(plot: Plot, cross: int | None = None) -> list[Stretches]:
     """A plot's rows in named styles, with the crosshair in its column."""
     if not plot.rows:
         return [((_why_empty(plot), "dim"),)]
-    colours = [str(subject.colour) for subject in plot.order.subjects]
+    runs = [str(subject.number) for subject in plot.order.subjects]
     rows: list[Stretches] = []
     for index, row in enumerate(plot.rows):
-        line = tuple((text, _ink(ink, colours)) for text, ink in row)
+        line = tuple((text, _ink(ink, runs)) for text, ink in row)
         is_inside = index < len(plot.rows) - FRAME
         rows.append(_crossed(line, cross) if cross is not None and is_inside else line)
     return rows
 
 
-def _ink(ink: int | None, colours: Sequence[str]) -> str:
+def _ink(ink: int | None, runs: Sequence[str]) -> str:
     if ink is None:
         return "axis"
     if ink == ALARM:
         return "badge"
-    return ("~" if ink % 2 else "") + colours[min(ink // 2, len(colours) - 1)]
+    return ("~" if ink % 2 else "") + runs[min(ink // 2, len(runs) - 1)]
 
 
 def _crossed(line: Stretches, column: int) -> Stretches:

@@ -97,15 +97,24 @@ def with_tilde(text: str) -> str:
     return clean(text.replace(home + "/", "~/") if home else text, 4096)
 
 
-COLOURS: Final = (75, 214, 78, 204, 141, 44, 227, 173, 111, 156, 218, 37)
-"""Of the 256 colours of terminals: told apart on dark and light."""
+COLOURS: Final = (75, 214, 78, 204, 141, 44, 173, 33, 142, 213, 36, 218)
+COLOURS_ON_LIGHT: Final = (27, 130, 28, 162, 55, 24, 88, 18, 58, 129, 23, 89)
+"""Of the 256 colours of terminals, each of about the same hue on dark and light: a contrast of 4.5 or more, and as far
+from each other as there is room."""
 SIGNS: Final = "▲◆▼+△◇▽*#%@"
 """What tells runs apart without colour. There are 11 for 12 colours: no two of 132 runs in a row have both alike."""
 
 
-def colour_and_sign(number: int) -> tuple[int, str]:
-    """What a run looks like everywhere and after every start, by its number in its project."""
-    return COLOURS[number % len(COLOURS)], SIGNS[number % len(SIGNS)]
+def sign_of(number: int) -> str:
+    """A run's sign, everywhere and after every start, by its number in its project."""
+    return SIGNS[number % len(SIGNS)]
+
+
+def rgb(colour: int) -> str:
+    """One of the 256 colours, from the 17th on, as `#rrggbb`."""
+    levels = (0, 95, 135, 175, 215, 255)
+    cube = colour - 16
+    return "#" + "".join(f"{levels[part]:02x}" for part in (cube // 36, cube // 6 % 6, cube % 6))
 
 
 def fit(text: str, width: int) -> str:

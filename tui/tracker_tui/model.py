@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic, sleep
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tracker.catalog import Delta
 from tracker.records import clean
@@ -18,7 +18,7 @@ from tracker_tui import query, table, tree
 from tracker_tui.edits import Edits
 from tracker_tui.feed import HISTORY_CHUNK, HistoryFeed, Rows
 from tracker_tui.fields import ALIASES, TIMED
-from tracker_tui.look import colour_and_sign
+from tracker_tui.look import sign_of
 from tracker_tui.plot import MAX_RUNS, Subject
 from tracker_tui.query import Query
 from tracker_tui.sources import Readings, Sources
@@ -125,14 +125,20 @@ class Model:
         self.sources = sources
         self.views = views or Views(None)
         self.edits = Edits(sources)
-        self.query: Query = query.parse("")
+        kept = self.views.shown
+        self.query: Query = _query(kept.get("query"))
         """Which runs are shown."""
-        self.marked: set[Key] = set()
+        self.marked: set[Key] = {place for place in map(_place, _list(kept.get("marked"))) if isinstance(place, Key)}
         """Runs that stay in the charts wherever the cursor goes."""
-        self.pinned: Key | None = None
+        pinned = _place(kept.get("pinned"))
+        self.pinned: Key | None = pinned if isinstance(pinned, Key) else None
         """The run that is drawn over all others."""
+        self.last_place: Place | None = _place(kept.get("place"))
+        """Where the cursor was when this was left the last time."""
         self.opened_groups: set[tuple[Branch, GroupPath]] = set()
         """Groups of tables whose runs are shown; at first one sees the groups."""
+        self.written = 0.0
+        """When a run was written last of all, by the clock of this machine; 0 where there is none."""
         self._closed_meanwhile: set[Branch] = set()
         self._feeds: dict[Key, HistoryFeed] = {}
         self._lists: Lists | None = None
@@ -164,10 +170,16 @@ class Model:
     def apply(self, batch: Batch) -> Change:
         """Fold what was read."""
         change = Change(self.sources.apply(batch.readings))
+        times = (run.updated - run.clock for key in change.runs.changed if (run := self.runs.get(key)) is not None)
+        self.written = max(self.written, max(times, default=0.0))
         for feed, rows in batch.rows:
             if self._feeds.get(feed.key) is not feed:
                 continue
             change.history |= feed.fold(rows)
+            run = self.runs.get(feed.key)
+            if run is not None and feed.bad_lines > run.bad_lines:
+                run.bad_lines = feed.bad_lines
+                change.runs.add(Delta({run.key}, moved={run.key}))
             if feed.is_replaced and feed.key in self.runs:
                 feed.close()
                 self._feeds[feed.key] = self._feed(self.runs[feed.key])
@@ -225,6 +237,11 @@ class Model:
                 any(run.state == "running" for run in runs),
             )
         return self._lists
+
+    @property
+    def bad_lines(self) -> int:
+        """Lines that were skipped, as far as files were read; of edits too."""
+        return self.lists.bad_lines + self.sources.bad_edits
 
     def shown(self) -> Sequence[StoredRun]:
         """The runs that the query means, the newest first; what is archived or deleted only if it says so."""
@@ -340,7 +357,7 @@ class Model:
         for key, feed in self._feeds.items():
             run = self.runs.get(key)
             if run is not None and (feed.history.columns or feed.history.system):
-                found.append(Subject(run, feed.history, *colour_and_sign(self.number(key))))
+                found.append(Subject(run, feed.history, self.number(key)))
         return found
 
     @property
@@ -407,11 +424,11 @@ class Model:
         self.pinned = None if self.pinned == key else key
 
     def sign_of(self, key: Key) -> tuple[str, str]:
-        """Two cells before a run's name and their style: its sign while it is drawn, and `^` if it is pinned."""
+        """Two cells before a run's name and its number: its sign while it is drawn, and `^` if it is pinned."""
         if key not in self._feeds:
             return "  ", ""
-        colour, sign = colour_and_sign(self.number(key))
-        return sign + ("^" if key == self.pinned else " "), str(colour)
+        number = self.number(key)
+        return sign_of(number) + ("^" if key == self.pinned else " "), str(number)
 
     def number(self, key: Key) -> int:
         """The run's place among all of its project, the oldest 0: what its colour and sign come from.
@@ -463,8 +480,41 @@ class Model:
         """The folder of projects that a branch is in."""
         return self.sources.catalogs[branch.source].root
 
-    def first_choice(self) -> Key | None:
-        """The run to show first: the newest that runs, else the newest."""
+    def leave(self, place: Place | None) -> None:
+        """Remember what is shown for the next time.
+
+        Args:
+            place: where the cursor is.
+        """
+        marked = [list(key) for key in sorted(self.marked & self.runs.keys())]
+        self.views.leave({"query": self.query.text, "marked": marked, "pinned": self.pinned, "place": place})
+
+    def first_choice(self) -> Place | None:
+        """What to show first: where the cursor was the last time, else the newest run that runs, else the newest."""
+        if self.last_place is not None and any(node.place == self.last_place for node in self.tree()):
+            return self.last_place
+        if isinstance(self.last_place, Key) and self.is_shown(self.last_place):  # in a closed branch
+            return self.last_place
         runs = self.shown()
         found = next((run for run in runs if run.state == "running"), runs[0] if runs else None)
         return found.key if found is not None else None
+
+
+def _list(kept: object) -> list[Any]:
+    return kept if isinstance(kept, list) else []
+
+
+def _query(kept: object) -> Query:
+    """A query that was remembered; all runs where it is none."""
+    try:
+        return query.parse(kept if isinstance(kept, str) else "")
+    except query.QueryError:
+        return query.parse("")
+
+
+def _place(kept: object) -> Place | None:
+    """A place that was remembered: of a run three words, of a branch four."""
+    words = _list(kept)
+    if len(words) == len(Branch._fields) and all(isinstance(word, str) for word in [*words[:2], words[3]]):
+        return Branch(*words) if words[2] is None or isinstance(words[2], str) else None
+    return Key(*words) if len(words) == len(Key._fields) and all(isinstance(word, str) for word in words) else None

@@ -16,6 +16,7 @@ from tracker.stored import Key, StoredRun
 from tracker_tui import axes, chart, gauges
 from tracker_tui.axes import HUGE, Axis, Kind
 from tracker_tui.chart import Cells, Curve, Mark
+from tracker_tui.look import sign_of
 from tracker_tui.series import SAMPLE, Series, Span, Thinned, nearest
 from tracker_tui.views import RELATIVE, STEP, WALL, View, Window
 
@@ -39,10 +40,13 @@ class Subject(NamedTuple):
 
     run: StoredRun
     history: History
-    colour: int
-    """Of the 256 of terminals."""
-    sign: str
-    """One character that tells its curves apart without colour."""
+    number: int
+    """Its number in its project: what its colour and sign come from."""
+
+    @property
+    def sign(self) -> str:
+        """One character that tells its curves apart without colour."""
+        return sign_of(self.number)
 
     def column(self, metric: str) -> Column | None:
         """The history of a metric or a gauge; None where it has none."""
@@ -224,10 +228,10 @@ def _x_axis(span: Span, window: Window | None, width: int, kind: Kind, whole: bo
     if window is None:
         return axes.window(*span, count, kind, whole)
     low, high = window.low, window.high
-    if window.follows:  # in jumps of a quarter, so that most of what is drawn stays where it is
-        size = high - low
-        high = low + -(-max(0.0, span[1] - low) // (size / 4)) * (size / 4)
-        low = high - size
+    jump = (high - low) / 4
+    if window.follows and span[1] + jump > span[1]:  # in jumps, so that most of what is drawn stays where it is
+        high = low + -(-max(0.0, span[1] - low) // jump) * jump
+        low = high - 4 * jump
     return axes.window(low, high, count, kind, whole)
 
 

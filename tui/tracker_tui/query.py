@@ -1,8 +1,8 @@
 """The language that says which runs are meant: in the dashboard behind `/`, in `tracker-tui ls --query`. Pure.
 
-    resnet                          a word: somewhere in name, id, project, group or tags
-    name:base  tag:best  state:run  a field contains a text (a list: any of its entries)
-    config.model=vit  model!=vit    a field is a value; `!=` also holds where there is none
+    resnet                          a word in name, id, project, group or tags
+    name:base  tag:best  state:run  a field contains a text; of a list, an entry
+    config.model=vit  model!=vit    a field is a value; != also where it has none
     loss<0.2  lr>=1e-3  step>10k    numbers; k and M are thousands and millions
     age<2h  duration>90m            s m h d w are lengths of time
     created>2026-11-01              a date, or a date and time, of this place
@@ -10,8 +10,8 @@
     archived:yes  deleted:yes       what is hidden else
     a b   a AND b   a OR b   NOT a  (a OR b) c   "with spaces"
 
-Case matters in names of config keys and metrics only. AND binds closer than OR, and is meant where nothing stands
-between.
+Case matters in names of config keys and metrics only.
+AND binds closer than OR, and is meant where nothing stands between.
 """
 
 from __future__ import annotations

@@ -27,6 +27,11 @@ class Sources:
         self.runs: dict[Key, StoredRun] = {}
         """Every run there is."""
 
+    @property
+    def bad_edits(self) -> int:
+        """Lines of edits files that are no records."""
+        return sum(sum(catalog.bad_edits.values()) for catalog in self.catalogs.values())
+
     def of(self, run: StoredRun) -> Catalog:
         """The catalog that a run is in."""
         return self.catalogs[run.key.source]

@@ -1,10 +1,12 @@
-"""How charts and tables are looked at, and what is closed: what is chosen is remembered for the next time."""
+"""How a folder is looked at: what is chosen of charts, tables and panes is remembered for the next time."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,8 +22,10 @@ WEIGHTS: Final = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 """Steps of smoothing: weight of what came before."""
 MAX_REMEMBERED: Final = 2000
 """Metrics, sections, projects and branches that are remembered; the longest unchanged go first."""
-PARTS: Final = ("charts", "folded", "tables", "closed", "looked")
+PARTS: Final = ("charts", "folded", "tables", "closed", "looked", "panes", "shown")
 """The parts of the file, each a mapping of names."""
+MAX_FOLDERS: Final = 300
+"""Folders that are remembered; those that were not looked at for the longest time go first."""
 
 
 class Window(NamedTuple):
@@ -53,37 +57,51 @@ class View(NamedTuple):
 
 
 class Views:
-    """The view of every metric and of every project's table, which sections are folded and which branches closed.
+    """The view of every metric and of every project's table, what is folded, closed, shown and looked at.
 
-    What is not as usual is kept in a file, but for windows.
+    What is not as usual is kept in a file, but for windows. Each folder has its own, for what is called `loss` in one
+    has little to do with what is in another.
 
     A file that cannot be read or written costs the memory, nothing else.
 
     Args:
         path: the file; None to remember nothing.
+        smoothing: the weight of charts whose own was not chosen.
+        columns: those of tables whose own were not chosen; empty for what fits.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, smoothing: float = 0.0, columns: tuple[str, ...] = ()) -> None:
         self._path = path
+        self._usual = View(smoothing)
+        self._usual_table = TableView(columns)
         self._views: dict[str, View] = {}
         kept = self._read()
         for metric, view in kept["charts"].items():
-            self._views[metric] = _load(view)
+            self._views[metric] = self._load(view)
         self.folded: set[str] = {name for name, is_folded in kept["folded"].items() if is_folded is True}
         """Sections whose charts are not shown."""
         self._tables = {project: _load_table(view) for project, view in kept["tables"].items()}
         self._closed = {name for name, is_closed in kept["closed"].items() if is_closed is True}
+        self.panes: dict[str, Any] = kept["panes"]
+        """Which are hidden, how large they are."""
+        self.shown: dict[str, Any] = kept["shown"]
+        """What the query was, which runs were marked, where the cursor was."""
         self._looked = {root: time for root, time in kept["looked"].items() if isinstance(time, float)}
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether anything is remembered for the next time."""
+        return self._path is not None
 
     def of(self, metric: str) -> View:
         """How to draw a metric."""
-        return self._views.get(metric, View())
+        return self._views.get(metric, self._usual)
 
     def change(self, views: Mapping[str, View]) -> None:
         """Draw these metrics so from now on."""
-        to_keep = {name: view for name, view in views.items() if _kept(view) != _kept(self.of(name))}
+        to_keep = {name: view for name, view in views.items() if self._kept(view) != self._kept(self.of(name))}
         self._views |= views
-        self._keep("charts", {name: _kept(view) for name, view in to_keep.items()})
+        self._keep("charts", {name: self._kept(view) for name, view in to_keep.items()})
 
     def fold(self, section: str) -> None:
         """Show a section's charts no longer, or again."""
@@ -92,10 +110,13 @@ class Views:
 
     def table_of(self, project: str) -> TableView:
         """How to show the runs of a project."""
-        return self._tables.get(project, TableView())
+        view = self._tables.get(project, self._usual_table)
+        return view if view.columns else view._replace(columns=self._usual_table.columns)
 
     def change_table(self, project: str, view: TableView) -> None:
         """Show the runs of a project so from now on."""
+        if view.columns == self._usual_table.columns:
+            view = view._replace(columns=())  # not chosen
         self._tables[project] = view
         self._keep("tables", {project: None if view == TableView() else view._asdict()})
 
@@ -119,12 +140,36 @@ class Views:
         self._looked |= dict.fromkeys(roots, now)
         self._keep("looked", dict.fromkeys(roots, now))
 
+    def change_panes(self, panes: Mapping[str, Any]) -> None:
+        """Let the panes stand so from now on."""
+        if panes != self.panes:
+            gone: dict[str, Any] = dict.fromkeys(self.panes.keys() - panes.keys())
+            self.panes = dict(panes)
+            self._keep("panes", gone | self.panes)
+
+    def leave(self, shown: Mapping[str, Any]) -> None:
+        """Remember what is shown; what is empty is as usual."""
+        self._keep("shown", shown)
+
+    def _kept(self, view: View) -> dict[str, Any]:
+        """What of a view outlives the dashboard: all that is not usual, but for the window."""
+        usual = self._usual._asdict()
+        return {name: value for name, value in view._asdict().items() if name != "window" and value != usual[name]}
+
+    def _load(self, kept: Any) -> View:
+        if not isinstance(kept, dict):
+            return self._usual
+        smoothing, x = kept.get("smoothing"), kept.get("x")
+        return View(
+            smoothing if isinstance(smoothing, float) and 0 <= smoothing <= WEIGHTS[-1] else self._usual.smoothing,
+            kept.get("log") is True,
+            x if isinstance(x, str) else "",
+            kept.get("clip") is True,
+        )
+
     def _read(self) -> dict[str, dict[str, Any]]:
-        try:
-            found = json.loads(self._path.read_bytes()) if self._path is not None else {}
-        except (OSError, ValueError, RecursionError):
-            found = {}
-        parts = {part: found.get(part) if isinstance(found, dict) else None for part in PARTS}
+        found = _read(self._path)
+        parts = {part: found.get(part) for part in PARTS}
         return {part: kept if isinstance(kept, dict) else {} for part, kept in parts.items()}
 
     def _keep(self, part: str, changes: Mapping[str, Any]) -> None:
@@ -139,40 +184,82 @@ class Views:
         kept[part] = dict(list(kept[part].items())[-MAX_REMEMBERED:])
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            beside.write_text(json.dumps(kept, indent=1))
-            beside.replace(self._path)
+            if not self._path.exists():
+                self._make_room()
+            _write(self._path, kept)
         except OSError:
             return
 
+    def _make_room(self) -> None:
+        """For one more folder."""
+        assert self._path is not None
+        found = sorted(self._path.parent.glob("*.json"), key=lambda file: file.stat().st_mtime)
+        for file in found[: max(0, len(found) - MAX_FOLDERS + 1)]:
+            file.unlink(missing_ok=True)
 
-def state_file() -> Path:
-    """Where the dashboard remembers what it was told, of this user on this machine."""
+
+class Looks:
+    """The theme that was chosen and whether the last terminal was dark, kept in a file of its own for all folders.
+
+    Args:
+        path: the file; None to remember nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        kept = _read(path)
+        theme = kept.get("theme")
+        self.theme: str = theme if isinstance(theme, str) else ""
+        """Its name; empty for the one that suits the terminal."""
+        self.is_dark: bool = kept.get("is_dark") is not False
+
+    def change(self, theme: str | None = None, is_dark: bool | None = None) -> None:
+        """Remember what is given."""
+        before = self.theme, self.is_dark
+        self.theme = self.theme if theme is None else theme
+        self.is_dark = self.is_dark if is_dark is None else is_dark
+        if self._path is None or before == (self.theme, self.is_dark):
+            return
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            _write(self._path, {"theme": self.theme, "is_dark": self.is_dark})
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    """What a file keeps; nothing where it cannot be read, or holds something else."""
+    try:
+        found = json.loads(path.read_bytes()) if path is not None else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(path: Path, kept: Mapping[str, Any]) -> None:
+    """Take the place of a file at once, whoever reads it meanwhile."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside.write_text(json.dumps(kept, indent=1))
+    beside.replace(path)
+
+
+def state_file(roots: Iterable[str]) -> Path:
+    """Where it is remembered how these folders are looked at, of this user on this machine."""
     import platformdirs
 
-    return Path(platformdirs.user_state_dir("tracker-tui")) / "charts.json"
+    names = json.dumps(list(roots))
+    return (
+        Path(platformdirs.user_state_dir("tracker-tui")) / "folders" / f"{sha256(names.encode()).hexdigest()[:16]}.json"
+    )
+
+
+def looks_file() -> Path:
+    """Where this user's theme is remembered."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("tracker-tui")) / "looks.json"
 
 
 def _branch_name(root: str, branch: Branch) -> str:
     return json.dumps([root, branch.project, branch.group, branch.entity])
-
-
-def _kept(view: View) -> dict[str, Any]:
-    """What of a view outlives the dashboard: all that is not usual, but for the window."""
-    usual = View()._asdict()
-    return {name: value for name, value in view._asdict().items() if name != "window" and value != usual[name]}
-
-
-def _load(kept: Any) -> View:
-    if not isinstance(kept, dict):
-        return View()
-    smoothing, x = kept.get("smoothing"), kept.get("x")
-    return View(
-        smoothing if isinstance(smoothing, float) and 0 < smoothing <= WEIGHTS[-1] else 0.0,
-        kept.get("log") is True,
-        x if isinstance(x, str) else "",
-        kept.get("clip") is True,
-    )
 
 
 def _load_table(kept: Any) -> TableView:

@@ -21,7 +21,11 @@ from tracker_tui.sources import Sources
 
 def rename(words: list[str]) -> int:
     """Give a run another name."""
-    parser = Parser(prog="tracker-tui rename", description="Give a run another name.")
+    parser = Parser(
+        prog="tracker-tui rename",
+        description="Give a run another name; a running job goes on undisturbed.",
+        epilog='example: tracker-tui rename jolly-haze-4 "lr 0.1, no warm-up"',
+    )
     parser.add_runs(several=False)
     parser.add_argument("name", metavar="NAME", help="the new name")
     given = parser.parse_args(words)
@@ -68,6 +72,7 @@ def note(words: list[str]) -> int:
     parser = Parser(
         prog="tracker-tui note",
         description="Set a run's notes; without TEXT, print them. TEXT `-` reads them from stdin.",
+        epilog='example: tracker-tui note jolly-haze-4 "diverges after warm-up"',
     )
     parser.add_runs(several=False)
     parser.add_argument("text", metavar="TEXT", nargs="?", help="the new notes; '' for none")
@@ -86,6 +91,7 @@ def archive(words: list[str]) -> int:
     parser = Parser(
         prog="tracker-tui archive",
         description="Put runs out of the way: they show only for queries that name `archived:yes`.",
+        epilog="example: tracker-tui archive jolly-haze-4 x8k2mq1p",
     )
     parser.add_runs()
     parser.add_argument("--undo", action="store_true", help="show them again")
@@ -123,7 +129,7 @@ def purge(words: list[str]) -> int:
         prog="tracker-tui purge",
         description="Remove the files of deleted runs for good, after asking. Without RUN, of all of them.",
     )
-    parser.add_argument("runs", metavar="RUN", nargs="*", help="only these")
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="only these of the deleted runs")
     parser.add_where()
     parser.add_argument("--yes", action="store_true", help="do not ask")
     given = parser.parse_args(words)

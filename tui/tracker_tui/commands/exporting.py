@@ -40,14 +40,15 @@ PLACE: Final = ("_step", "_timestamp")
 """Columns that are there whichever are asked for."""
 AGAIN: Final = 0.2
 """Seconds between two words on how far it is."""
-DESCRIPTION: Final = """\
-Write the history of runs as one table: a row a step, a column a metric, and before them _project, _run (the id),
-_name, _step and _timestamp. Without RUN, that of all runs that are not archived."""
+DESCRIPTION: Final = (
+    "Write the history of runs as one table: a row a step, a column a metric, and before them _project, _run (the id), "
+    "_name, _step and _timestamp. Without RUN, that of all runs that are not archived."
+)
 EXAMPLES: Final = """\
 examples:
   tracker-tui export jolly-haze-4 -o loss.csv --keys loss,'val/*'
   tracker-tui export --query 'tag:best' -o best.parquet
-  tracker-tui export --runs -o runs.csv       a row a run: state, config.lr, summary.loss ...
+  tracker-tui export --runs -o runs.csv     a row a run: state, config.lr ...
   tracker-tui export x8k2mq1p -f jsonl | jq .loss
 """
 
@@ -83,12 +84,10 @@ def _parser() -> Parser:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--runs", dest="is_of_runs", action="store_true", help="a row a run: what `ls --json` tells")
     what.add_argument("--system", action="store_true", help="a row a sample of the machine")
-    parser.add_argument(
-        "-k", "--keys", metavar="KEYS", type=_patterns, help="only these columns, with commas, patterns too; and only "
-        "rows that have one of them",
-    )  # fmt: skip
-    parser.add_argument("-f", "--format", choices=FORMATS, help="default as FILE ends, else csv")
-    parser.add_argument("-o", "--output", metavar="FILE", default=STDOUT, help="default standard output (-)")
+    names = "only these columns, and rows that have one of them: names and patterns, with commas"
+    parser.add_argument("-k", "--keys", metavar="KEYS", type=_patterns, help=names)
+    parser.add_argument("-f", "--format", choices=FORMATS, help="default: as FILE ends, else csv")
+    parser.add_argument("-o", "--output", metavar="FILE", default=STDOUT, help="default: - for standard output")
     parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
     return parser
 

@@ -26,7 +26,11 @@ AGAIN = 1.0
 
 def logs(words: list[str]) -> int:
     """Print what a run printed."""
-    parser = Parser(prog="tracker-tui logs", description="What a run printed on stdout and stderr.")
+    parser = Parser(
+        prog="tracker-tui logs",
+        description="What a run printed on stdout and stderr.",
+        epilog="example: tracker-tui logs jolly-haze-4 --since 10m --follow",
+    )
     parser.add_runs(several=False)
     parser.add_argument("-f", "--follow", action="store_true", help="go on until the job ends")
     parser.add_argument("-n", "--tail", metavar="N", type=_count, help="only the last N lines")
@@ -37,9 +41,11 @@ def logs(words: list[str]) -> int:
         help="only lines from then on: 10m, 2h, 1d ago; 09:30; 2026-03-01 09:30",
     )
     parser.add_argument("--stderr", action="store_true", help="only what was printed on stderr")
-    parser.add_argument("--times", action="store_true", help="when each line was printed, before it")
+    parser.add_argument("--times", action="store_true", help="before each line, when it was printed")
     parser.add_argument("--json", action="store_true", help="one object a line: line, time, step, stream, text")
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: on a terminal")
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colours; auto: on a terminal"
+    )
     given = parser.parse_args(words)
     sources, run = find_one(given)
     console = Console(sources.of(run), run)

@@ -29,26 +29,53 @@ from tracker_tui.commands.shell import (
     warn,
 )
 from tracker_tui.kinds import main_metric
+from tracker_tui.sources import Sources
 
+LS_EXAMPLES = """\
+examples:
+  tracker-tui ls --query 'val/loss<0.2 lr>=0.01' --sort val/loss
+  tracker-tui ls gpu1:work/runs --columns name,state,loss,history.loss
+  tracker-tui ls --json | jq '.[0]'
+"""
+SHOW_EXAMPLES = """\
+examples:
+  tracker-tui show jolly-haze-4
+  tracker-tui show jolly-haze-4 --chart loss --log
+  tracker-tui show jolly-haze-4 --chart 'train/*' --smoothing 0.9 --x relative
+"""
 LS_COLUMNS = ("state", "name", "id", "step", "age", "duration")
 MAIN = "metric"
 """The column that tells a run's main metric and its value."""
 MAX_CELL = 60
+CHECKING = 0.25
+"""Seconds in which bad lines are looked for: some 100 MB."""
 
 
 def ls(words: list[str]) -> int:
     """List runs."""
     parser = Parser(
-        prog="tracker-tui ls", description="List runs, the newest first.", epilog=f"queries:\n{query.HOW_TO_ASK}"
+        prog="tracker-tui ls",
+        description="List runs, the newest first.",
+        epilog=f"{LS_EXAMPLES}\nqueries:\n{query.HOW_TO_ASK}",
     )
     parser.add_argument("paths", metavar="PATH", nargs="*", help=FOLDER_HELP)
     parser.add_argument(
-        "-q", "--query", metavar="QUERY", default="", help="only runs that fit, e.g. 'loss<0.2 tag:best'"
+        "-q", "--query", metavar="QUERY", default="", help="only runs that fit, e.g. 'loss<0.2 tag:best'; see below"
     )
-    parser.add_argument("-s", "--sort", metavar="FIELD", default=table.NEWEST, help="the best, least or newest first")
+    parser.add_argument(
+        "-s",
+        "--sort",
+        metavar="FIELD",
+        default=table.NEWEST,
+        help="order by a metric, config key or property: the best first where that is known",
+    )
     parser.add_argument("-r", "--reverse", action="store_true", help="the other way round")
     parser.add_argument(
-        "-c", "--columns", metavar="FIELDS", type=_columns, help="with commas: name,state,loss,config.lr,history.loss"
+        "-c",
+        "--columns",
+        metavar="FIELDS",
+        type=_columns,
+        help="what to tell, with commas: name,state,loss,config.lr,history.loss",
     )
     parser.add_argument("--json", action="store_true", help="one array of objects; with --columns, of these fields")
     parser.add_ssh()
@@ -59,6 +86,7 @@ def ls(words: list[str]) -> int:
         if name != MAIN and (trouble := table.unknown(name, runs)):
             fail(trouble)
     runs = table.in_order(runs, given.sort, given.reverse)
+    _check(sources, runs)
     if given.json and given.columns:
         now = time.time()
         print_json([{name: _plain(run, name, now) for name in given.columns} for run in runs])
@@ -66,6 +94,10 @@ def ls(words: list[str]) -> int:
         print_json([describe(run) for run in runs])
     elif runs:
         _print_runs(runs, given.columns or _usual(runs, given.sort))
+        if bad := sum(run.bad_lines for run in runs):
+            warn(f"at least {bad} lines of the journals are no records and were left out (--columns name,bad_lines)")
+        if bad := sources.bad_edits:
+            warn(f"{bad} lines of the edits are no records and were left out")
     elif not given.query:
         warn(nothing_in(sources))
     return 1 if any(catalog.files.trouble for catalog in sources.catalogs.values()) else 0
@@ -104,6 +136,14 @@ def _print_runs(runs: list[StoredRun], names: list[str]) -> None:
     print_columns(rows, [place for place in numbers if not fields.is_course(names[place])])
 
 
+def _check(sources: Sources, runs: list[StoredRun]) -> None:
+    """Look for bad lines also within journals that are read at their ends alone, those above first, for a moment."""
+    until = time.monotonic() + CHECKING
+    for run in runs:
+        if not sources.of(run).check(run, until):
+            return
+
+
 def _cell(run: StoredRun, name: str, now: float) -> str:
     if name == "state":
         return f"{look.GLYPHS[run.state]} {run.state}"
@@ -120,25 +160,44 @@ def _cell(run: StoredRun, name: str, now: float) -> str:
 
 def show(words: list[str]) -> int:
     """One run, or charts of it."""
-    parser = Parser(prog="tracker-tui show", description="One run: state, config, summary.")
+    parser = Parser(
+        prog="tracker-tui show", description="One run: state, config, summary; or its charts.", epilog=SHOW_EXAMPLES
+    )
     parser.add_runs(several=False)
     parser.add_argument("--json", action="store_true", help="one object")
     charts = parser.add_argument_group("charts")
-    charts.add_argument("--chart", metavar="METRIC", action="append", help="draw this metric instead; may be a pattern")
-    charts.add_argument("--x", metavar="AXIS", default="", help="step, relative, wall or a metric; default as defined")
+    charts.add_argument(
+        "--chart",
+        metavar="METRIC",
+        action="append",
+        help="draw this metric instead, or all that fit a pattern; may be repeated",
+    )
+    charts.add_argument(
+        "--x",
+        metavar="AXIS",
+        default="",
+        help="x axis: step, relative (time), wall (time) or a metric; default as define_metric says, else step",
+    )
     charts.add_argument("--log", action="store_true", help="logarithmic y axis")
     charts.add_argument(
-        "--smoothing", metavar="W", type=_weight, default=0.0, help="weight of a moving average, 0 to 1"
+        "--smoothing",
+        metavar="W",
+        type=_weight,
+        default=0.0,
+        help="weight of a moving average: 0 for none, less than 1",
     )
-    charts.add_argument("--width", type=_cells, help="cells, default the terminal's, else 80")
-    charts.add_argument("--height", type=_cells, default=16, help="rows of one chart, default 16")
-    charts.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: on a terminal")
+    charts.add_argument("--width", type=_cells, help="columns; default: as many as the terminal has, else 80")
+    charts.add_argument("--height", type=_cells, default=16, help="rows of each chart; default: 16")
+    charts.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colours; auto: on a terminal"
+    )
     given = parser.parse_args(words)
     if not given.chart and (given.x or given.log or given.smoothing or given.width):
         fail("--x, --log, --smoothing and --width are for charts: say which with --chart METRIC")
     sources, run = find_one(given)
     if given.chart:
         return _charts(sources.of(run), run, given)
+    _check(sources, [run])
     if given.json:
         print_json(describe(run))
         return 0
@@ -162,10 +221,17 @@ def show(words: list[str]) -> int:
 
 def events(words: list[str]) -> int:
     """What happened to runs."""
-    parser = Parser(prog="tracker-tui events", description="What happened to runs, the newest first.")
+    parser = Parser(
+        prog="tracker-tui events",
+        description="What happened to runs, the newest first: starts, alerts, metrics that broke, stalls, ends.",
+    )
     parser.add_argument("paths", metavar="PATH", nargs="*", help=FOLDER_HELP)
-    parser.add_argument("-q", "--query", metavar="QUERY", default="", help="only of runs that fit")
-    parser.add_argument("-w", "--warnings", action="store_true", help="only what may be wrong")
+    parser.add_argument(
+        "-q", "--query", metavar="QUERY", default="", help="only of runs that fit, as in `tracker-tui ls`"
+    )
+    parser.add_argument(
+        "-w", "--warnings", action="store_true", help="only what may be wrong: alerts, NaN, stalls, failures, crashes"
+    )
     parser.add_argument("--json", action="store_true", help="one array of objects")
     parser.add_ssh()
     given = parser.parse_args(words)
@@ -209,6 +275,8 @@ def _charts(catalog: Catalog, run: StoredRun, given: argparse.Namespace) -> int:
     from tracker_tui import export, feed, kinds, legend, plot, views
 
     history = feed.read_history(catalog, run)
+    if run.bad_lines:
+        warn(f"{run.bad_lines} lines of the journals are no records and were left out")
     known = kinds.by_interest(history.columns)
     found = {asked: [name for name in known if name == asked or fnmatchcase(name, asked)] for asked in given.chart}
     wanted = list(dict.fromkeys(name for names in found.values() for name in names))
@@ -220,7 +288,7 @@ def _charts(catalog: Catalog, run: StoredRun, given: argparse.Namespace) -> int:
         fail(f"{run.label} has no metric {x!r} for the x axis; it has {', '.join(known) or 'none'}")
     width = given.width or shutil.get_terminal_size((80, 24)).columns
     is_coloured = given.color == "always" or (given.color == "auto" and sys.stdout.isatty() and not _no_colour())
-    subject = plot.Subject(run, history, *look.colour_and_sign(run.number))
+    subject = plot.Subject(run, history, run.number)
     plotter = plot.Plotter()
     view = views.View(given.smoothing, given.log, x)
     plots = [plotter.plot(plot.Order(name, (subject,), view, width, max(1, given.height - 1))) for name in wanted]
@@ -244,7 +312,10 @@ def _no_colour() -> bool:
 def _painted(text: str, style: str) -> str:
     """Text with the escape sequences of a named style."""
     number = style.lstrip("~")
-    code = f"38;5;{number}" if number.isdigit() else {"title": "1", "value": "1", "badge": "33", "dim": "2"}.get(style)
+    colour = look.COLOURS[int(number) % len(look.COLOURS)] if number.isdigit() else None
+    code = (
+        f"38;5;{colour}" if colour is not None else {"title": "1", "value": "1", "badge": "33", "dim": "2"}.get(style)
+    )
     if code is None or not text.strip():
         return text
     return f"\x1b[{'2;' if style.startswith('~') else ''}{code}m{text}\x1b[0m"
@@ -253,10 +324,12 @@ def _painted(text: str, style: str) -> str:
 def compare(words: list[str]) -> int:
     """Runs side by side."""
     parser = Parser(
-        prog="tracker-tui compare", description="Runs side by side: what differs, with differences from the first."
+        prog="tracker-tui compare",
+        description="Runs side by side: what differs, with differences from the first.",
+        epilog="example: tracker-tui compare jolly-haze-4 x8k2mq1p",
     )
     parser.add_runs()
-    parser.add_argument("--all", action="store_true", help="what is the same in all of them too")
+    parser.add_argument("--all", action="store_true", help="also what is the same in all of them")
     parser.add_argument("--json", action="store_true", help="one object: runs, different, same")
     given = parser.parse_args(words)
     _, runs = find(given, given.runs)

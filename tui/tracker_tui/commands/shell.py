@@ -7,7 +7,9 @@ import os
 import shutil
 import signal
 import sys
+import textwrap
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
@@ -23,15 +25,53 @@ from tracker_tui.sources import Sources
 
 USAGE_ERROR: Final = 2
 """Exit code for what the command line got wrong; 1 is for what could not be done."""
+SIGNALLED: Final = 128
+"""An exit code above it names the signal that ended a command, as shells tell it."""
+OWN_CALLS: Final = 6
+"""The last calls, and the causes, that are told of an error that nobody foresaw."""
 RUN_HELP: Final = "an id, a unique name, project/id or the path of a run's file"
-FOLDER_HELP: Final = "folder of runs, here or on another machine (user@host:path), default TRACKER_DIR, else ./runs"
+FOLDER_HELP: Final = "folder of runs, here or on another machine (user@host:path); default: TRACKER_DIR, else ./runs"
+
+
+class ParserAsked(Exception):  # noqa: N818 - it is none
+    """A command was asked for its parser."""
+
+    def __init__(self, parser: Parser) -> None:
+        self.parser = parser
+
+
+_ASKED: Final[list[str]] = []
+"""What a command gets instead of words when it is asked for its parser; this very list."""
+
+
+def parser_of(command: Callable[[list[str]], int]) -> Parser:
+    """The parser of a command, which is done no further."""
+    try:
+        command(_ASKED)
+    except ParserAsked as asked:
+        return asked.parser
+    raise TypeError("a command that parses no words")
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Fills paragraphs, and leaves tables and examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = (line if "  " in line else textwrap.fill(line, width - len(indent)) for line in text.splitlines())
+        return textwrap.indent("\n".join(lines), indent)
 
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
+        super().__init__(formatter_class=_Help, **settings)
+
+    def parse_args(self, words: Sequence[str] | None = None) -> argparse.Namespace:  # type: ignore[override]
+        """The words as they are meant, or the end of the command."""
+        if words is _ASKED:
+            raise ParserAsked(self)
+        return super().parse_args(words)
 
     def error(self, message: str) -> NoReturn:
         fail(f"{message} (try {self.prog} --help)")
@@ -53,9 +93,9 @@ class Parser(argparse.ArgumentParser):
         """Let the user say how other machines are reached."""
         group = self.add_argument_group("other machines", "PATH may be user@host:path or ssh://user@host:port/path")
         group.add_argument(
-            "--ssh-option", metavar="OPTION", action="append", default=[], help="for ssh -o, e.g. ProxyJump=gate"
+            "--ssh-option", metavar="OPTION", action="append", default=[], help="handed to ssh -o, e.g. ProxyJump=gate"
         )
-        group.add_argument("--remote-python", metavar="PATH", default="", help="python3 there, 3.8 or newer")
+        group.add_argument("--remote-python", metavar="PATH", default="", help="the python3 to use there, 3.8 or newer")
 
 
 def fail(text: str, code: int = USAGE_ERROR) -> NoReturn:
@@ -69,11 +109,24 @@ def warn(text: str) -> None:
     sys.stderr.write(f"tracker-tui: {clean(text, 2000)}\n")
 
 
+def own_error(error: BaseException) -> str:
+    """What to say of an error that nobody foresaw: where it happened, and nothing in it that commands a terminal."""
+    told = "".join(traceback.format_tb(error.__traceback__)[-OWN_CALLS:]).splitlines()
+    causes: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(causes) < OWN_CALLS:
+        words = " ".join("".join(traceback.format_exception_only(cause)).split())
+        causes.append(f"{'because of ' if causes else ''}{clean(words, 500)}")
+        cause = cause.__cause__ or cause.__context__
+    calls = [" " * (len(line) - len(line.lstrip())) + clean(line.lstrip(), 300) for line in told]
+    return "\n".join(["tracker-tui: an error of its own; the runs' files are as they were:", *calls, *causes])
+
+
 def leave_cleanly() -> None:
     """Let SIGTERM and SIGHUP end the command as Ctrl-C does, so that it tidies up; those that are ignored stay so."""
 
     def leave(number: int, _frame: object) -> NoReturn:
-        raise SystemExit(128 + number)
+        raise SystemExit(SIGNALLED + number)
 
     for name in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(name) != signal.SIG_IGN:

@@ -32,6 +32,8 @@ STEADY: Final = 5.0
 """Seconds after which a link was no accident: when it is lost, it is tried again at once."""
 WAITS: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before the tries to open a link again; the last from then on."""
+LAST_WORD: Final = 3.0
+"""Seconds for which the end of a process that asked is waited for."""
 ANSWER: Final = 15.0
 """Seconds that an answer may take."""
 OWED: Final = 1 << 16
@@ -80,6 +82,8 @@ class Link:
         self.needs_asking = False
         """Whether a try since it was lost failed because nobody could be asked: for a password, or about a key."""
         self._may_ask = True
+        self._is_asking = False
+        """Whether there is a process that may ask, or give the terminal back after it has."""
         self._changed = threading.Condition()
         self._is_closing = False
         self._is_open = False
@@ -141,7 +145,9 @@ class Link:
         self._poke()
 
     def ask_now(self) -> None:
-        """Open the link again, with questions on the terminal.
+        """Open the link again, with questions on the terminal, which is free again in the end.
+
+        Ssh gives the terminal back as it found it, also after Ctrl-C: not later than whoever takes it next.
 
         Raises:
             LinkError: it cannot be opened, or the user will not be asked any further.
@@ -159,8 +165,9 @@ class Link:
             refusal = "not asked any further"
         with self._changed:  # whatever came of it, no later try asks by itself
             self._may_ask, self._refusal = False, refusal or self._refusal
+            self._changed.wait_for(lambda: self._is_open or not self._is_asking, LAST_WORD)
         if not self._is_open:
-            raise LinkError(self._refusal)
+            raise LinkError(refusal or self._refusal)
 
     @property
     def is_behind(self) -> bool:
@@ -298,6 +305,7 @@ class Link:
         while not self._is_closing:
             with self._changed:
                 may_ask, self._may_ask = self._may_ask, False
+                self._is_asking = may_ask
                 self._refusal = ""
             command = self._options.command(self.address, may_ask, is_fresh=is_stuck)
             session = Session(self, command, may_ask)
@@ -313,13 +321,16 @@ class Link:
             was_steady = self._is_open and time.monotonic() - self._opened_at > STEADY
             tries = 0 if was_steady else tries + 1
             with self._changed:
-                self._refusal = reason if may_ask else ""
+                self._refusal = reason if may_ask and not self._may_ask else ""  # who asks anew waits for another
                 self._is_open = self._is_complete = False
                 self.next_try = time.monotonic() + WAITS[min(tries, len(WAITS) - 1)]
                 self.trouble = reason if reason != ASKED_ANEW or not self.trouble else self.trouble
                 self.needs_asking |= session.was_refused
             self.notify()
             session.end()
+            with self._changed:
+                self._is_asking = False
+                self._changed.notify_all()
             while not self._is_closing and not self._may_ask and (wait := self.next_try - time.monotonic()) > 0:
                 self._sleep(wait)
 

@@ -20,7 +20,7 @@ class AskScreen(Dialog[bool]):
     """
 
     DEFAULT_CSS = """
-    AskScreen .box { border: round $warning; border-title-color: $warning; padding: 1 2; }
+    AskScreen .box { border: round $text-warning; border-title-color: $text-warning; padding: 0 1; }
     """
     BINDINGS = [
         Binding("y", "dismiss(True)", "Yes", id="ask.yes", tooltip="Do it"),

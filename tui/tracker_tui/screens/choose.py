@@ -46,8 +46,8 @@ class Finder(Dialog[Answer]):
         border: none;
         height: auto;
         max-height: 16;
-        padding: 0 1;
-        background: $panel;
+        padding: 0 0 0 1;
+        background: $surface;
     }
     """
     BINDINGS = [

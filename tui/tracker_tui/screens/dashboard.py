@@ -3,46 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import monotonic, time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
+from textual.events import Event as AnyEvent
+from textual.events import MouseDown
 from textual.geometry import Offset
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input
 
 from tracker.records import clean
 from tracker.stored import Key, StoredRun
-from tracker_tui.events import Watch
+from tracker_tui import status
+from tracker_tui.events import Event, Watch
+from tracker_tui.hints import Here, Situation, hints
 from tracker_tui.hosts.watching import listen
-from tracker_tui.look import CALM as CALM_AGE
-from tracker_tui.look import GLYPHS, long_span, some_runs, with_tilde
 from tracker_tui.model import Batch, Change, Model
-from tracker_tui.painting import CellCompositor
+from tracker_tui.notices import Notice
+from tracker_tui.painting import CellCompositor, is_over_ssh
 from tracker_tui.plot import MAX_RUNS
 from tracker_tui.screens.editing import Editing
+from tracker_tui.screens.notifier import Notifier
+from tracker_tui.settings import Settings
 from tracker_tui.tree import Branch, Place, count
 from tracker_tui.widgets.centre import Centre
 from tracker_tui.widgets.charts import Charts
 from tracker_tui.widgets.console_pane import ConsolePane
+from tracker_tui.widgets.key_bar import KeyBar, bindings_of, keys_of, shown_key
 from tracker_tui.widgets.lines import Lines
 from tracker_tui.widgets.overview import Overview
+from tracker_tui.widgets.panes import Pane, Panes
 from tracker_tui.widgets.printout import Printout
-from tracker_tui.widgets.query_bar import QueryBar
+from tracker_tui.widgets.query_bar import QueryBar, QueryField
 from tracker_tui.widgets.run_tree import RunTree
 from tracker_tui.widgets.runs_table import RunsTable
+from tracker_tui.widgets.status_line import StatusLine
 
-MIN_GAP = 0.2
-"""Seconds from a look that changed the screen to the next, at least; what comes after a quiet while shows at once."""
+FAR_REFRESH = 0.5
+"""Seconds from a look that changed the screen to the next over ssh, at least; what comes after a quiet while shows at
+once, here and there."""
 POLL = 0.25
 IDLE_POLL = 1.0
 """Seconds until the next look without an event: while runs are running, and while none is."""
@@ -59,95 +67,71 @@ PAUSE = 0.0005
 each file that it opens, so that the next key need not wait."""
 ATTENTION = 1.0
 """Seconds for which a key may be followed by another."""
-NARROW = 120
-"""Columns below which one pane is shown at a time."""
-
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from tracker_tui.hosts.link import Link
 
-Pane = Literal["tree", "centre", "overview", "console"]
-PANES: dict[Pane, str] = {"tree": "Runs", "centre": "Charts", "overview": "Overview", "console": "Console"}
+
+def _commands() -> type[Provider]:
+    from tracker_tui.screens.palette import Commands
+
+    return Commands
 
 
 class Dashboard(Editing):
     """Follows the files and keeps every pane true to them."""
 
     BINDINGS = [
-        Binding("question_mark", "help", "Help", id="app.help", tooltip="All keys", key_display="?"),
-        Binding(
-            "slash",
-            "query",
-            "Find",
-            id="view.query",
-            tooltip="Show only runs that fit a query; esc: all again",
-            key_display="/",
-        ),
+        Binding("slash", "query", "Find", id="view.query", tooltip="Show only runs that fit a query; esc: all again"),
+        Binding("E", "events", "Events", id="view.events", tooltip="What happened to the runs"),
         Binding("space", "mark", "Mark", id="run.mark", tooltip="Keep the run in the charts, or no longer"),
-        Binding("s", "sort", "Sort", id="table.sort", tooltip="Order the table by any field"),
+        Binding("p", "pin", "Pin", id="run.pin", tooltip="Draw the run over all others, or no longer"),
         Binding("c", "compare", "Compare", id="run.compare", tooltip="Compare the marked runs, else those drawn"),
-        Binding("4", "pane('console')", "Console", id="pane.console", tooltip="Show or hide what the run printed"),
-        *Editing.FOOTER,
-        Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the jobs go on"),
-        *Editing.MORE,
-        Binding("p", "pin", "Pin", id="run.pin", tooltip="Draw the run over all others, or no longer", show=False),
-        Binding("S", "reverse", "Reverse", id="table.reverse", tooltip="The table the other way round", show=False),
-        Binding("g", "group", "Group", id="table.group", tooltip="Group the table by config keys", show=False),
-        Binding("C", "columns", "Columns", id="table.columns", tooltip="Choose the table's columns", show=False),
-        Binding("6", "table", "Table", id="table.whole", tooltip="The table alone, or with the charts", show=False),
+        *Editing.EDITS,
+        Binding("s", "sort", "Sort", id="table.sort", tooltip="Order the table by any field"),
+        Binding("S", "reverse", "Reverse", id="table.reverse", tooltip="The table the other way round"),
+        Binding("g", "group", "Group", id="table.group", tooltip="Group the table by config keys"),
+        Binding("C", "columns", "Columns", id="table.columns", tooltip="Choose the table's columns"),
+        Binding("6", "table", "Table", id="table.whole", tooltip="The table alone, or with the charts"),
         Binding("f", "filter", "Filter", id="charts.filter", tooltip="Only metrics, or keys, that contain words"),
-        Binding("E", "events", "Events", id="view.events", tooltip="What happened to the runs", show=False),
-        Binding(
-            "H",
-            "load_all",
-            "All rows",
-            id="charts.all",
-            tooltip="Read all rows, where only a sample is here",
-            show=False,
-        ),
-        Binding(
-            "e", "export", "Export", id="charts.export", tooltip="Write the chart or its data to a file", show=False
-        ),
-        Binding("1", "pane('tree')", "Runs", id="pane.tree", tooltip="Show or hide the tree of runs", show=False),
-        Binding(
-            "2",
-            "pane('centre')",
-            "Charts",
-            id="pane.charts",
-            tooltip="Show or hide the charts or the table",
-            show=False,
-        ),
-        Binding(
-            "3", "pane('overview')", "Overview", id="pane.overview", tooltip="Show or hide the overview", show=False
-        ),
-        Binding("5", "system", "System", id="pane.system", tooltip="To the charts of the machine, or back", show=False),
-        Binding("tab", "next_pane(1)", "Pane", id="pane.next", tooltip="To the next pane", show=False),
-        Binding(
-            "shift+tab", "next_pane(-1)", "Last pane", id="pane.previous", tooltip="To the pane before", show=False
-        ),
-        Binding(
-            "escape", "back", "Back", id="pane.back", tooltip="One step back; at last all runs, no marks", show=False
-        ),
-        Binding(
-            "R", "reconnect", "Reconnect", id="app.reconnect", tooltip="Try a lost connection again now", show=False
-        ),
-        Binding("ctrl+p", "app.command_palette", "Palette", id="app.palette", tooltip="Commands, themes", show=False),
+        Binding("H", "load_all", "All rows", id="charts.all", tooltip="Read all rows, where only a sample is here"),
+        Binding("e", "export", "Export", id="charts.export", tooltip="Write the chart or its data to a file"),
+        Binding("1", "pane('tree')", "Runs", id="pane.tree", tooltip="Show or hide the tree of runs"),
+        Binding("2", "pane('centre')", "Charts", id="pane.charts", tooltip="Show or hide the charts or the table"),
+        Binding("3", "pane('overview')", "Overview", id="pane.overview", tooltip="Show or hide the overview"),
+        Binding("4", "pane('console')", "Console", id="pane.console", tooltip="Show or hide what the run printed"),
+        Binding("5", "system", "System", id="pane.system", tooltip="To the charts of the machine, or back"),
+        Binding("tab", "next_pane(1)", "Pane", id="pane.next", tooltip="To the next pane"),
+        Binding("shift+tab", "next_pane(-1)", "Last pane", id="pane.previous", tooltip="To the pane before"),
+        Binding("less_than_sign", "resize(-1)", "Narrower", id="pane.narrower", tooltip="The pane smaller"),
+        Binding("greater_than_sign", "resize(1)", "Wider", id="pane.wider", tooltip="The pane larger"),
+        Binding("escape", "back", "Back", id="pane.back", tooltip="One step back; at last all runs, no marks"),
+        Binding("question_mark", "help", "Help", id="app.help", tooltip="All keys"),
+        Binding("ctrl+p", "app.command_palette", "Palette", id="app.palette", tooltip="All actions, runs and metrics"),
+        Binding("R", "reconnect", "Reconnect", id="app.reconnect", tooltip="Try a lost connection again now"),
+        Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the jobs go on"),
     ]
+    COMMANDS = {_commands}
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, settings: Settings) -> None:
         super().__init__()
+        self.settings = settings
         self._compositor = CellCompositor()
         self.model = model
         self._wake = asyncio.Event()
         self._is_chosen = False
         self._was_read = False
         self._is_place_due = False
-        self._was_narrow = True
+        self._pane_with_keys: Pane = "centre"
         self._key_at = 0.0
         self._overview_at = 0.0
         self._lost: dict[str, str] = {}
         self._is_saving = False
         self._roots = [catalog.root for catalog in model.sources.catalogs.values()]
-        self._events = Watch(model.views.looked(self._roots, time()))
+        self._events = Watch(model.views.looked(self._roots, time()), time())
+        self._notifier = Notifier(self, settings.notifications)
+        self._has_looked = False
         self._links: list[Link] = []
         if any(catalog.files.is_far for catalog in model.sources.catalogs.values()):
             from tracker_tui.hosts.link import links_of  # loaded with the first of them
@@ -156,34 +140,36 @@ class Dashboard(Editing):
         self._overview_timer: Timer | None = None
         self._before_query: tuple[Widget | None, Place | None, Key | None] = None, None, None
         self.tree_pane = RunTree(model, id="tree")
-        self.tree_pane.border_title = "1 Runs"
-        self.centre = Centre(model, id="centre")
+        self.tree_pane.border_title = Content(f"{self.key('pane.tree')} Runs")
+        self.centre = Centre(model, self.key, id="centre")
         self.table, self.charts = self.centre.table, self.centre.charts
         self.words_field = Input(placeholder="words in keys · enter keeps · esc all", id="words")
         self.words_field.cursor_blink = False
         self.overview = Overview(id="facts")
-        self.console = ConsolePane(id="console")
+        self.console = ConsolePane(f"{self.key('pane.console')} Console", id="console")
         self.query_bar = QueryBar(model, id="query")
-        self.bar, self.status_line = Static(id="bar"), Static(id="status")
-        self._panes: dict[Pane, Widget] = {
-            "tree": self.tree_pane,
-            "centre": self.centre,
-            "overview": Vertical(self.words_field, self.overview, id="overview"),
-            "console": self.console,
-        }
-        self._panes["overview"].border_title = "3 Overview"
+        facts = Vertical(self.words_field, self.overview, id="overview")
+        facts.border_title = Content(f"{self.key('pane.overview')} Overview")
+        self.panes = Panes(
+            model.views,
+            {"tree": self.tree_pane, "centre": self.centre, "overview": facts, "console": self.console},
+            self.key,
+        )
+        self.status_line = StatusLine(id="status")
+        self.key_bar = KeyBar(settings.keys)
+
+    def key(self, name: str) -> str:
+        """The key of a binding, by its id."""
+        return shown_key(keys_of(BY_ID[name], self.settings.keys)[0])
 
     def compose(self) -> ComposeResult:
-        yield self.bar
-        yield Horizontal(self.tree_pane, self.centre, self._panes["overview"], id="panes")
-        yield self.console
+        yield self.panes
         yield self.query_bar
         yield self.status_line
-        yield Footer(show_command_palette=False)
+        yield self.key_bar
 
     async def on_mount(self) -> None:
-        self.add_class("show-centre", "hide-console")
-        self.tree_pane.focus()
+        self.set_focus(self._widget_of(self.panes.focused() or "centre"))
         look = asyncio.ensure_future(asyncio.to_thread(self.model.collect, FIRST_LOOK))
         await asyncio.wait({look}, timeout=FIRST_LOOK)
         is_done = look.done()
@@ -203,7 +189,10 @@ class Dashboard(Editing):
         while True:
             self._wake.clear()
             was_behind = self.model.is_behind
-            changed = self._take(await (look or self._look()))
+            batch = await (look or self._look())
+            if not self.centre.is_attached:  # it was left meanwhile
+                return
+            changed = self._take(batch)
             look = None
             self._show_links()
             if self.model.is_behind:
@@ -212,7 +201,7 @@ class Dashboard(Editing):
             if was_behind and not changed:  # nothing more had to be loaded
                 self._show_place(history=False)
             if changed:
-                await asyncio.sleep(MIN_GAP)
+                await asyncio.sleep(max(self.settings.refresh, FAR_REFRESH if is_over_ssh() else 0.0))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL if self.model.lists.has_running else IDLE_POLL)
 
@@ -227,7 +216,21 @@ class Dashboard(Editing):
         if change or not self._was_read:
             self._was_read = True
             self._update(change)
+        if not self._has_looked and self.model.sources.is_complete:
+            self._has_looked = True
+            self._tell_missed()
         return bool(change)
+
+    def _tell_news(self, news: Iterable[Event]) -> None:
+        """Tell of events; what the first look finds was before."""
+        if self._has_looked:
+            self._notifier.take(news)
+
+    def _tell_missed(self) -> None:
+        """How much happened while nobody was there."""
+        if count := self._events.count(self.model.lists.keys):
+            title = f"{count:,} new warning{'s' * (count != 1)} since you last looked"
+            self._notifier.show(Notice(title, f"{self.key('view.events')} lists what happened", "warning", "!"))
 
     @work(group="listen")
     async def _listen(self) -> None:
@@ -239,18 +242,18 @@ class Dashboard(Editing):
         """Show what changed."""
         if change.runs:
             changed = (self.model.runs.get(key) for key in change.runs.changed)
-            self._events.take(filter(None, changed), time())
+            self._tell_news(self._events.take(filter(None, changed), time()))
             if change.runs.moved or change.runs.removed:
                 self.tree_pane.update_tree()
             if self.query_bar.is_open:
                 self.query_bar.show_hint()
-            if not self._is_chosen and (key := self.model.first_choice()) is not None:
+            if not self._is_chosen and (place := self.model.first_choice()) is not None:
                 self._is_chosen = self.model.sources.is_complete
-                self.tree_pane.go_to(key)
+                self.tree_pane.go_to(place)
                 self.tree_pane.show_from((self.tree_pane.cursor or 0) - 1)  # its project, and what comes after it
                 self._show_place()
-                if self._is_narrow and self._pane_shown("centre"):
-                    self.charts.focus()
+                if self.panes.is_narrow and self.panes.is_shown("centre"):
+                    self.set_focus(self.centre.main_widget())
                 return
         drawn = {subject.run.key for subject in self.charts.subjects}
         self._show_place(history=change.history or not drawn.isdisjoint(change.runs.changed), at_once=False)
@@ -267,8 +270,8 @@ class Dashboard(Editing):
         self.tree_pane.update_lines()
         self.table.update_lines()
         self._show_overview()
-        if self._events.go_on(time()) or self._lost:
-            self._show_status()
+        self._tell_news(self._events.go_on(time()))
+        self._show_status()
 
     # ---- what is looked at ----
 
@@ -332,114 +335,108 @@ class Dashboard(Editing):
         self._show_console()
 
     def _show_status(self) -> None:
-        lists = self.model.lists
-        counts, total = lists.counts, len(lists.shown)
-        parts = [some_runs(total)]
-        if self.model.query.text:
-            parts[0] = f"{total} of {lists.choice_count} runs  /{clean(self.model.query.text, 60)}"
-        parts += [f"{GLYPHS[state]} {counts[state]} {state}" for state in GLYPHS if state in counts]
-        if marked := len(self.model.marked_runs()):
-            parts.append(f"{marked} marked")
-        if lists.archived:
-            parts.append(f"{lists.archived} archived (/archived:yes)")
-        if bad := lists.bad_lines:
-            parts.append(f"{bad} bad line{'s' * (bad != 1)} skipped")
-        parts += [
-            f"{platform.node()}:{with_tilde(catalog.root)}" if not catalog.files.is_far else catalog.root
-            for catalog in self.model.sources.catalogs.values()
-            if not catalog.files.trouble
-        ]
-        lost = _status_of(self._links)
+        lost = status.lost(self._links, self.key("app.reconnect"))
+        news = self._events.count(self.model.lists.keys)
+        parts = status.parts(self.model, news, self._is_saving, lost, self.key)
         self.status_line.set_class(bool(lost), "is-cut")
-        news = self._events.count(lists.keys)
-        if news:
-            parts.insert(0, f"! {news} new warning{'s' * (news != 1)}, E")
-        saving = ["saving…"] if self._is_saving else []
-        if not self.model.sources.is_complete:
-            left = self.model.sources.left
-            saving.append(f"reading {left:,} more…" if left else "reading…")
-        text = "  ".join([*saving, *([lost] if lost else []), *parts])
-        if str(self.status_line.content) != text:
-            self.status_line.update(Content(text))
+        self.status_line.show(parts, status.where(self.model))
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """Which keys matter where the cursor is now."""
+        focused, run = self.focused, self.run_under_cursor()
+        ids: dict[str | None, Here] = {
+            "tree": "tree",
+            "table": "table",
+            "charts": "charts",
+            "facts": "overview",
+            "printout": "console",
+        }
+        pane: Here = ids.get(focused.id if focused is not None else None, "empty")
+        if isinstance(focused, Input):
+            pane = "query" if self.query_bar.is_open else "words"
+        elif not self.model.lists.shown or (pane == "console" and run is None):
+            pane = "empty"
+        now = Situation(
+            pane,
+            run is not None,
+            run is not None and run.state == "running",
+            len(self.model.marked) > 1 or self.model.drawn_count > 1,
+            self._can_go_back(pane),
+            self.model.edits.can_undo,
+            self.charts.is_inspecting and pane == "charts",
+            bool(self.console.printout.words),
+        )
+        self.key_bar.show(*([BY_ID[name] for name in names] for names in hints(now)))
+
+    def _can_go_back(self, pane: Here) -> bool:
+        """Whether `esc` takes something away that narrows the picture down, or lies over it."""
+        printout = self.console.printout
+        return bool(
+            self.model.query.text
+            or self.charts.is_alone
+            or self.charts.words
+            or self.panes.is_console_alone
+            or (pane == "overview" and self.overview.words)
+            or (pane == "console" and (printout.words or printout.is_selecting))
+            or (pane == "tree" and self.model.marked)
+        )
 
     # ---- panes ----
 
-    @property
-    def _is_narrow(self) -> bool:
-        return self.app.size.width < NARROW
-
-    def _pane_shown(self, pane: Pane) -> bool:
-        return self.has_class(f"show-{pane}") if self._is_narrow else not self.has_class(f"hide-{pane}")
-
-    def _focus_pane(self, pane: Pane) -> None:
+    def focus_pane(self, pane: Pane) -> None:
         """Show the pane, if it is not, and give it the keys."""
-        if self._is_narrow:
-            self._show_only(pane)
-        else:
-            self.remove_class(f"hide-{pane}")
-        widgets = {"tree": self.tree_pane, "overview": self.overview, "console": self.console.printout}
-        widgets.get(pane, self.centre.main_widget()).focus()
+        self.panes.show(pane)
+        self.set_focus(self._widget_of(pane))
         self.call_after_refresh(self._show_place)
         self.call_after_refresh(self._show_console)
 
-    def _show_only(self, pane: Pane) -> None:
-        """On a narrow terminal, show this pane instead of the one that is shown."""
-        self.remove_class("console-whole")
-        self.set_classes([*(c for c in self.classes if not c.startswith("show-")), f"show-{pane}"])
-        self._show_bar()
-
-    def _focused_pane(self) -> Pane | None:
-        for pane in PANES:
-            if self._pane_shown(pane) and self._panes[pane].has_focus_within:
-                return pane
-        return next((pane for pane in PANES if self._pane_shown(pane)), None)
-
-    def _show_bar(self) -> None:
-        shown = [pane for pane in PANES if self._pane_shown(pane)]
-        parts = [
-            (f" {number} {title} ", "reverse bold" if pane in shown else "dim")
-            for number, (pane, title) in enumerate(PANES.items(), 1)
-        ]
-        self.bar.update(Content.assemble(*parts))
-
     def on_resize(self) -> None:
-        if self._is_narrow and not self._was_narrow:
-            self._show_only("console" if self.console.has_focus_within else self._focused_pane() or "centre")
-        self._was_narrow = self._is_narrow
-        self._show_bar()
+        self.panes.look_after_size(self._pane_with_keys)
         self.call_after_refresh(self._after_resize)
 
     @on(Overview.Resized)
     def _overview_resized(self) -> None:
         self._show_overview()
 
+    @on(Panes.Resized)
     def _after_resize(self) -> None:
         self.centre.fit_table()
-        if self.focused is None and (pane := self._focused_pane()) is not None:
-            self._focus_pane(pane)
+        if self.focused is None and (pane := self.panes.focused()) is not None:
+            self.focus_pane(pane)
+
+    def _widget_of(self, pane: Pane) -> Widget:
+        """What takes the keys in a pane."""
+        widgets = {"tree": self.tree_pane, "overview": self.overview, "console": self.console.printout}
+        return widgets.get(pane) or self.centre.main_widget()
+
+    def go_to_place(self, place: Place) -> None:
+        """Show a run, or what holds several."""
+        self.focus_pane("tree")
+        self.tree_pane.go_to(place)
+        self._show_place()
 
     def action_pane(self, pane: Pane) -> None:
         """Wide: show or hide the pane. Narrow: show it instead of the one that is shown."""
-        if self._is_narrow or not self._pane_shown(pane):
-            self._focus_pane(pane)
-            return
-        others = [p for p in PANES if p != pane and self._pane_shown(p)]
-        if others:
-            had_focus = self._focused_pane() == pane
-            self.add_class(f"hide-{pane}")
-            if had_focus:
-                self._focus_pane(others[0])
+        had_keys = self.panes.focused() == pane
+        if not self.panes.is_shown(pane) or not self.panes.hide(pane):
+            self.focus_pane(pane)
+        elif had_keys and (other := self.panes.focused()) is not None:
+            self.focus_pane(other)
+
+    def action_resize(self, by: int) -> None:
+        """The pane with the keys wider or narrower."""
+        if (pane := self.panes.focused()) is not None:
+            self.panes.resize(pane, by)
 
     def action_next_pane(self, by: int) -> None:
         if self.table.display and self.charts.display:  # they share a pane
             inside = [self.table, self.charts]
             at = next((i for i, widget in enumerate(inside) if widget.has_focus), None)
             if at is not None and 0 <= at + by < 2:
-                inside[at + by].focus()
+                self.set_focus(inside[at + by])
                 return
-        order = list(PANES) if self._is_narrow else [pane for pane in PANES if self._pane_shown(pane)]
-        current = self._focused_pane()
-        self._focus_pane(order[(order.index(current) + by) % len(order)] if current in order else order[0])
+        self.focus_pane(self.panes.next(by))
 
     def action_back(self) -> None:
         """One step back: from a text, the crosshair, a chart alone, a filter; to the tree; from a query, from marks."""
@@ -448,7 +445,7 @@ class Dashboard(Editing):
         elif self._leave_console() or self.centre.leave():
             pass
         elif not self.tree_pane.has_focus:
-            self._focus_pane("tree")
+            self.focus_pane("tree")
         elif self.model.query.text:
             self.query_bar.action_leave()
         elif self.model.marked:
@@ -458,17 +455,18 @@ class Dashboard(Editing):
     def action_help(self) -> None:
         from tracker_tui.screens.help import HelpScreen
 
-        panes = (Lines, RunTree, Charts, RunsTable, Overview, Printout)
-        bindings = [binding for pane in panes for binding in pane.BINDINGS] + list(self.BINDINGS)
         first = "charts" if self.charts.has_focus else "console" if self.console.has_focus_within else "lines"
-        self.app.push_screen(HelpScreen(bindings, first))
+        self.app.push_screen(HelpScreen(BY_ID.values(), self.settings.keys, first))
 
     def on_descendant_focus(self) -> None:
         """The overview tells of what the cursor is on, in the tree or in the table."""
+        if not self.panes.is_changing:  # else what is hidden hands its keys on, before that is looked after
+            self._pane_with_keys = self.panes.focused() or "centre"
         if not self.console.has_focus_within:
             self.charts.point_at(None)
         if self._was_read:
             self._show_overview()
+            self._show_keys()
 
     @on(Lines.Moved, "#tree")
     def _tree_moved(self) -> None:
@@ -478,6 +476,11 @@ class Dashboard(Editing):
     @on(Lines.Moved, "#table")
     def _table_moved(self) -> None:
         self._show_overview()
+        self._show_keys()
+
+    @on(Charts.Captioned)
+    def _charts_captioned(self) -> None:
+        self._show_keys()
 
     def on_key(self) -> None:
         """Whoever has pressed a key, or a button of the mouse, chooses the run themselves."""
@@ -487,22 +490,28 @@ class Dashboard(Editing):
     def on_mouse_down(self) -> None:
         self.on_key()
 
+    def _forward_event(self, event: AnyEvent) -> None:
+        """Where events of the mouse come by, before any of them is handled."""
+        if isinstance(event, MouseDown):
+            self.panes.grab(event)
+        super()._forward_event(event)
+
     @on(Lines.Chosen, "#tree")
     def _tree_chosen(self) -> None:
-        self._focus_pane("centre")
+        self.focus_pane("centre")
 
     @on(Lines.Chosen, "#table")
     def _table_chosen(self) -> None:
         if self.table.key is not None:
             self.tree_pane.go_to(self.table.key)
             self._show_place()
-            self._focus_pane("centre")
+            self.focus_pane("centre")
 
     # ---- finding ----
 
     def action_query(self) -> None:
-        if self._is_narrow and not self.table.display:
-            self._focus_pane("tree")
+        if self.panes.is_narrow and not self.table.display:
+            self.focus_pane("tree")
         self._before_query = self.focused, self.tree_pane.place, self.table.key
         self.query_bar.open()
 
@@ -514,7 +523,7 @@ class Dashboard(Editing):
     @on(QueryBar.Left)
     def _query_left(self, event: QueryBar.Left) -> None:
         focused, place, key = self._before_query
-        (focused if focused is not None and focused.display else self.tree_pane).focus()
+        self.set_focus(focused if focused is not None and focused.display else self.tree_pane)
         if not event.is_found and place is not None:
             self.tree_pane.go_to(place)
             self.centre.go_to(place, key)
@@ -531,8 +540,8 @@ class Dashboard(Editing):
             self.tree_pane.go_to(branch)
             self._show_place()
             self.table.go_to(place)
-        if not self._pane_shown("centre"):
-            self._focus_pane("centre")
+        if not self.panes.is_shown("centre"):
+            self.focus_pane("centre")
         return self.table.line_count() > 0
 
     def _way_back(self) -> Callable[[], None]:
@@ -543,7 +552,7 @@ class Dashboard(Editing):
             if place is not None and self.tree_pane.place != place:
                 self.tree_pane.go_to(place)
             if focused is not None:
-                focused.focus()
+                self.set_focus(focused)
 
         return go
 
@@ -578,24 +587,23 @@ class Dashboard(Editing):
         from tracker_tui.compare import compare
         from tracker_tui.screens.compare import CompareScreen
 
-        self.app.push_screen(CompareScreen(compare(runs), self.model.sign_of))
+        self.app.push_screen(CompareScreen(compare(runs), self.model.sign_of, self.settings.keys))
 
     def action_events(self) -> None:
         from tracker_tui.screens.events import EventsScreen
 
-        self.app.push_screen(EventsScreen(self.model), self._left_events)
+        self.app.push_screen(EventsScreen(self.model, self.settings.keys), self._left_events)
 
     def on_unmount(self) -> None:
         """Who leaves has seen what there was to see."""
+        self.model.leave(self.tree_pane.place)
         self.model.views.look(self._roots, time())
 
     def _left_events(self, key: Key | None) -> None:
         self._events.look()
         self.model.views.look(self._roots, time())
         if key is not None:
-            self._focus_pane("tree")
-            self.tree_pane.go_to(key)
-            self._show_place()
+            self.go_to_place(key)
         self._show_status()
 
     def _to_compare(self) -> list[StoredRun]:
@@ -642,7 +650,7 @@ class Dashboard(Editing):
 
     def _show_console(self) -> None:
         """Show what the run under the cursor printed; while nobody sees it, nothing is read."""
-        if self._pane_shown("console"):
+        if self.panes.is_shown("console"):
             run = self.run_under_cursor()
             self.console.show(run, self.model.sources.of(run) if run is not None else None)
 
@@ -656,13 +664,12 @@ class Dashboard(Editing):
 
     @on(Lines.Chosen, "#printout")
     def _printout_chosen(self) -> None:
-        """The console alone, or with the rest again; on a narrow terminal it is alone as it is."""
-        self.set_class(not self._is_narrow and not self.has_class("console-whole"), "console-whole")
+        self.panes.show_console_alone(not self.panes.is_console_alone)
 
     def _leave_console(self) -> bool:
         """One step back in the console; False where there is none."""
-        if self.console.printout.has_focus and self.has_class("console-whole"):
-            self.remove_class("console-whole")
+        if self.console.printout.has_focus and self.panes.is_console_alone:
+            self.panes.show_console_alone(False)
             return True
         return self.console.has_focus_within and self.console.leave()
 
@@ -673,10 +680,10 @@ class Dashboard(Editing):
             return
         if self.overview.has_focus:
             self.words_field.display = True
-            self.words_field.focus()
+            self.set_focus(self.words_field)
             return
-        if self._is_narrow and not self._pane_shown("centre") and self.charts.display:
-            self._focus_pane("centre")
+        if self.panes.is_narrow and not self.panes.is_shown("centre") and self.charts.display:
+            self.focus_pane("centre")
         self.centre.open_filter()
 
     @on(Input.Changed, "#words")
@@ -686,16 +693,16 @@ class Dashboard(Editing):
 
     @on(Input.Submitted, "#words")
     def _words_submitted(self) -> None:
-        self.overview.focus()
+        self.set_focus(self.overview)
 
     def _leave_words(self) -> None:
         self.words_field.value = ""
         self.words_field.display = False
-        self.overview.focus()
+        self.set_focus(self.overview)
 
     def action_system(self) -> None:
-        if not self._pane_shown("centre"):
-            self._focus_pane("centre")
+        if not self.panes.is_shown("centre"):
+            self.focus_pane("centre")
         self.centre.go_to_system()
 
     def action_export(self) -> None:
@@ -713,8 +720,9 @@ class Dashboard(Editing):
         if lost.keys() == self._lost.keys():
             self._lost = lost
             return
-        for place in self._lost.keys() - lost.keys():
-            self.notify(f"{clean(place)} is connected again.", timeout=3, markup=False)
+        again = [link.machine for link in self._links if link.address.text in self._lost.keys() - lost.keys()]
+        for machine in dict.fromkeys(again):
+            self.notify(f"{clean(machine)} is connected again", timeout=3, markup=False)
         self._lost = lost
         self.tree_pane.update_tree()
         self._show_place(history=False)
@@ -774,15 +782,10 @@ class Dashboard(Editing):
         self._show_overview()
 
 
-def _status_of(links: Sequence[Link]) -> str:
-    """What there is to say of links that are lost; empty where none is."""
-    lost = [link for link in links if link.trouble]
-    if not lost:
-        return ""
-    if len(lost) > 1:
-        return f"✗ no connection to {', '.join(dict.fromkeys(link.machine for link in lost))} · trying again, R: now"
-    (link,) = lost
-    age = (monotonic() - link.heard) // CALM_AGE * CALM_AGE
-    seen = f"seen {long_span(age) if age else 'seconds'} ago" if link.heard else "not reached yet"
-    how = "R: ask for the password" if link.needs_asking else "trying again, R: now"
-    return f"✗ {link.machine} {seen} · {how} · {link.trouble}"
+BY_ID: dict[str, Binding] = {
+    binding.id: binding
+    for pane in (Lines, RunTree, Charts, RunsTable, Overview, Printout, QueryField, QueryBar, Dashboard)
+    for binding in bindings_of(pane)
+    if binding.id
+}
+"""Every binding by its id."""

@@ -9,10 +9,12 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
+from tracker_tui.painting import Paced
+
 Answer = TypeVar("Answer")
 
 
-class Dialog(ModalScreen[Answer | None]):
+class Dialog(ModalScreen[Answer | None], Paced):
     """A box in the middle of the screen; gives an answer, or None when it was left."""
 
     DEFAULT_CSS = """
@@ -23,11 +25,12 @@ class Dialog(ModalScreen[Answer | None]):
         height: auto;
         max-height: 100%;
         border: round $accent;
-        border-title-color: $accent;
+        border-title-color: $text-accent;
+        border-title-style: bold;
         border-subtitle-color: $text-muted;
-        background: $panel;
+        background: $surface;
     }
-    Dialog Input, Dialog Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
+    Dialog Input, Dialog Input:focus { border: none; height: 1; padding: 0 1; background: $surface; }
     """
 
     _is_answered = False
@@ -51,10 +54,10 @@ class Page(Dialog[Answer]):
     Page Lines {
         height: 1fr;
         border: round $accent;
-        border-title-color: $accent;
+        border-title-color: $text-accent;
         border-title-style: bold;
         border-subtitle-color: $text-muted;
-        padding: 0 1;
+        padding: 0 0 0 1;
     }
     """
 

@@ -18,6 +18,7 @@ from tracker_tui import fields
 from tracker_tui.edits import Outcome, Plan, common_tags, tag_changes
 from tracker_tui.look import GLYPHS, some_runs
 from tracker_tui.model import Model
+from tracker_tui.painting import Paced
 
 COPIES = {
     "id": "id",
@@ -35,26 +36,24 @@ NAMED = 8
 """Runs that a question lists by name."""
 
 
-class Editing(Screen[object]):
+class Editing(Paced, Screen[object]):
     """The part of the dashboard that writes; every change is one more record, and `u` takes it back.
 
     Actions push their screens themselves and go on in callbacks, not in workers: then keys that were typed ahead find
     the new screen, and are no commands to this one.
     """
 
-    FOOTER = [
+    EDITS = [
         Binding("r", "rename", "Rename", id="edit.rename", tooltip="Rename the run under the cursor"),
         Binding("t", "tags", "Tags", id="edit.tags", tooltip="Tag the marked runs, else this one"),
-    ]
-    MORE = [
+        Binding("n", "notes", "Notes", id="edit.notes", tooltip="Write notes of this run"),
         Binding("a", "archive", "Archive", id="edit.archive", tooltip="Archive the marked runs, else this one"),
+        Binding("d", "delete", "Delete", id="edit.delete", tooltip="Hide the marked runs, else this one"),
         Binding("u", "undo", "Undo", id="edit.undo", tooltip="Take back the last change"),
-        Binding("n", "notes", "Notes", id="edit.notes", tooltip="Write notes of this run", show=False),
-        Binding("d", "delete", "Delete", id="edit.delete", tooltip="Hide the marked runs, else this one", show=False),
         Binding("K", "stop", "Stop", id="edit.stop", tooltip="Stop the jobs of marked runs, else this one"),
-        Binding("y", "copy", "Copy", id="edit.copy", tooltip="Copy id, path or value to the clipboard", show=False),
+        Binding("y", "copy", "Copy", id="edit.copy", tooltip="Copy id, path or value to the clipboard"),
     ]
-    """Bindings, first those that a small footer has room for; the dashboard says where they stand."""
+    """Bindings; the dashboard says where they stand."""
 
     model: Model
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.widgets import Footer
 
 from tracker.stored import Key, StoredRun
 from tracker_tui.events import events
@@ -16,6 +15,7 @@ from tracker_tui.look import some_runs
 from tracker_tui.model import Model
 from tracker_tui.screens.dialog import Page
 from tracker_tui.widgets.event_lines import EventLines
+from tracker_tui.widgets.key_bar import KeyBar, bindings_of
 from tracker_tui.widgets.lines import Lines
 
 EVERY = 1.0
@@ -29,15 +29,17 @@ class EventsScreen(Page[Key]):
 
     Args:
         model: whose runs.
+        keys: those that the user chose, by the ids of bindings.
     """
 
     BINDINGS = [
-        Binding("escape,E,q", "leave", "Back", id="events.close", tooltip="Back to the dashboard", key_display="esc"),
+        Binding("escape,E,q", "leave", "Back", id="events.close", tooltip="Back to the dashboard"),
         Binding("w", "warnings", "Warnings", id="events.warnings", tooltip="Only warnings, or all events"),
     ]
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, keys: Mapping[str, str]) -> None:
         super().__init__()
+        self._keys = KeyBar(keys)
         self._model = model
         self._seen: Sequence[StoredRun] | None = None
         self._asked = 0.0
@@ -46,10 +48,13 @@ class EventsScreen(Page[Key]):
 
     def compose(self) -> ComposeResult:
         yield self._list
-        yield Footer(show_command_palette=False)
+        yield self._keys
 
     def on_mount(self) -> None:
         self._list.focus()
+        self._keys.show(
+            [binding for binding in bindings_of(Lines) if binding.id == "lines.open"], bindings_of(type(self))
+        )
         self._show()
         self.set_interval(EVERY, self._tick)
 

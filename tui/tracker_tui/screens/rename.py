@@ -25,9 +25,10 @@ class RenameScreen(Dialog[str]):
     RenameScreen { background: $background 0%; align: left top; }
     RenameScreen Input, RenameScreen Input:focus {
         border: round $accent;
-        border-title-color: $accent;
+        border-title-color: $text-accent;
+        border-title-style: bold;
         border-subtitle-color: $text-muted;
-        background: $panel;
+        background: $surface;
         position: absolute;
         height: 3;
         padding: 0 2;

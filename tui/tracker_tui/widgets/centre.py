@@ -47,14 +47,16 @@ class Centre(Vertical):
 
     Args:
         model: what there is to show.
+        key: tells the key of a binding by its id.
     """
 
     class Changed(Message):
         """Another order or other columns were chosen, or a chart was opened: what is shown is to be shown anew."""
 
-    def __init__(self, model: Model, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, model: Model, key: Callable[[str], str], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._model = model
+        self._key = key
         self._place: Place | None = None
         self._title = ""
         self._is_table_whole = False
@@ -111,7 +113,7 @@ class Centre(Vertical):
             self.empty.update(self._instead())
         self.fit_table()
         if had_focus is not None and not had_focus.display:
-            self.main_widget().focus()
+            self.screen.set_focus(self.main_widget())
 
     def go_to(self, place: Place, key: Key | None) -> None:
         """Put the cursor of the table on a run again, if this place is shown."""
@@ -138,7 +140,11 @@ class Centre(Vertical):
         if place is None and self._model.is_loading:
             return Content("Reading the runs…")
         if place is None:
-            return Content(f"No run fits  {self._model.query.text}") if self._model.query.text else self._how_to_begin()
+            return (
+                Content(f"No run fits  {self._model.query.text}\n\nesc shows all runs again.")
+                if self._model.query.text
+                else self._how_to_begin()
+            )
         if self._model.is_loading:
             return Content("Loading…")
         if isinstance(place, Branch) and not self._model.runs_of(place):
@@ -201,7 +207,11 @@ class Centre(Vertical):
         sampled = self._model.sampled()
         if sampled is not None:
             whose = "a sample of the rows" if drawn == 1 else f"samples of {some_runs(sampled.runs)}"
-            more = f"reading all {sampled.loaded:.0%}" if sampled.loaded is not None else "H reads all"
+            more = (
+                f"reading all {sampled.loaded:.0%}"
+                if sampled.loaded is not None
+                else f"{self._key('charts.all')} reads all"
+            )
             size = f" {sampled.size / 1e6:.0f} MB" if sampled.loaded is None else ""
             parts.append(f"{whose}, {more}{size}")
         elif self._model.are_rows_coming:
@@ -211,7 +221,7 @@ class Centre(Vertical):
         text = " · ".join(parts)
         if text != self._title:
             self._title = text
-            self.border_title = Content(f"2 {text}")
+            self.border_title = Content(f"{self._key('pane.charts')} {text}")
 
     @on(Charts.Captioned)
     def _captioned(self) -> None:
@@ -240,7 +250,7 @@ class Centre(Vertical):
         """The table over all of the room, or with the charts again."""
         self._is_table_whole = not self._is_table_whole
         self._show_parts(isinstance(self._place, Branch), self._model.drawn_count > 0)
-        self.table.focus()
+        self.screen.set_focus(self.table)
 
     def _arrange(self, change: Callable[[TableView], TableView], to_top: bool = True) -> None:
         """Show the table otherwise, and give it the keys."""
@@ -252,7 +262,7 @@ class Centre(Vertical):
             return
         self._model.arrange(self._place, after)
         self._show_table(self._place)
-        self.table.focus()
+        self.screen.set_focus(self.table)
         if to_top:
             self.table.move_to(0)
         self.post_message(self.Changed())
@@ -262,6 +272,17 @@ class Centre(Vertical):
         if isinstance(self._place, Branch):
             self._model.toggle_group(self._place, event.row.path)
             self.post_message(self.Changed())
+
+    @on(RunsTable.HeaderChosen)
+    def _header_chosen(self, event: RunsTable.HeaderChosen) -> None:
+        """Order by the column; by the same, the other way round."""
+
+        def sorted_by(view: TableView) -> TableView:
+            if view.sort == event.field:
+                return view._replace(is_reversed=not view.is_reversed)
+            return view._replace(sort=event.field, is_reversed=False)
+
+        self._arrange(sorted_by)
 
     def reverse(self) -> None:
         """The other way round."""
@@ -349,13 +370,13 @@ class Centre(Vertical):
         if self.charts.display:
             self._before_filter = self.screen.focused
             self.filter_field.display = True
-            self.filter_field.focus()
+            self.screen.set_focus(self.filter_field)
 
     def _close_filter(self) -> None:
         """Give the keys back to who had them."""
         self.filter_field.display = False
         before = self._before_filter
-        (before if before is not None and before.display else self.charts).focus()
+        self.screen.set_focus(before if before is not None and before.display else self.charts)
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
@@ -392,7 +413,7 @@ class Centre(Vertical):
         if not self.charts.display or not self.charts.go_to_system():
             self.notify("Nothing was sampled of a machine here.")
         else:
-            self.charts.focus()
+            self.screen.set_focus(self.charts)
 
     def export(self) -> None:
         """Write the chart under the cursor, or its data, to a file."""

@@ -53,18 +53,23 @@ class ChartGrid(Painted, can_focus=True):
     """
 
     DEFAULT_CSS = """
-    ChartGrid { scrollbar-size-vertical: 1; scrollbar-gutter: stable; overflow-x: hidden; }
+    ChartGrid { scrollbar-gutter: stable; overflow-x: hidden; }
     ChartGrid .chart--title { text-style: bold; }
-    ChartGrid .chart--value { color: $accent; text-style: bold; }
-    ChartGrid .chart--badge { color: $warning; }
+    ChartGrid .chart--value { color: $text-accent; text-style: bold; }
+    ChartGrid .chart--badge { color: $text-warning; }
     ChartGrid .chart--axis, ChartGrid .chart--dim { color: $text-muted; }
-    ChartGrid .chart--heading { color: $accent; text-style: bold; }
-    ChartGrid .chart--cross { color: $foreground; text-style: reverse; }
+    ChartGrid .chart--rule { color: $frame; }
+    ChartGrid .chart--heading { color: $text-accent; text-style: bold; }
+    ChartGrid .chart--cross { color: $foreground; background: $primary-muted; text-style: bold; }
+    ChartGrid:ansi .chart--cross { background: ansi_default; text-style: bold reverse; }
     ChartGrid .chart--cursor { text-style: bold; }
-    ChartGrid:focus .chart--cursor { background: $primary 40%; text-style: bold; }
+    ChartGrid:focus .chart--cursor { background: $primary-muted; text-style: bold; }
+    ChartGrid:ansi .chart--cursor { background: ansi_default; text-style: bold; }
+    ChartGrid:ansi:focus .chart--cursor { text-style: bold reverse; }
     """
     COMPONENT_CLASSES = {
         *("chart--title", "chart--value", "chart--badge", "chart--axis", "chart--dim", "chart--heading"),
+        "chart--rule",
         *("chart--cross", "chart--cursor"),
     }
 
@@ -346,7 +351,7 @@ class ChartGrid(Painted, can_focus=True):
         text = f"{'▸' if name in self.views.folded else '▾'} {gauges.heading(name)}"
         style = "cursor" if slot.place == self.cursor else "heading"
         rest = slot.width - len(fit(text, slot.width).rstrip()) - len(str(count)) - 3
-        return legend.padded(((text, style), (f"  {count} ", "dim"), ("─" * max(0, rest), "axis")), slot.width)
+        return legend.padded(((text, style), (f"  {count} ", "dim"), ("─" * max(0, rest), "rule")), slot.width)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -374,8 +379,10 @@ class ChartGrid(Painted, can_focus=True):
                 style += run_style(self, int(name.lstrip("~")), is_faint=name.startswith("~"))
             elif name:
                 found = self.get_component_rich_style(f"chart--{name}")
-                background = found.bgcolor if name == "cursor" else None
-                style += Style(color=found.color, bgcolor=background, bold=found.bold, reverse=found.reverse)
+                background = found.bgcolor if name in ("cursor", "cross") else None
+                style += Style(
+                    color=found.color, bgcolor=background, bold=found.bold, reverse=found.reverse, dim=found.dim
+                )
             self._styles[name] = style
         return style
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from textual.binding import Binding
-from textual.events import Click, Leave, MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
+from textual.events import Click, Leave, MouseDown, MouseEvent, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
 from textual.message import Message
 
 from tracker_tui import gauges, legend
@@ -31,38 +31,29 @@ class Charts(ChartGrid):
 
     BINDINGS = [
         Binding("enter", "open", "Open", id="charts.open", tooltip="One chart alone, or all again; fold a section"),
-        Binding("up,k", "go(0, -1)", "Up", id="charts.up", tooltip="To the chart above", show=False),
-        Binding("down,j", "go(0, 1)", "Down", id="charts.down", tooltip="To the chart below", show=False),
-        Binding("left", "side(-1)", "Left", id="charts.left", tooltip="Chart or crosshair to the left", show=False),
-        Binding("right", "side(1)", "Right", id="charts.right", tooltip="Chart or crosshair to the right", show=False),
-        Binding("shift+left", "cross(-10)", "Far left", id="charts.far-left", tooltip="Crosshair by ten", show=False),
-        Binding("shift+right", "cross(10)", "Far right", id="charts.far-right", tooltip="Crosshair by ten", show=False),
-        Binding("pageup", "page(-1)", "Page up", id="charts.page-up", tooltip="One page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", id="charts.page-down", tooltip="One page down", show=False),
-        Binding("home", "edge(-1)", "First", id="charts.first", tooltip="First chart, or first point", show=False),
-        Binding("end", "edge(1)", "Last", id="charts.last", tooltip="Last chart, or last point", show=False),
+        Binding("up,k", "go(0, -1)", "Up", id="charts.up", tooltip="To the chart above"),
+        Binding("down,j", "go(0, 1)", "Down", id="charts.down", tooltip="To the chart below"),
+        Binding("left", "side(-1)", "Left", id="charts.left", tooltip="Chart or crosshair to the left"),
+        Binding("right", "side(1)", "Right", id="charts.right", tooltip="Chart or crosshair to the right"),
+        Binding("shift+left", "cross(-10)", "Far left", id="charts.far-left", tooltip="Crosshair by ten"),
+        Binding("shift+right", "cross(10)", "Far right", id="charts.far-right", tooltip="Crosshair by ten"),
+        Binding("pageup", "page(-1)", "Page up", id="charts.page-up", tooltip="One page up"),
+        Binding("pagedown", "page(1)", "Page down", id="charts.page-down", tooltip="One page down"),
+        Binding("home", "edge(-1)", "First", id="charts.first", tooltip="First chart, or first point"),
+        Binding("end", "edge(1)", "Last", id="charts.last", tooltip="Last chart, or last point"),
         Binding("i", "inspect", "Inspect", id="charts.inspect", tooltip="Crosshair on all charts: read values"),
-        Binding("b", "how", "Best", id="charts.best", tooltip="Tell last, least or greatest values", show=False),
-        Binding("m", "smooth(1)", "Smooth", id="charts.smooth", tooltip="More smoothing", show=False),
-        Binding("M", "smooth(-1)", "Less", id="charts.smooth-less", tooltip="Less smoothing", show=False),
-        Binding("l", "log", "Log", id="charts.log", tooltip="Logarithmic y axis", show=False),
-        Binding("x", "choose_x", "X axis", id="charts.x", tooltip="Step, time or a metric as x axis", show=False),
-        Binding("o", "clip", "Outliers", id="charts.outliers", tooltip="Leave out outliers", show=False),
-        Binding("plus,equals_sign", "zoom(0.5)", "In", id="charts.zoom-in", tooltip="Zoom in", show=False),
-        Binding("minus", "zoom(2)", "Out", id="charts.zoom-out", tooltip="Zoom out", show=False),
-        Binding(
-            "left_square_bracket", "pan(-1)", "Pan", id="charts.pan-left", tooltip="Window to the left", show=False
-        ),
-        Binding("right_square_bracket", "pan(1)", "Pan", id="charts.pan-right", tooltip="To the right", show=False),
-        Binding("0", "reset", "Reset", id="charts.reset", tooltip="Show all of the x axis", show=False),
-        Binding(
-            "L",
-            "link",
-            "Link",
-            id="charts.link",
-            tooltip="Keys act on all charts, or on one again",
-            show=False,
-        ),
+        Binding("b", "how", "Best", id="charts.best", tooltip="Tell last, least or greatest values"),
+        Binding("m", "smooth(1)", "Smooth", id="charts.smooth", tooltip="More smoothing"),
+        Binding("M", "smooth(-1)", "Less", id="charts.smooth-less", tooltip="Less smoothing"),
+        Binding("l", "log", "Log", id="charts.log", tooltip="Logarithmic y axis"),
+        Binding("x", "choose_x", "X axis", id="charts.x", tooltip="Step, time or a metric as x axis"),
+        Binding("o", "clip", "Outliers", id="charts.outliers", tooltip="Leave out outliers"),
+        Binding("plus,equals_sign", "zoom(0.5)", "Zoom", id="charts.zoom-in", tooltip="Zoom in"),
+        Binding("minus", "zoom(2)", "Zoom out", id="charts.zoom-out", tooltip="Zoom out"),
+        Binding("left_square_bracket", "pan(-1)", "Pan", id="charts.pan-left", tooltip="Window to the left"),
+        Binding("right_square_bracket", "pan(1)", "Pan", id="charts.pan-right", tooltip="To the right"),
+        Binding("0", "reset", "Reset", id="charts.reset", tooltip="Show all of the x axis"),
+        Binding("L", "link", "Link", id="charts.link", tooltip="Keys act on all charts, or on one again"),
     ]
 
     @dataclass
@@ -78,7 +69,8 @@ class Charts(ChartGrid):
         super().__init__(views, id=id)
         self.is_linked = False
         """Whether keys act on all charts."""
-        self._is_inspecting = False
+        self.is_inspecting = False
+        """Whether there is a crosshair that keys move."""
         self._pressed: tuple[Place, int] | None = None
         self._before_system: Place | None = None
         """Where the cursor was before it went to the charts of the machine."""
@@ -91,7 +83,7 @@ class Charts(ChartGrid):
             parts.append(f"{len(self.metrics())} of {len(self._names)} metrics")
         plot = self.plot
         at = self._cross_in(plot)
-        if self._is_inspecting and plot is not None and at is not None:
+        if self.is_inspecting and plot is not None and at is not None:
             parts.append(f"at {x_text(plot.x_name, at)}")
         if self._how != legend.HOW[0]:
             parts.append(f"legends: {self._how}")
@@ -111,7 +103,7 @@ class Charts(ChartGrid):
         self.go_to(next_place(self._slots, self.cursor, across, down))
 
     def action_side(self, by: int) -> None:
-        if self._is_inspecting:
+        if self.is_inspecting:
             self.action_cross(by)
         else:
             self.action_go(by, 0)
@@ -123,7 +115,7 @@ class Charts(ChartGrid):
 
     def action_edge(self, by: int) -> None:
         plot = self.plot
-        if self._is_inspecting and plot is not None and plot.x is not None:
+        if self.is_inspecting and plot is not None and plot.x is not None:
             self._set_cross(plot, max(plot.full_x[0], plot.x.low) if by < 0 else min(plot.full_x[1], plot.x.high))
         elif self._slots:
             self.go_to(self._slots[0 if by < 0 else -1].place)
@@ -163,7 +155,7 @@ class Charts(ChartGrid):
 
     def leave(self) -> bool:
         """One step back: from the crosshair, then from a chart alone; False where there is none."""
-        if self._is_inspecting:
+        if self.is_inspecting:
             self.action_inspect()
         elif self.is_alone:
             self.action_open()
@@ -271,13 +263,23 @@ class Charts(ChartGrid):
     # ---- crosshair ----
 
     def action_inspect(self) -> None:
-        """Crosshair on or off."""
-        self._is_inspecting = not self._is_inspecting
-        plot = self.plot
-        if not self._is_inspecting or plot is None or plot.x is None:
-            self._is_inspecting = False
+        """Crosshair on or off; on a chart that is still to be drawn it comes with it."""
+        self.is_inspecting = not self.is_inspecting and self.metric is not None
+        if not self.is_inspecting:
             self._move_cross(None)
             self.post_message(self.Crossed(None))
+        elif self.plot is not None:
+            self._begin_cross(self.plot)
+
+    def _take(self, slot: Slot, plot: Plot, start: float) -> None:
+        super()._take(slot, plot, start)
+        if self.is_inspecting and self._cross is None and self.plot is not None:
+            self._begin_cross(self.plot)
+
+    def _begin_cross(self, plot: Plot) -> None:
+        """Put the crosshair at the last point, where it is nowhere yet."""
+        if plot.x is None:  # nothing that could be pointed at
+            self.is_inspecting = False
         elif self._cross is None:
             self._set_cross(plot, min(plot.full_x[1], plot.x.high))
 
@@ -285,7 +287,7 @@ class Charts(ChartGrid):
         """Move the crosshair: by points where they are far apart, else by cells."""
         plot = self.plot
         at = self._cross_in(plot)
-        if plot is None or plot.x is None or at is None or not self._is_inspecting:
+        if plot is None or plot.x is None or at is None or not self.is_inspecting:
             return
         series = plot.series[-1]
         cell = (plot.x.high - plot.x.low) / plot.inner
@@ -308,7 +310,7 @@ class Charts(ChartGrid):
         """Put the crosshair where somebody else is; None: where it is not needed any more."""
         if step is not None:
             self._move_cross(Cross(STEP, step, step))
-        elif not self._is_inspecting:
+        elif not self.is_inspecting:
             self._move_cross(None)
 
     def _move_cross(self, cross: Cross | None) -> None:
@@ -319,12 +321,11 @@ class Charts(ChartGrid):
 
     # ---- mouse ----
 
-    def _at(self, x: int, y: int) -> Slot | None:
+    def _under(self, event: MouseEvent) -> tuple[Slot | None, int]:
+        """What is under the mouse, and the column of the pane."""
+        x, y = self.cell_at(event)
         y += round(self.scroll_y)
-        return next(
-            (s for s in self._slots if s.x <= x < s.x + s.width and s.y <= y < s.y + s.height),
-            None,
-        )
+        return next((s for s in self._slots if s.x <= x < s.x + s.width and s.y <= y < s.y + s.height), None), x
 
     def _x_under(self, slot: Slot | None, x: int) -> tuple[Plot, float] | None:
         plot = self._plots.get(slot.place.name) if slot is not None and is_chart(slot) else None
@@ -332,34 +333,34 @@ class Charts(ChartGrid):
         return (plot, at) if plot is not None and at is not None else None
 
     def on_mouse_move(self, event: MouseMove) -> None:
-        found = self._x_under(self._at(event.x, event.y), event.x)
+        found = self._x_under(*self._under(event))
         if found is not None:
             plot, x = found
             self._set_cross(plot, max(plot.full_x[0], min(x, plot.full_x[1])))
-        elif not self._is_inspecting:
+        elif not self.is_inspecting:
             self._move_cross(None)
 
     def on_leave(self, event: Leave) -> None:
-        if not self._is_inspecting:
+        if not self.is_inspecting:
             self._move_cross(None)
 
     def on_mouse_down(self, event: MouseDown) -> None:
-        slot = self._at(event.x, event.y)
-        self._pressed = (slot.place, event.x) if slot is not None and event.button == 1 else None
+        slot, x = self._under(event)
+        self._pressed = (slot.place, x) if slot is not None and event.button == 1 else None
 
     def on_mouse_up(self, event: MouseUp) -> None:
         """A stretch that was drawn over is zoomed to."""
         pressed, self._pressed = self._pressed, None
-        slot = self._at(event.x, event.y)
-        if pressed is None or slot is None or slot.place != pressed[0] or abs(event.x - pressed[1]) < 2:
+        slot, end = self._under(event)
+        if pressed is None or slot is None or slot.place != pressed[0] or abs(end - pressed[1]) < 2:
             return
-        ends = [found for found in (self._x_under(slot, x) for x in (pressed[1], event.x)) if found is not None]
+        ends = [found for found in (self._x_under(slot, x) for x in (pressed[1], end)) if found is not None]
         if len(ends) == 2:
             self.go_to(slot.place)
             self._show_window(ends[0][0], *sorted(x for _, x in ends))
 
     def on_click(self, event: Click) -> None:
-        slot = self._at(event.x, event.y)
+        slot, _ = self._under(event)
         if slot is None:
             return
         self.go_to(slot.place)
@@ -375,7 +376,7 @@ class Charts(ChartGrid):
     def _wheel(self, event: MouseScrollUp | MouseScrollDown, factor: float) -> None:
         """With ctrl, and over a chart that stands alone, the wheel zooms."""
         if self.is_alone or event.ctrl:
-            slot = self._at(event.x, event.y)
+            slot, _ = self._under(event)
             self.go_to(slot.place if slot is not None else None)
             self.action_zoom(factor)
             event.stop()

@@ -14,11 +14,16 @@ from tracker_tui.widgets.printout import Printout
 
 
 class ConsolePane(Vertical):
-    """Shows one run's printout; reads nothing while nobody sees it."""
+    """Shows one run's printout; reads nothing while nobody sees it.
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    Args:
+        title: stands over it, before the run's name.
+    """
+
+    def __init__(self, title: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
-        self.border_title = "4 Console"
+        self._title = title
+        self.border_title = Content(title)
         self.printout = Printout(id="printout")
         self._field = Input(placeholder="words in lines · enter finds · esc leaves", id="find")
         self._field.cursor_blink = False
@@ -35,7 +40,7 @@ class ConsolePane(Vertical):
     def show(self, run: StoredRun | None, catalog: Catalog | None) -> None:
         """Show what a run printed; None: nothing."""
         self.printout.show(run, catalog)
-        title = f"4 Console · {run.label}" if run is not None else "4 Console"
+        title = f"{self._title} · {run.label}" if run is not None else self._title
         if str(self.border_title) != title:
             self.border_title = Content(title)
 
@@ -43,7 +48,7 @@ class ConsolePane(Vertical):
         """Let words be typed that are to be found."""
         self._field.value = self.printout.words
         self._field.display = True
-        self._field.focus()
+        self.screen.set_focus(self._field)
 
     @on(Input.Submitted)
     def _find(self, event: Input.Submitted) -> None:
@@ -52,7 +57,7 @@ class ConsolePane(Vertical):
 
     def _close_field(self) -> None:
         self._field.display = False
-        self.printout.focus()
+        self.screen.set_focus(self.printout)
 
     def leave(self) -> bool:
         """One step back: from the field, from what is selected, from words; False where there is none."""

@@ -17,6 +17,9 @@ WHEN: Final = "%m-%d %H:%M:%S"
 WHEN_WIDTH: Final = 15
 AGE_WIDTH: Final = 5
 KIND_WIDTH: Final = 13
+NARROW: Final = 60
+"""Cells below which how long ago something was stands for when."""
+LEAST_NAME: Final = 16
 MOST_NAME: Final = 32
 SHARE: Final = 3
 """The name of the run gets one of so many parts of what the rest leaves, at most `MOST_NAME`."""
@@ -52,18 +55,19 @@ class EventLines(Lines):
 
     def line(self, index: int, width: int) -> Line:
         event = self._events[index]
-        room = width - WHEN_WIDTH - AGE_WIDTH - KIND_WIDTH - 3
-        name = min(MOST_NAME, room // SHARE)
+        is_dated = width >= NARROW
+        room = width - WHEN_WIDTH * is_dated - AGE_WIDTH - KIND_WIDTH - 3
+        name = min(MOST_NAME, room // SHARE if is_dated else max(room // 2, min(room, LEAST_NAME)))
         label = f"{event.run.project}/{event.run.label}" if self._has_projects else event.run.label
         when = time.strftime(WHEN, time.localtime(max(0.0, event.time)))
         style = event.kind if event.kind in GLYPHS else "error" if event.is_worrying else "dim"
         return (
-            (when.ljust(WHEN_WIDTH), "dim"),
+            (when.ljust(WHEN_WIDTH) if is_dated else "", "dim"),
             (ago(time.time() - event.time).rjust(AGE_WIDTH - 1) + " ", "dim"),
             (fit(clean(label), name) + " ", "strong"),
             (GLYPHS.get(event.kind, "!" if event.is_worrying else "·") + " ", style),
             (fit(event.title, KIND_WIDTH), style),
-            (fit(event.text, max(1, room - name)), "value"),
+            (fit(event.text, room - name), "value"),
         )
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
-from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
-from textual.color import Color
-from textual.events import Click
-from textual.geometry import Region, Size
+from textual.events import Click, MouseEvent
+from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from tracker_tui.app import TrackerApp
 
 WORTH_A_JUMP = 20
 """Cells that stay as they are for which it is cheaper to move the cursor than to write them."""
@@ -35,6 +37,10 @@ class Painted(ScrollView):
         super().__init__(id=id)
         self.auto_links = False
         self._styles: dict[object, Style] = {}
+
+    def cell_at(self, event: MouseEvent) -> Offset:
+        """The cell under the mouse, from where the content begins: an event counts from the border."""
+        return event.offset - self.gutter.top_left
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -55,24 +61,26 @@ class Lines(Painted, can_focus=True):
 
     DEFAULT_CSS = """
     Lines {
-        scrollbar-size-vertical: 1;
         overflow-x: hidden;
     }
     Lines .lines--dim { color: $text-muted; }
+    Lines:ansi .lines--dim, Lines:ansi .lines--spark { text-style: dim; }
     Lines .lines--strong { text-style: bold; }
-    Lines .lines--heading { color: $accent; text-style: bold; }
+    Lines .lines--heading { color: $text-accent; text-style: bold; }
     Lines .lines--value { color: $foreground; }
-    Lines .lines--spark { color: $primary; }
+    Lines .lines--spark { color: $text-secondary 65%; }
     Lines .lines--best { color: $text-success; text-style: bold; }
     Lines .lines--error { color: $text-error; }
     Lines .lines--pending { color: $text-muted; }
-    Lines .lines--running { color: $success; }
-    Lines .lines--finished { color: $primary; }
-    Lines .lines--failed { color: $error; }
-    Lines .lines--killed { color: $warning; }
-    Lines .lines--crashed { color: $error; }
+    Lines .lines--running { color: $text-success; }
+    Lines .lines--finished { color: $text-secondary; }
+    Lines .lines--failed { color: $text-error; }
+    Lines .lines--killed { color: $text-warning; }
+    Lines .lines--crashed { color: $text-error; }
     Lines .lines--cursor { background: $foreground 8%; }
-    Lines:focus .lines--cursor { background: $primary 40%; text-style: bold; }
+    Lines:focus .lines--cursor { background: $primary-muted; text-style: bold; }
+    Lines:ansi .lines--cursor { background: ansi_default; text-style: underline; }
+    Lines:ansi:focus .lines--cursor { text-style: bold reverse; }
     """
     COMPONENT_CLASSES = {
         "lines--dim",
@@ -91,13 +99,13 @@ class Lines(Painted, can_focus=True):
         "lines--cursor",
     }
     BINDINGS = [
-        Binding("up,k", "move(-1)", "Up", id="lines.up", tooltip="One line up", show=False),
-        Binding("down,j", "move(1)", "Down", id="lines.down", tooltip="One line down", show=False),
-        Binding("pageup", "page(-1)", "Page up", id="lines.page-up", tooltip="One page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", id="lines.page-down", tooltip="One page down", show=False),
-        Binding("home", "edge(-1)", "First", id="lines.first", tooltip="To the first line", show=False),
-        Binding("end", "edge(1)", "Last", id="lines.last", tooltip="To the last line", show=False),
-        Binding("enter", "choose", "Open", id="lines.open", tooltip="Open what is under the cursor", show=False),
+        Binding("up,k", "move(-1)", "Up", id="lines.up", tooltip="One line up"),
+        Binding("down,j", "move(1)", "Down", id="lines.down", tooltip="One line down"),
+        Binding("pageup", "page(-1)", "Page up", id="lines.page-up", tooltip="One page up"),
+        Binding("pagedown", "page(1)", "Page down", id="lines.page-down", tooltip="One page down"),
+        Binding("home", "edge(-1)", "First", id="lines.first", tooltip="To the first line"),
+        Binding("end", "edge(1)", "Last", id="lines.last", tooltip="To the last line"),
+        Binding("enter", "choose", "Open", id="lines.open", tooltip="Open what is under the cursor"),
     ]
 
     @dataclass
@@ -204,10 +212,14 @@ class Lines(Painted, can_focus=True):
                 style += run_style(self, int(name))
             elif name:
                 found = self.get_component_rich_style(f"lines--{name}")
-                style += Style(color=found.color, bold=found.bold)
+                style += Style(color=found.color, bold=found.bold, dim=found.dim)
             if is_cursor:
                 found = self.get_component_rich_style("lines--cursor")
-                style += Style(bgcolor=found.bgcolor, bold=found.bold or None)
+                if found.reverse:  # all of one colour, as it becomes the background
+                    style = self.rich_style
+                style += Style(
+                    bgcolor=found.bgcolor, bold=found.bold or None, reverse=found.reverse, underline=found.underline
+                )
             self._styles[key] = style
         return style
 
@@ -289,23 +301,32 @@ class Lines(Painted, can_focus=True):
             self.post_message(self.Chosen(self))
 
     def on_click(self, event: Click) -> None:
-        index = event.y - self._header_rows + round(self.scroll_y)
-        if self.cursor is None or not 0 <= index < self.line_count():
-            return
-        if index == self.cursor and event.chain > 1:
+        cell = self.cell_at(event)
+        index = cell.y - self._header_rows + round(self.scroll_y)
+        if index < round(self.scroll_y):
+            self.header_clicked(cell.x)
+        elif self.cursor is not None and index < self.line_count():
+            is_there = index == self.cursor
+            self.move_to(index)
+            self.line_clicked(index, cell.x, is_again=is_there and event.chain > 1)
+
+    def header_clicked(self, x: int) -> None:
+        """The header was clicked at a cell."""
+
+    def line_clicked(self, index: int, x: int, is_again: bool) -> None:
+        """A line was clicked at a cell, and has the cursor now; the second click of two opens it."""
+        if is_again:
             self.action_choose()
-        self.move_to(index)
 
 
 def run_style(widget: Widget, number: int, is_faint: bool = False) -> Style:
-    """A run's colour of the 256; darker on a light theme, and nearer to the background for what stands behind."""
-    colour = Color.from_rich_color(RichColor.from_ansi(number))
-    if not widget.app.current_theme.dark:
-        colour = colour.blend(Color(0, 0, 0), 0.35)
-    if is_faint:
+    """The colour of a run by its number, nearer to the background for what stands behind."""
+    colours = cast("TrackerApp", widget.app).run_colours
+    colour = colours[number % len(colours)]
+    if is_faint and colour.ansi is None:
         _, background = widget.background_colors
         colour = colour.blend(background, 0.6)
-    return Style(color=colour.rich_color)
+    return Style(color=colour.rich_color, dim=(is_faint and colour.ansi is not None) or None)
 
 
 def differences(old: Iterable[tuple[str, object]], new: Iterable[tuple[str, object]]) -> list[tuple[int, int]]:

@@ -37,8 +37,8 @@ class Overview(Lines):
     """Facts, then trees that open and close; long facts are wrapped."""
 
     BINDINGS = [
-        Binding("left,h", "fold(True)", "Close", id="overview.close", tooltip="Close the section or key", show=False),
-        Binding("right,l", "fold(False)", "Open", id="overview.open", tooltip="Open the section or key", show=False),
+        Binding("left,h", "fold(True)", "Close", id="overview.close", tooltip="Close the section or key"),
+        Binding("right,l", "fold(False)", "Open", id="overview.open", tooltip="Open the section or key"),
     ]
 
     class Resized(Message):
@@ -80,6 +80,10 @@ class Overview(Lines):
             self._folded.add(path)
             self.cursor = next((i for i, e in enumerate(self._entries) if e.path == path), self.cursor)
         self.post_message(self.Resized())
+
+    def line_clicked(self, index: int, x: int, is_again: bool) -> None:
+        """A click on a section or a key that holds others folds it, or unfolds it."""
+        super().line_clicked(index, x, is_again or self._entries[index].is_branch)
 
     def action_choose(self) -> None:
         """Close or open what is under the cursor."""

@@ -48,13 +48,14 @@ class Printout(Lines):
     """
     COMPONENT_CLASSES = {"lines--warning", "lines--hit"}
     BINDINGS = [
-        Binding("left,h", "side(-1)", "Left", id="console.left", tooltip="Long lines to the left", show=False),
-        Binding("right,l", "side(1)", "Right", id="console.right", tooltip="Long lines to the right", show=False),
+        Binding("left,h", "side(-1)", "Left", id="console.left", tooltip="Long lines to the left"),
+        Binding("right,l", "side(1)", "Right", id="console.right", tooltip="Long lines to the right"),
+        Binding("enter", "choose", "Alone", id="console.alone", tooltip="The console alone, or with the rest"),
         Binding("f", "screen.filter", "Search", id="console.find", tooltip="Find words in all lines"),
         Binding("n", "hit(1)", "Next", id="console.next", tooltip="To the next line with the words (f finds)"),
-        Binding("N", "hit(-1)", "Before", id="console.before", tooltip="To the line with the words before", show=False),
-        Binding("G", "edge(1)", "Follow", id="console.follow", tooltip="To the last line, and follow", show=False),
-        Binding("T", "times", "Times", id="console.times", tooltip="Show when each line was printed", show=False),
+        Binding("N", "hit(-1)", "Before", id="console.before", tooltip="To the line with the words before"),
+        Binding("G", "edge(1)", "Follow", id="console.follow", tooltip="To the last line, and follow"),
+        Binding("T", "times", "Times", id="console.times", tooltip="Show when each line was printed"),
         Binding("v", "select", "Select", id="console.select", tooltip="Select lines from here on; y copies them"),
         Binding("y", "copy_lines", "Copy", id="console.copy", tooltip="Copy the line, or those selected"),
     ]
@@ -77,7 +78,7 @@ class Printout(Lines):
         self._left = 0
         self._is_pointing = False
         self._wanted: float | None = None
-        """The step to go to once the pane is seen."""
+        """The step to go to once the pane is seen and read."""
         self._selected: int | None = None
         self._trouble = ""
         self._hits = Hits()
@@ -209,8 +210,6 @@ class Printout(Lines):
     def on_show(self) -> None:
         super().on_show()
         self._wake.set()
-        if self._wanted is not None:
-            self.call_after_refresh(self.go_to_step, self._wanted)
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -236,6 +235,8 @@ class Printout(Lines):
                     trouble = ""
                 except (OSError, ValueError) as error:
                     trouble = clean(error)
+                if self._wanted is not None:
+                    self.go_to_step(self._wanted)
                 if console is self.console and trouble != self._trouble:
                     self._trouble = trouble
                     self.update_lines()
@@ -353,16 +354,12 @@ class Printout(Lines):
 
     @work(group="point", exclusive=True)
     async def go_to_step(self, step: float | None) -> None:
-        """Put the cursor on the first line that was printed at a step, now or once the pane is seen; None: nowhere."""
-        self._wanted = None
-        if step is None:
-            return
+        """Put the cursor on the first line that was printed at a step, once the pane is read; None: nowhere."""
+        self._wanted = step
         console = self.console
-        if not self._is_seen:
-            self._wanted = step
+        if step is None or not self._is_seen or console is None or not console.total:
             return
-        if console is None or not console.total:
-            return
+        self._wanted = None
         with suppress(OSError, ValueError):
             number = await asyncio.to_thread(console.line_at, "_step", step)
             if console is self.console:
@@ -378,6 +375,11 @@ class Printout(Lines):
         cursor = self.cursor or 0
         other = self._selected if self._selected is not None else cursor
         return min(cursor, other), max(cursor, other)
+
+    @property
+    def is_selecting(self) -> bool:
+        """Whether lines are being selected."""
+        return self._selected is not None
 
     def action_select(self) -> None:
         self._selected = None if self._selected is not None else self.cursor

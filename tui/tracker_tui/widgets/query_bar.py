@@ -35,13 +35,13 @@ class QueryBar(Vertical):
     DEFAULT_CSS = """
     QueryBar { height: 2; display: none; background: $panel; }
     QueryBar Horizontal { height: 1; }
-    QueryBar #prompt { width: 3; padding: 0 0 0 1; color: $accent; text-style: bold; background: $panel; }
+    QueryBar #prompt { width: 3; padding: 0 0 0 1; color: $text-accent; text-style: bold; background: $panel; }
     QueryBar QueryField, QueryBar QueryField:focus { border: none; height: 1; padding: 0; background: $panel; }
     QueryBar #hint { height: 1; padding: 0 1; color: $text-muted; background: $panel; }
     """
     BINDINGS = [
         Binding("tab", "complete(1)", "Complete", id="query.complete", tooltip="Type what is offered"),
-        Binding("shift+tab", "complete(-1)", "Last", id="query.previous", show=False),
+        Binding("shift+tab", "complete(-1)", "Last", id="query.previous", tooltip="Type what was offered before"),
         Binding("escape", "leave", "All runs", id="query.leave", tooltip="Show all runs again"),
     ]
 
@@ -91,7 +91,7 @@ class QueryBar(Vertical):
         self.display = True
         self.field.value = self._model.query.text
         self.field.action_end()
-        self.field.focus()
+        self.screen.set_focus(self.field)
         self._search()
 
     def action_leave(self) -> None:

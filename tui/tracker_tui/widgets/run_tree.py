@@ -26,8 +26,8 @@ class RunTree(Lines):
     """Every run under its project and group; the cursor stays on its run whatever appears around it."""
 
     BINDINGS = [
-        Binding("left,h", "close", "Close", id="tree.close", tooltip="Close the branch under the cursor", show=False),
-        Binding("right,l", "open", "Open", id="tree.open", tooltip="Open the branch under the cursor", show=False),
+        Binding("left,h", "close", "Close", id="tree.close", tooltip="Close the branch under the cursor"),
+        Binding("right,l", "open", "Open", id="tree.open", tooltip="Open the branch under the cursor"),
     ]
 
     def __init__(self, model: Model, *, id: str | None = None) -> None:  # noqa: A002
@@ -126,6 +126,15 @@ class RunTree(Lines):
             if self._rows[index].depth < self._rows[self.cursor or 0].depth:
                 self.move_to(index)
                 return
+
+    def line_clicked(self, index: int, x: int, is_again: bool) -> None:
+        """On the arrow of a branch, close or open it."""
+        node = self._rows[index]
+        if isinstance(node.place, Branch) and 2 * node.depth <= x < 2 * node.depth + 2:
+            self._model.close(node.place, node.is_open)
+            self.update_tree()
+        else:
+            super().line_clicked(index, x, is_again)
 
     def action_open(self) -> None:
         place = self.place

@@ -67,8 +67,8 @@ class RunsTable(Lines):
     """A line a run or group: its name, which stays, and as many columns as there is room for."""
 
     BINDINGS = [
-        Binding("left,h", "side(-1)", "Left", id="table.left", tooltip="To the columns on the left", show=False),
-        Binding("right,l", "side(1)", "Right", id="table.right", tooltip="To the columns on the right", show=False),
+        Binding("left,h", "side(-1)", "Left", id="table.left", tooltip="To the columns on the left"),
+        Binding("right,l", "side(1)", "Right", id="table.right", tooltip="To the columns on the right"),
     ]
 
     @dataclass
@@ -77,6 +77,12 @@ class RunsTable(Lines):
 
         table: RunsTable
         row: Row
+
+    @dataclass
+    class HeaderChosen(Message):
+        """The title of a column was clicked."""
+
+        field: str
 
     def __init__(self, model: Model, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -227,6 +233,21 @@ class RunsTable(Lines):
             self.post_message(self.GroupChosen(self, row))
         else:
             super().action_choose()
+
+    def header_clicked(self, x: int) -> None:
+        left = 4 + self._name_width(self._width)
+        if x < left:
+            self.post_message(self.HeaderChosen("name"))
+        for column in self._columns(self._width):
+            if left <= x < left + column.room:
+                name = column.name
+                self.post_message(self.HeaderChosen(SUMMARY + name[len(HISTORY) :] if is_course(name) else name))
+            left += column.room
+
+    def line_clicked(self, index: int, x: int, is_again: bool) -> None:
+        """A click on a group's arrow opens it."""
+        row = self._table.rows[index]
+        super().line_clicked(index, x, is_again or (row.run is None and 2 * row.depth <= x < 2 * row.depth + 2))
 
     # ---- painting ----
 
