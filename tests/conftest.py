@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +38,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     yield
     monkeypatch.setenv("TRACKER_SILENT", "1")
@@ -91,3 +94,46 @@ def proxy(far: FarHost) -> Iterator[Proxy]:
     between = Proxy(far.port)
     yield between
     between.close()
+
+
+# ---- faults ----
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--effort",
+        type=float,
+        default=1.0,
+        help="tests/faults: how many times as many cases, 1 being what CI has time for",
+    )
+    parser.addoption("--update-snapshots", action="store_true", help="write tests/snapshots anew")
+    parser.addoption("--seed", type=int, default=1, help="tests/faults: what chance begins with")
+
+
+@pytest.fixture
+def cases(pytestconfig: pytest.Config) -> Callable[[int], int]:
+    """How many cases to try, of as many as CI has time for."""
+    return lambda short: max(1, round(short * pytestconfig.getoption("effort")))
+
+
+@pytest.fixture
+def chance(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> random.Random:
+    """Chance that comes out the same for the same `--seed`, another one for each test."""
+    return random.Random(f"{pytestconfig.getoption('seed')} {request.node.name}")
+
+
+@pytest.fixture
+def tried(record_property: Callable[[str, object], None]) -> Callable[[str, str, str], None]:
+    """Tell what a fault test did, for the table at the end: the fault, the cases tried, the result."""
+    return lambda fault, cases, result: record_property("tried", [fault, cases, result])
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The table of faults, as CONTRIBUTING.md shows it."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
+    rows = [row for report in reports for name, row in report.user_properties if name == "tried"]
+    if rows:
+        terminalreporter.section("faults")
+        terminalreporter.write_line("| fault | cases | result |\n|---|---|---|")
+        for row in sorted(rows):
+            terminalreporter.write_line(f"| {' | '.join(row)} |")

@@ -150,10 +150,10 @@ def journal(root: Path) -> Path:
 
 
 def lines_of(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """The records of a JSON lines file, each line held to standard JSON and an object."""
+    """The records of a JSON lines file, each line held to standard JSON and an object; an empty one is none."""
     text = Path(path).read_bytes().decode("utf-8")
     assert not text or text.endswith("\n")
-    records = [json.loads(line, parse_constant=_refuse) for line in text.split("\n")[:-1]]
+    records = [json.loads(line, parse_constant=_refuse) for line in text.split("\n") if line]
     assert all(type(record) is dict for record in records)
     return records
 

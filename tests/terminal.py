@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,12 +31,36 @@ KEYS = {
     "ctrl+c": "\x03",
 }
 
+ALTERNATE = 1049
+"""The mode in which a program has a screen of its own."""
+
 
 def environment(**more: str) -> dict[str, str]:
     """A terminal user's environment in which the packages of this tree are found."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "WANDB_"))}
+    foreign = ("TRACKER_", "WANDB_", "COLUMNS", "LINES")  # the last two would speak for the terminal
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     path = os.pathsep.join([str(TREE / "store"), str(TREE / "tui"), kept.get("PYTHONPATH", "")])
     return {**kept, "PYTHONPATH": path, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8", **more}
+
+
+class _Screen(pyte.Screen):
+    """With the second screen that full-screen programs ask for, which pyte has not."""
+
+    def set_mode(self, *modes: int, **kwargs: bool) -> None:
+        super().set_mode(*modes, **kwargs)
+        if kwargs.get("private") and ALTERNATE in modes:
+            self._before = copy.deepcopy(self.buffer), copy.copy(self.cursor)
+            self.erase_in_display(2)
+
+    def reset_mode(self, *modes: int, **kwargs: bool) -> None:
+        super().reset_mode(*modes, **kwargs)
+        if kwargs.get("private") and ALTERNATE in modes:
+            self.buffer, self.cursor = self._before
+            self.dirty.update(range(self.lines))
+
+    def erase_in_line(self, how: int = 0, *more: int, **kwargs: bool) -> None:
+        """Also as terminals take it where a sequence was cut short and a word that begins with K follows."""
+        super().erase_in_line(how if how <= 2 else 0, **kwargs)
 
 
 class Terminal:
@@ -55,7 +82,7 @@ class Terminal:
         cwd: Path | None = None,
         env: Mapping[str, str] = {},
     ) -> None:
-        self._screen = pyte.Screen(columns, rows)
+        self._screen = _Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
         """Every byte that the terminal got."""
@@ -72,8 +99,24 @@ class Terminal:
         return [line.rstrip() for line in self._screen.display]
 
     @property
+    def cells(self) -> list[list[str]]:
+        """The rows cell by cell; the second cell of a wide character has no text."""
+        return [
+            [self._screen.buffer[y][x].data for x in range(self._screen.columns)] for y in range(self._screen.lines)
+        ]
+
+    @property
     def text(self) -> str:
         return "\n".join(self.lines)
+
+    @property
+    def background(self) -> str:
+        """The background of most cells, as `rrggbb`."""
+        cells = (
+            self._screen.buffer[row][column]
+            for row, column in product(range(self._screen.lines), range(self._screen.columns))
+        )
+        return Counter(cell.bg for cell in cells).most_common(1)[0][0]
 
     def wait_for(self, wanted: str | Callable[[Self], bool], seconds: float = 15) -> str:
         """Read until the screen shows a text or satisfies a question; the screen's text then.
@@ -140,6 +183,7 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while self.read(0.2):
             assert time.monotonic() < deadline, f"still runs after {seconds} s\n{self.text}"
+        self.child.wait()  # its terminal is closed a moment before it is gone, and `close` would kill it then
         self.child.close()
         return self.child.exitstatus if self.child.exitstatus is not None else -self.child.signalstatus
 
@@ -149,4 +193,7 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.child.close(force=True)
+        try:
+            self.child.close(force=True)
+        except pexpect.ExceptionPexpect:  # it was killed, and a busy machine takes longer than a tenth of a second
+            self.child.wait()

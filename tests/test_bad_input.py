@@ -532,6 +532,29 @@ def test_long_name_is_cut(root: Path) -> None:
     assert len(name) <= 1000
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\u202eb\u2066c\u2069d\u200ee\u061cf", "abcdef"),
+        ("a\u200bb\u2060c\ufeffd\u00ade\u180ef", "abcdef"),
+        ("a\u200cb \u200d c\u3164d\u115fe\ufe0ef\ufe00", "ab  cdef"),
+        ("\u0645\u06cc\u200c\u062e \u200c\u062e", "\u0645\u06cc\u200c\u062e \u062e"),
+        ("\U0001f468\u200d\U0001f469 \u2764\ufe0f", "\U0001f468\U0001f469 \u2764"),
+        ("\U0001f44d\U0001f3fd 1\ufe0f\u20e3", "\U0001f44d 1\u20e3"),
+        ("\U0001f3f4\U000e0067\U000e007f", "\U0001f3f4"),
+        ("z" + "\u0335\u0488" * 40 + "o", "z" + "\u0335\u0488" * 3 + "o"),
+        ("z" + "\u0335\u0335\u200b" * 40 + "o", "z" + "\u0335" * 6 + "o"),
+        ("\ue000a\U0010fffdb\ufffec", "abc"),
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_what_is_not_seen_is_no_name(name: str, shown: str, root: Path) -> None:
+    """Bidi marks, zero-width characters, tags and floods of marks are gone; what letters and emoji need stays."""
+    write_journal(root, [{**START, "name": name}])
+    (run,) = tracker.Api(root).runs()
+    assert run.name == shown
+
+
 @pytest.mark.parametrize("name", ["🚀 launch", "größe", "実験", "a/b\\c", "..", "%2E%2E", "'; DROP TABLE runs"])
 def test_printable_name_stays(name: str, root: Path) -> None:
     """Emoji, other scripts and odd signs are names as any others, from `init` to `Api`."""

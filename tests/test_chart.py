@@ -18,7 +18,7 @@ from tracker_tui.axes import Axis
 from tracker_tui.chart import Curve, Mark
 from tracker_tui.grid import Place, Section, arrange, lay_out, next_place
 from tracker_tui.kinds import sections
-from tracker_tui.look import COLOURS, SIGNS, colour_and_sign, fit, right
+from tracker_tui.look import COLOURS, SIGNS, fit, right, sign_of
 from tracker_tui.plot import Order, Plot, Plotter, Subject, step_at, x_at
 from tracker_tui.series import Series
 from tracker_tui.views import RELATIVE, STEP, WALL, View, Views, Window
@@ -49,7 +49,7 @@ def subject(number: int = 0, start: float = 1000.0, **columns: Sequence[float]) 
     length = max(map(len, columns.values()), default=0)
     history.times = column([start + step for step in range(length)])
     run.summary = {name: values[-1] for name, values in columns.items() if values}
-    return Subject(run, history, *colour_and_sign(number))
+    return Subject(run, history, number)
 
 
 USUAL = View()
@@ -493,8 +493,9 @@ def test_more_runs_than_room_are_counted() -> None:
 
 def test_neighbours_differ_in_colour_and_sign() -> None:
     """And 132 runs in a row are all told apart."""
-    assert len({colour_and_sign(number) for number in range(len(COLOURS) * len(SIGNS))}) == 132
-    assert all(colour_and_sign(n)[0] != colour_and_sign(n + k)[0] for n in range(50) for k in range(1, len(COLOURS)))
+    looks = {(number % len(COLOURS), sign_of(number)) for number in range(len(COLOURS) * len(SIGNS))}
+    assert len(looks) == 132
+    assert len(set(COLOURS)) == len(COLOURS)
 
 
 # ---- where charts stand ----

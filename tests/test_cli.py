@@ -13,6 +13,7 @@ import pytest
 
 import tracker
 from terminal import TREE, environment
+from tracker_tui.cli import main
 
 FIELDS = {
     "id", "name", "entity", "project", "group", "state", "created_at", "duration", "step", "config", "summary", "tags",
@@ -102,6 +103,25 @@ def test_bad_lines_are_counted(root: Path) -> None:
     (run,) = json.loads(command("ls", "--json", str(journal)).stdout)
     assert run["bad_lines"] == 3
     assert run["state"] == "failed"
+
+
+def test_bad_lines_within_a_long_journal_are_counted(root: Path) -> None:
+    """Though it is listed by its ends."""
+    with tracker.init(project="long", dir=root) as run:
+        for step in range(2000):
+            run.log({"loss": step / 2000, "acc": 0.5})
+    content = bytearray(Path(run.file).read_bytes())
+    content[50_000:54_096] = bytes(4096)  # a block that was not on the disk when the power went
+    border = content.index(b"\n", 80_000) + 1
+    content[border:border] = b"nonsense\n"
+    Path(run.file).write_bytes(content)
+    (found,) = json.loads(command("ls", "--json", str(root / "long")).stdout)
+    assert found["bad_lines"] == 2
+    assert "at least 2 lines of the journals are no records" in command("ls", str(root / "long")).stderr
+    edits = Path(run.file).with_name("edits-far-me.jsonl")
+    edits.write_bytes(b"torn\n")
+    assert "1 lines of the edits are no records" in command("ls", str(root / "long")).stderr
+    assert "2 skipped" in command("show", run.name, "--dir", str(root)).stdout
 
 
 @pytest.mark.parametrize("how", ["id", "name", "project/id", "path"])
@@ -268,3 +288,20 @@ def test_charts_that_cannot_be_are_explained(root: Path, words: list[str], messa
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_every_help_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """And the help of all of it names every command there is."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def help_of(*words: str) -> str:
+        with pytest.raises(SystemExit, match="0"):
+            main([*words, "--help"])
+        return capsys.readouterr().out
+
+    listed = help_of().split("commands (each has its own --help):\n")[1].split("\n\n")[0]
+    commands = [line.split()[0] for line in listed.splitlines()]
+    assert len(commands) > 15
+    for text in (help_of(), *(help_of(command) for command in commands)):
+        assert max(map(len, text.splitlines())) <= 80
+        assert text.startswith("usage: tracker-tui")

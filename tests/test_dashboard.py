@@ -435,18 +435,6 @@ def test_a_projects_folder_may_be_watched_before_its_first_run(root: Path) -> No
         run.finish()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_a_usable_terminal(root: Path, number: signal.Signals) -> None:
-    """The screen before is back, the mouse and the cursor are as they were."""
-    make_run(root, "steady").finish()
-    with Terminal([*DASHBOARD, str(root)]) as terminal:
-        terminal.wait_for("loss  0.2")
-        terminal.child.kill(number)
-        assert terminal.wait_for_end() == 128 + number
-        for undone in (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?25h"):
-            assert undone in terminal.raw
-
-
 def test_strange_numbers_and_names_do_not_end_the_dashboard(root: Path) -> None:
     """Denormal values, endless steps, a folder whose name is no UTF-8."""
     make_run(root, "beside").finish()

@@ -272,6 +272,17 @@ def test_host_decides_at_one_time(users: tuple[str, str], root: Path) -> None:
     assert name_in(root) == "greater"
 
 
+@pytest.mark.parametrize("order", [("ann", "bob"), ("bob", "ann")])
+def test_user_decides_at_one_time_on_one_host(order: tuple[str, str], root: Path) -> None:
+    """In whatever order a reader comes upon them, as where a clock is behind and each says a moment after the last."""
+    write_journal(root, [START])
+    follower = tracker.Api(root)
+    for user in order:
+        write_edits(root, [edit(user, 1, "alpha", user=user)], f"alpha-{user}")
+        follower.runs()
+    assert (name_in(root), follower.runs()[0].name) == ("bob", "bob")
+
+
 def test_fields_win_apart(root: Path) -> None:
     """The last change of each field holds, not the last change of any."""
     write_journal(root, [{**START, "notes": "first"}])

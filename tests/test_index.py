@@ -262,6 +262,17 @@ def test_one_project_is_opened_by_the_index_of_its_root(root: Path) -> None:
     assert told(root / "project-1") == here
 
 
+def test_what_was_left_half_written_goes_in_time() -> None:
+    """A reader that is killed while it keeps something leaves a file that nobody finishes."""
+    cache.File("other", "0").replace([b"x"])
+    old, new = (Path(cache.folder()) / f"other-{number}.1.new" for number in range(2))
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    cache.trim()
+    assert (old.exists(), new.exists()) == (False, True)
+
+
 def test_all_caches_together_stay_below_a_bound(root: Path) -> None:
     others = [cache.File("other", str(number)) for number in range(5)]
     for number, file in enumerate(others):

@@ -12,6 +12,7 @@ import math
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -443,7 +444,7 @@ class Colour(enum.Enum):
         (datetime.date(2026, 1, 2), "2026-01-02"),
         (json.dumps, "json.dumps"),
     ],
-    ids=repr,
+    ids=lambda value: re.sub(" at 0x.*", "", repr(value)),  # the same in every process
 )
 def test_values_of_other_libraries_are_kept(value: object, kept: object, capsys: pytest.CaptureFixture[str]) -> None:
     """What has an obvious place in JSON gets it, without a warning."""
@@ -897,6 +898,32 @@ def test_summary_value_can_be_deleted() -> None:
         del run.summary["loss"]
         assert dict(run.summary) == read_back(run).summary == {"acc": 0.5}
     assert read_back(run).summary == {"acc": 0.5}
+
+
+def test_changes_in_quick_succession_do_not_run_ahead_of_the_clock() -> None:
+    """Of changes in the same moment the later one wins."""
+    with init() as run:
+        for number in range(3000):
+            run.config.update({"n": number}, allow_val_change=True)
+        assert read_back(run).config["n"] == 2999
+        assert lines_of(run.file)[-1]["_timestamp"] <= time.time()
+
+
+def test_a_change_costs_the_same_beside_any_number_of_keys() -> None:
+    """Those that were set before are not looked at."""
+
+    def cost() -> float:
+        taken = []
+        for number in range(300):
+            began = time.perf_counter()
+            run.summary["best"] = run.config[f"new {len(run.config)}"] = number
+            taken.append(time.perf_counter() - began)
+        return sorted(taken)[150]
+
+    with init() as run:
+        before = cost()
+        run.config.update({f"key {number}": number for number in range(20_000)})
+        assert cost() < 5 * before
 
 
 def test_missing_summary_raises_as_python_does() -> None:

@@ -6,11 +6,13 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -469,6 +471,35 @@ def test_a_removed_folder_is_told(root: Path, capsys: pytest.CaptureFixture[str]
     assert (read.state, read.summary["x"], read.name) == ("finished", 2, run.name)
 
 
+def test_rows_that_wait_outlive_the_file(root: Path) -> None:
+    """A folder that is removed while the disk is full: what waited is in the file made anew, and counts once."""
+    run = tracker.init(dir=root)
+    with limited(resource.RLIMIT_FSIZE, os.path.getsize(run.file)):
+        for x in range(3):
+            run.log({"x": x})
+        shutil.rmtree(root)
+    run.finish()
+    (read,) = tracker.Api(root).runs()
+    assert [row["x"] for row in read.scan_history()] == [0, 1, 2]
+    assert read._stored.sketches["x"].count == 3
+
+
+def test_a_first_line_cut_short_is_written_anew(root: Path) -> None:
+    """Readers look for the start there, and for nothing else."""
+    with limited(resource.RLIMIT_FSIZE, 100):
+        run = tracker.init(dir=root)
+    run.log({"x": 1})
+    run.finish()
+    assert lines_of(run.file)[0]["_type"] == "start"
+
+
+def test_a_run_that_cannot_be_read_is_not_gone_on_with(root: Path) -> None:
+    """A new one of the same id would hide it."""
+    begin(root, id="A").finish()
+    with limited(resource.RLIMIT_NOFILE, 3), pytest.raises(tracker.Error, match="cannot read"):
+        begin(root, id="A", resume="allow")
+
+
 def test_logging_threads_never_write_into_foreign_files(root: Path, tmp_path: Path) -> None:
     """A thread that logs while another finishes the run gets an error or is recorded, and touches no other file."""
     for number in range(20):
@@ -602,6 +633,17 @@ def test_threads_may_log_to_one_run(root: Path) -> None:
 # ---- what a strict reader found ----
 
 
+@contextlib.contextmanager
+def limited(what: int, limit: int) -> Iterator[None]:
+    """A limit of the system for this process: of the size of files, or of how many are open."""
+    before = resource.getrlimit(what)
+    resource.setrlimit(what, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(what, before)
+
+
 def begin(root: Path, **arguments: Any) -> tracker.Run:
     return tracker.init(project="p", dir=root, **arguments)
 
@@ -617,6 +659,19 @@ def test_a_clock_that_goes_back_hides_nothing(root: Path, monkeypatch: pytest.Mo
     (read,) = tracker.Api(root).runs("p")
     assert [row["x"] for row in read.scan_history(["x"])] == [1, 99]
     assert read.summary["x"] == 99
+
+
+def test_a_job_killed_in_its_birth_hides_no_earlier_one(root: Path) -> None:
+    """A journal without a line is no run: the one before is shown, and resumed."""
+    with begin(root, id="A", config={"lr": 1}) as run:
+        run.log({"x": 1})
+    (root / "p" / "run-20990101_000000-A.jsonl").touch()
+    (read,) = tracker.Api(root).runs("p")
+    assert (read.name, read.summary, read.config) == (run.name, {"x": 1}, {"lr": 1})
+    with begin(root, id="A", resume="must") as again:
+        again.log({"x": 2})
+    assert (again.name, again.config["lr"]) == (run.name, 1)
+    assert [row["x"] for row in tracker.Api(root).run("p/A").scan_history()] == [1, 2]
 
 
 def test_edits_of_an_earlier_run_do_not_touch_the_next(root: Path) -> None:
@@ -702,7 +757,7 @@ def test_contradictions_are_said(root: Path, arguments: dict[str, Any], error: t
 
 
 def test_a_descriptor_closed_by_somebody_costs_no_end(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Daemons close all descriptors; the run goes on in a file of its own."""
+    """Daemons close all descriptors; the file is opened again."""
     run = begin(root)
     run.log({"x": 1})
     for descriptor in os.listdir("/proc/self/fd"):
@@ -712,7 +767,8 @@ def test_a_descriptor_closed_by_somebody_costs_no_end(root: Path, capsys: pytest
     run.log({"x": 2})
     run.finish()
     assert "WARNING" in capsys.readouterr().err
-    assert tracker.Api(root).runs("p")[0].state == "finished"
+    (read,) = tracker.Api(root).runs("p")
+    assert (read.state, [row["x"] for row in read.scan_history()]) == ("finished", [1, 2])
 
 
 def test_many_runs_leave_no_thread_and_no_descriptor(root: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -155,6 +156,7 @@ def test_a_run_after_another_counts_from_its_own_start(root: Path) -> None:
 
 def test_a_disabled_run_is_not_sampled(root: Path) -> None:
     """It costs nothing."""
+    assert wait_for(lambda: "tracker-system" not in _threads())  # that of a run before
     tracker.init(dir=root, mode="disabled", **FAST)
     assert "tracker-system" not in _threads()
 
@@ -275,7 +277,7 @@ def test_disk_trouble_is_that_of_rows(root: Path, capfd: pytest.CaptureFixture[s
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(run.file), before[1]))
     try:
-        assert wait_for(lambda: run._writer is not None and run._writer.waiting > 2)
+        assert wait_for(lambda: run._writer is not None and run._writer.missing > 2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
@@ -409,7 +411,10 @@ def test_psutil_tells_the_same() -> None:
     from tracker.machine import Psutil
 
     found, usual = Machine(Psutil()).read(), Machine().read()
-    assert set(found) == set(usual)
+    moved = re.compile(r"disk\.\w+\.(in|out)")  # told of disks that did anything meanwhile
+    assert {name for name in found if not moved.fullmatch(name)} == {
+        name for name in usual if not moved.fullmatch(name)
+    }
     assert found["proc.memory.rssMB"] == pytest.approx(usual["proc.memory.rssMB"], rel=0.1)
     assert found["memory_percent"] == pytest.approx(usual["memory_percent"], abs=5)
 

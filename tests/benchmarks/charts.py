@@ -30,7 +30,6 @@ from measuring import (
 
 from tracker.history import Column, History
 from tracker.stored import Key, StoredRun
-from tracker_tui.look import colour_and_sign
 from tracker_tui.plot import Order, Plotter, Subject
 from tracker_tui.views import View
 
@@ -61,7 +60,7 @@ def subject(number: int, rows: int) -> Subject:
         column = history.columns[name] = Column()
         for row in range(rows):
             column.put(row, 2 * math.exp(-3 * row / rows) + source.random() * 0.3)
-    return Subject(StoredRun(Key("p", str(number)), "", "", 0.0), history, *colour_and_sign(number))
+    return Subject(StoredRun(Key("p", str(number)), "", "", 0.0), history, number)
 
 
 def milliseconds(plotter: Plotter, orders: list[Order], rounds: int = 5) -> tuple[float, float]:

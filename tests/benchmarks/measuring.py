@@ -168,16 +168,26 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def family_cpu(pid: int) -> float:
-    """CPU that a process and all its descendants have used."""
+def family(pid: int) -> set[int]:
+    """A process and all its descendants."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-    family = {pid}
-    while more := {child for child, parent in parents.items() if parent in family} - family:
-        family |= more
-    return sum(cpu_seconds(member) for member in family)
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def family_cpu(pid: int) -> float:
+    """CPU that a process and all its descendants have used."""
+    return sum(map(cpu_seconds, family(pid)))
+
+
+def family_memory(pid: int) -> float:
+    """Memory that a process and all its descendants hold; what they share counts for each."""
+    return sum(map(megabytes, family(pid)))
 
 
 def megabytes(pid: int, most: bool = False) -> float:

@@ -7,7 +7,7 @@ are in `reading.py`.
 
     long     one run of 300,000 rows of 5 metrics
     many     10,000 runs: W&B's and tlog's are copies of one
-    live     100 rows a second, in W&B's dashboard
+    open     W&B's dashboard left open beside finished, quiet and busy runs; its keys and its memory
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from measuring import (
     Options,
     Terminal,
     family_cpu,
+    family_memory,
     has_curve,
     many_runs,
     put,
@@ -46,8 +47,8 @@ import random, sys, time, wandb
 run = wandb.init(mode="offline", project="bench", dir=sys.argv[1], settings=wandb.Settings(console="off"))
 print("ready", flush=True)
 for row in range(int(sys.argv[2])):
-    if len(sys.argv) > 3: time.sleep(.01)
     run.log({ROW})
+    if len(sys.argv) > 3: time.sleep(float(sys.argv[3]))
 run.finish()
 """
 TLOG = f"""
@@ -201,23 +202,53 @@ def _seconds(words: list[str], holds: Callable[[Terminal], bool]) -> float:
     return statistics.median(took)
 
 
-def bench_live(peers: Peers, home: Path, seconds: float = 10) -> None:
-    """100 rows a second of five metrics; the job's own time is not counted."""
+def bench_left_open(peers: Peers, home: Path) -> None:
+    """W&B's dashboard beside five runs that have ended, and beside one more that is quiet, then busy: five metrics."""
     if not peers.has("wandb"):
         return
-    job = peers.start(WANDB, home, 100_000, "slowly")
-    assert job.stdout is not None
-    job.stdout.readline()
-    words = peers.words("wandb", "leet", next(home.glob("wandb/offline-run-*")))
+    for _ in range(5):
+        peers.call(WANDB, home, 200)
+    words = peers.words("wandb", "leet", home / "wandb")
+    first = _seconds(words, lambda seen: " of 5]" in seen.text)
+    put("wandb leet, 5 runs: listed, from the start", first, "s")
     with Terminal(words, env=TERM) as terminal:
         terminal.wait_for(has_curve, 60)
-        before, got, start = family_cpu(terminal.child.pid), len(terminal.raw), time.time()
-        while time.time() - start < seconds:
-            terminal.read(0.1)
-        put("wandb leet, 100 rows/s, 5 charts: CPU", (family_cpu(terminal.child.pid) - before) / seconds * 100, "%")
-        put("wandb leet, 100 rows/s, 5 charts: to the terminal", (len(terminal.raw) - got) / seconds, "bytes/s")
-    job.kill()
-    job.communicate()
+        terminal.settle(2)
+        keys = [_answer(terminal, key) for key in ["down", "up"] * 10]
+        put("wandb leet, 5 runs: a key, median", statistics.median(keys), "ms")
+        _watch(terminal, "finished runs")
+    for what, pace in (("one quiet running run", "100"), ("100 rows/s, 5 charts", "0.01")):
+        job = peers.start(WANDB, home / what, 10_000, pace)
+        assert job.stdout is not None
+        job.stdout.readline()
+        words = peers.words("wandb", "leet", next((home / what).glob("wandb/offline-run-*")))
+        with Terminal(words, env=TERM) as terminal:
+            terminal.wait_for(has_curve, 60)
+            terminal.settle(1)
+            _watch(terminal, what)
+        job.kill()
+        job.communicate()
+
+
+def _watch(terminal: Terminal, what: str, seconds: float = 10) -> None:
+    """What it costs to leave a dashboard open."""
+    before, got, start = family_cpu(terminal.child.pid), len(terminal.raw), time.time()
+    while time.time() - start < seconds:
+        terminal.read(0.1)
+    cpu = (family_cpu(terminal.child.pid) - before) / seconds * 100
+    put(f"wandb leet, left open, {what}: CPU", cpu, "%")
+    put(f"wandb leet, left open, {what}: to the terminal", (len(terminal.raw) - got) / seconds, "bytes/s")
+    put(f"wandb leet, left open, {what}: memory", family_memory(terminal.child.pid), "MB")
+
+
+def _answer(terminal: Terminal, key: str) -> float:
+    """Milliseconds from a key to the next change of the screen."""
+    terminal.settle(0.1)
+    before, start = terminal.text, time.perf_counter()
+    terminal.press(key)
+    while terminal.text == before and time.perf_counter() - start < 5:
+        terminal.read(0.005)
+    return (terminal.read_at - start) * 1000
 
 
 def main(options: Options) -> None:
@@ -227,7 +258,7 @@ def main(options: Options) -> None:
     for bench in (
         lambda peers, home: bench_long(peers, options.size(300_000), home),
         lambda peers, home: bench_many(peers, options.size(10_000), options.data, home),
-        bench_live,
+        bench_left_open,
     ):
         with tempfile.TemporaryDirectory() as home:
             bench(Peers(options.peers, home), Path(home))
