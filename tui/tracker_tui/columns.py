@@ -1,4 +1,4 @@
-"""The columns of a long history, kept for the next time its run is opened.
+"""The columns of a long history and its media, kept for the next time its run is opened.
 
 They are derived, belong to one user, and may be deleted at any time. They hold as far as their journals were read, if
 these begin and go on as they did then: the first line and the last 4 KiB that were read must be the same, and a
@@ -19,14 +19,15 @@ from typing import Any, BinaryIO, Final, NamedTuple
 import orjson
 
 from tracker import cache, host
-from tracker.history import Column, History
+from tracker.history import Column, History, MediaColumn
 from tracker.lines import first_line
 
 MOST: Final = 256 << 20
 """Bytes of one file."""
-VERSION: Final = f"1 {sys.byteorder}"
+VERSION: Final = f"2 {sys.byteorder}"
 TAIL: Final = 4096
 MAX_HEAD: Final = 1 << 24
+"""Bytes of the JSON, which has the media."""
 
 
 class Kept(NamedTuple):
@@ -86,6 +87,7 @@ class KeptColumns:
         history.times, history.system_times = column(*told["times"]), column(*told["system_times"])
         history.columns = {name: column(*places) for name, places in told["columns"]}
         history.system = {name: column(*places) for name, places in told["system"]}
+        history.media = {name: MediaColumn.load(dumped) for name, dumped in told["media"]}
         return Kept(history, [offset for _, offset, *_ in told["read"]])
 
     def save(self, history: History, offsets: Iterable[int]) -> None:
@@ -119,6 +121,7 @@ class KeptColumns:
             "columns": [[name, places(column)] for name, column in history.columns.items()],
             "system_times": places(history.system_times),
             "system": [[name, places(column)] for name, column in history.system.items()],
+            "media": [[name, column.dump()] for name, column in history.media.items()],
         }
         told["arrays"] = [[len(values), checksum] for values, checksum in zip(arrays, sums, strict=True)]
         head = cache.seal(orjson.dumps(told))
