@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from tracker.errors import ConfigError, Error, UsageError
     from tracker.histogram import Histogram
     from tracker.mappings import Config, Summary
+    from tracker.media import Audio, Html, Image, Object3D, Plotly, Video
     from tracker.settings import Settings
     from tracker.starting import create_run, init
+    from tracker.table import Table
 
     run: Run | None
     config: Config
@@ -51,14 +53,21 @@ __version__ = "0.1.0"
 __all__ = [
     "AlertLevel",
     "Api",
+    "Audio",
     "Config",
     "ConfigError",
     "Error",
     "Histogram",
+    "Html",
+    "Image",
+    "Object3D",
+    "Plotly",
     "Run",
     "Settings",
     "Summary",
+    "Table",
     "UsageError",
+    "Video",
     "alert",
     "config",
     "create_run",
@@ -85,8 +94,10 @@ _HOMES = {
     "ConfigError": "tracker.errors",
     "Error": "tracker.errors",
     "Histogram": "tracker.histogram",
+    **dict.fromkeys(("Audio", "Html", "Image", "Object3D", "Plotly", "Video"), "tracker.media"),
     "Run": "tracker._run",
     "Settings": "tracker.settings",
+    "Table": "tracker.table",
     "UsageError": "tracker.errors",
     "alert": "tracker._run",
     "create_run": "tracker.starting",

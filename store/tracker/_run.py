@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import Enum
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 import orjson
@@ -47,6 +47,9 @@ ALERT_WAIT: Final = 60.0
 
 SYNC_BYTES: Final = 8 * 1024 * 1024
 """Bytes after which an fsync is asked for early, so that the one at the end is short."""
+
+MEDIA: Final = frozenset(("tracker", "PIL", "matplotlib", "plotly", "pandas", "polars"))
+"""Packages whose values may be media."""
 
 _APPEND_NEWLINE: Final = orjson.OPT_APPEND_NEWLINE
 
@@ -236,9 +239,19 @@ class Run:
                     raise TypeError(f"log() takes names that are strings, not {type(inner).__name__} ({inner!r})")
                 self._put(row, f"{key}.{inner}", item, (*above, id(value)))
         else:
-            row[key], kept = plain(value)
+            row[key], kept = plain(self._stored(key, value))
             if not kept:
                 self._warn(f"odd {key}", f"{key} is of type {kind.__name__}, which is kept as text only")
+
+    def _stored(self, key: str, value: Any) -> Any:
+        """A value with media in it as files of the run and what a row says of them; any other as it is."""
+        parts = (value[0], value[-1]) if isinstance(value, (list, tuple)) and value else (value,)
+        if not any(isinstance(part, ModuleType) or type(part).__module__.partition(".")[0] in MEDIA for part in parts):
+            return value
+        from tracker.media import kept
+
+        folder = None if self._writer is None else self.folder
+        return kept(value, folder, lambda trouble: self._warn(f"media {key}", f"{key}: {trouble}"))
 
     def define_metric(
         self,
@@ -701,6 +714,7 @@ class Run:
         return self._state.summary
 
     def _save_summary(self, changed: dict[str, Any], deleted: list[str]) -> None:
+        changed = {key: plain(self._stored(key, value))[0] for key, value in changed.items()}
         self._record(records.UPDATE, {"summary": changed, "summary_deleted": deleted})
 
     def _warn(self, about: str, text: str) -> None:

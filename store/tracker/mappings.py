@@ -136,7 +136,7 @@ class Summary(MutableMapping[str, Any]):
         return self._values()[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._save({key: plain(value)[0]}, [])
+        self._save({key: value}, [])
 
     def __delitem__(self, key: str) -> None:
         if key not in self._values():

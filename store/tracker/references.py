@@ -66,6 +66,18 @@ def references_in(found: Any) -> list[Reference]:
     return [_reference(item) for item in items if type(item) is dict and is_medium(item)]
 
 
+def brief(value: Any) -> str:
+    """A medium, or a list of media, in a word or two: `<image 64x48>`, `<table 100x3>`, `<histogram>`, `<5 images>`."""
+    if type(value) is list and len(value) > 1:
+        return f"<{len(value):,} {brief(value[0])[1:-1].split()[0]}s>"
+    found = references_in(value)[0]
+    if found.trouble:
+        return f"<no {found.kind}>"
+    rows, columns = (_count(found.record.get(name)) for name in ("nrows", "ncols"))
+    size = f" {found.width}x{found.height}" if found.width else f" {rows}x{columns}" if found.kind == "table" else ""
+    return f"<{found.kind}{size}>"
+
+
 def _reference(record: Record) -> Reference:
     path = record.get("path")
     size, width, height = (_count(record.get(name)) for name in ("size", "width", "height"))

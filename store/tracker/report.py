@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from tracker.records import clean
+from tracker.references import brief, is_medium
 from tracker.replay import RunState, State
 from tracker.settings import is_set
 from tracker.sparkline import Sketch
@@ -43,7 +44,7 @@ def start_lines(name: str, path: str, root: str) -> list[str]:
 def end_lines(state: RunState, verdict: State, path: str, lost: int = 0) -> list[str]:
     """The history and summary of the metrics in short, and where the run is kept; this alone with `TRACKER_QUIET`."""
     metrics = {} if is_set("QUIET") else state.summary
-    shown = {k: value for k, value in metrics.items() if not k.startswith("_") and not isinstance(value, dict)}
+    shown = {k: v for k, v in metrics.items() if not (k.startswith("_") or isinstance(v, dict) or is_medium(v))}
     history = {key: state.sketches[key].line() for key in sorted(shown) if _has_values(state.sketches.get(key))}
     lines = _table("Run history:", history) if history else []
     if shown:
@@ -79,8 +80,8 @@ def format_value(value: Any, limit: int = 60) -> str:
         return format_number(value)
     if isinstance(value, str):
         return clean(value, limit)
-    if isinstance(value, dict) and value.get("_type"):
-        return f"<{clean(value['_type'], 40)}>"
+    if is_medium(value):
+        return brief(value)
     if isinstance(value, (list, dict)):
         return clean(repr(value), limit)
     return clean(value, max(limit, 20))
