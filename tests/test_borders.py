@@ -62,7 +62,7 @@ def test_host_runs_from_its_source_alone(tmp_path: Path) -> None:
 def test_store_needs_orjson_only() -> None:
     """The store imports itself, orjson and the standard library."""
     imported = set().union(*map(imports_of, (REPOSITORY / "store" / "tracker").glob("*.py")))
-    optional = {"yaml", "psutil"}  # the user's own: a config file is YAML; the machine has no /proc
+    optional = {"yaml", "psutil", "numpy", "PIL"}  # a config file is YAML; the machine has no /proc; the caller's media
     assert imported - sys.stdlib_module_names - optional == {"orjson", "tracker"}
 
 
