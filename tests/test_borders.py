@@ -19,6 +19,7 @@ from tracker.mappings import Config, Summary
 HOST = REPOSITORY / "store" / "tracker" / "host.py"
 FAR = [
     HOST,
+    HOST.with_name("folders.py"),
     HOST.with_name("lines.py"),
     HOST.with_name("lookout.py"),
     HOST.with_name("pages.py"),

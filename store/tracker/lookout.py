@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Dict, NamedTuple, Tuple
 
-from tracker import host
+from tracker import folders, host
 from tracker.lines import MAX_LOOK, Lines, all_of, first_line, last_checkpoint, open_lines, record_of
 from tracker.pages import FILE, Pages
 
@@ -482,6 +482,18 @@ class Lookout:
         if (project, name) not in self._files or not name.startswith("run-") or os.path.islink(folder):
             return Pages(os.devnull)
         return Pages(os.path.join(folder, FILE))
+
+    def folder_files(self, project: str, folder: str) -> list[folders.FolderFile] | None:
+        """The files below a folder of a project that has runs, as `folders.folder_files`."""
+        if project not in self.projects():
+            return None
+        return folders.folder_files(self.root, project, folder, may_be_link=project == self.only_project)
+
+    def read_part(self, project: str, path: str, offset: int, most: int) -> folders.Part:
+        """A piece of a file of a project that has runs, as `folders.read_part`."""
+        if project not in self.projects():
+            return folders.Part(b"", 0, "there is no such project")
+        return folders.read_part(self.root, project, path, offset, most, may_be_link=project == self.only_project)
 
     def read_by_line(self, places: set[Place]) -> None:
         """Which files somebody reads line by line: those are looked at every time."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tracker import host
+from tracker.folders import MAX_DEPTH, MAX_NAMES, MAX_PART, MAX_PATH, FolderFile, Part
 from tracker.lookout import Sight
 from tracker.pages import MAX_NUMBER, MAX_PAGE, Page
 from tracker.records import Record, clean
@@ -84,6 +85,40 @@ def matches(answer: object) -> tuple[list[int], int]:
     if not isinstance(numbers, list):
         raise ValueError("no numbers")
     return [line_number(number) for number in numbers], count(reached)
+
+
+def files(answer: object, folder: str) -> list[FolderFile] | None:
+    """The files below a folder; None where there is no such folder.
+
+    Raises:
+        ValueError: they are none.
+    """
+    if answer is None:
+        return None
+    if not isinstance(answer, list) or len(answer) > MAX_NAMES:
+        raise ValueError("no files")
+    found = []
+    for each in answer:
+        path, size, mtime = parts(each, 3)
+        if not isinstance(path, str) or len(path) > MAX_PATH or not path.startswith(folder + "/"):
+            raise ValueError("no path")
+        names = path.split("/")
+        if len(names) > 2 * MAX_DEPTH or not all(map(_is_component, names)):
+            raise ValueError("no path")
+        found.append(FolderFile(path, count(size), moment(mtime)))
+    return found
+
+
+def part(answer: object, most: int) -> Part:
+    """A piece of a file, of what was asked for at most.
+
+    Raises:
+        ValueError: it is none.
+    """
+    data, (size, trouble) = parts(answer, 2)[0], parts(parts(answer, 2)[1], 2)
+    if not isinstance(data, bytes) or len(data) > min(most, MAX_PART) or not isinstance(trouble, str):
+        raise ValueError("no part of a file")
+    return Part(b"" if trouble else data, count(size), clean(trouble))
 
 
 def line_number(value: object) -> int:

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tracker import host
+from tracker.folders import Part
 from tracker.lines import Lines
 from tracker.lookout import Known, Lookout
 from tracker.pages import Page
@@ -188,11 +189,17 @@ class FarSide:
         may: dict[str, Callable[..., Any]] = {}
         if lookout is not None:
             may = {"append_edits": lookout.append_edits, "stop": lookout.stop}
+            may.update({"folder_files": lookout.folder_files, "read_part": lookout.read_part})
             may.update({what: functools.partial(_printed, lookout, what) for what in ("page", "line_at", "matches")})
         if lookout is not None and self._may_remove:
             may["remove"] = lookout.remove
         answer = may[what](*args) if what in may else None
-        self._say({"answer": answer, "number": number, "trouble": "" if what in may else "not allowed"})
+        trouble = "" if what in may else "not allowed"
+        if isinstance(answer, Part):
+            self._unread += len(answer.data)
+            self._say({"answer": answer[1:], "number": number, "trouble": trouble, "has_data": True}, answer.data)
+        else:
+            self._say({"answer": answer, "number": number, "trouble": trouble})
 
     _REQUESTS: dict[str, Callable[..., None]] = {
         "open": _open,

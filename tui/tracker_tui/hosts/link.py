@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from tracker.folders import FolderFile, Part
 from tracker.lookout import Edit, Known, Place, Sight
 from tracker.records import Record, clean
 from tracker_tui.hosts import checked, ssh
@@ -212,6 +213,23 @@ class Link:
 
     def pages(self, project: str, name: str) -> FarPages:
         return FarPages(self, (project, name))
+
+    def folder_files(self, project: str, folder: str) -> list[FolderFile] | None:
+        """The files below a folder there.
+
+        Raises:
+            OSError, ValueError: there is no answer, or none that is understood.
+        """
+        return checked.files(self.ask("folder_files", project, folder), folder)
+
+    def read_part(self, project: str, path: str, offset: int, most: int) -> Part:
+        """A piece of a file there; no answer is trouble like any other."""
+        try:
+            return checked.part(self.ask("read_part", project, path, offset, most), most)
+        except OSError as error:
+            return Part(b"", 0, clean(error))
+        except ValueError:
+            return Part(b"", 0, f"what {self.machine} said is not understood")
 
     def forget(self, number: int) -> None:
         """No more lines of this number."""
@@ -407,9 +425,11 @@ class Link:
             else:
                 stream.take(meta["as"], data, self._session)
         elif "answer" in meta:
+            answer = [data, meta["answer"]] if meta.get("has_data") is True else meta["answer"]
             with self._changed:
                 if meta["number"] in self._answers:
-                    self._answers[meta["number"]] = meta["answer"], clean(meta["trouble"])
+                    self._answers[meta["number"]] = answer, clean(meta["trouble"])
+            self.got(len(data), self._session)
         elif "complete" in meta:
             self._is_complete = meta["complete"] is True
         elif "folders" in meta:

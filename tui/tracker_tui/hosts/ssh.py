@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tracker import host, lines, lookout, pages
+from tracker import folders, host, lines, lookout, pages
 from tracker.records import clean
 from tracker_tui.hosts.address import Address
 
@@ -78,6 +78,7 @@ def program() -> bytes:
     sources = {
         "tracker": "",
         "tracker.host": _source_of(host.__file__),
+        "tracker.folders": _source_of(folders.__file__),
         "tracker.lines": _source_of(lines.__file__),
         "tracker.pages": _source_of(pages.__file__),
         "tracker.lookout": _source_of(lookout.__file__),
