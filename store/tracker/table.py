@@ -13,6 +13,9 @@ from tracker.records import Record, plain
 
 DEFAULT_COLUMNS: Final = ("Input", "Output", "Expected")
 """W&B's."""
+PLAIN: Final = frozenset((bool, int, float, type(None)))
+MOST: Final = 2**53
+"""Numbers below it, and so neither infinite nor NaN, are the same in JSON."""
 
 
 class Table(Medium):
@@ -128,8 +131,9 @@ class Table(Medium):
         yield from enumerate(self.data)
 
     def store(self, run_folder: str, tell: Tell) -> Record:
-        data = [[plain(kept(cell, run_folder, tell))[0] for cell in row] for row in self.data]
-        self.take_bytes(orjson.dumps({"columns": plain(self.columns)[0], "data": data}), ".table.json")
+        columns = [_plain_column(values, run_folder, tell) for values in zip(*self.data, strict=True)]
+        content = {"columns": plain(self.columns)[0], "data": list(zip(*columns, strict=True))}
+        self.take_bytes(orjson.dumps(content), ".table.json")
         try:
             return super().store(run_folder, tell) | {"ncols": len(self.columns), "nrows": len(self.data)}
         finally:
@@ -147,3 +151,13 @@ class Table(Medium):
             return cls(columns=found["columns"], data=found["data"])
         except (TypeError, KeyError, orjson.JSONDecodeError) as error:
             raise ValueError(f"this is no table ({error})") from None
+
+
+def _plain_column(values: tuple[Any, ...], run_folder: str, tell: Tell) -> Sequence[Any]:
+    """A column's values as JSON has them; the plain ones of most columns need no closer look."""
+    types = set(map(type, values))
+    if types == {str} and all(map(str.isascii, values)):
+        return values
+    if types <= PLAIN and all(-MOST < v < MOST for v in values if type(v) is float or type(v) is int):
+        return values
+    return [plain(kept(value, run_folder, tell))[0] for value in values]
