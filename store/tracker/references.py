@@ -68,9 +68,9 @@ def references_in(found: Any) -> list[Reference]:
 
 def brief(value: Any) -> str:
     """A medium, or a list of media, in a word or two: `<image 64x48>`, `<table 100x3>`, `<histogram>`, `<5 images>`."""
-    if type(value) is list and len(value) > 1:
-        return f"<{len(value):,} {brief(value[0])[1:-1].split()[0]}s>"
     found = references_in(value)[0]
+    if type(value) is list and len(value) > 1:
+        return f"<{len(value):,} {found.kind}s>"
     if found.trouble:
         return f"<no {found.kind}>"
     rows, columns = (_count(found.record.get(name)) for name in ("nrows", "ncols"))
@@ -83,7 +83,7 @@ def _reference(record: Record) -> Reference:
     size, width, height = (_count(record.get(name)) for name in ("size", "width", "height"))
     caption, trouble = (clean(text) if type(text := record.get(name)) is str else "" for name in ("caption", "trouble"))
     return Reference(
-        clean(record["_type"].removesuffix(SUFFIX), 40),
+        clean(record["_type"].removesuffix(SUFFIX), 40) or "file",
         path if type(path) is str and is_media_path(path) else "",
         size,
         width,

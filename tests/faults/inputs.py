@@ -50,9 +50,20 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS) | texts, inner, max_size=4),
     max_leaves=12,
 )
+media = st.dictionaries(
+    st.sampled_from(("path", "size", "width", "height", "caption", "trouble", "nrows", "values", "bins")),
+    json_values | st.sampled_from(("media/images/a.png", "media/../x", "media/a/", "/media/a")),
+).flatmap(lambda fields: st.sampled_from(("image-file", "histogram", "-file", "table-file", "\x1b-file")).map(
+    lambda kind: {"_type": kind, **fields}))  # fmt: skip
+logged = json_values | media | st.lists(media | json_values, max_size=3)
 rows = st.fixed_dictionaries(
     {"_step": st.integers(-2, 40) | json_values},
-    optional={"_timestamp": st.floats(0, 4e9) | json_values, "loss": floats | texts, "acc": json_values},
+    optional={
+        "_timestamp": st.floats(0, 4e9) | json_values,
+        "loss": floats | texts,
+        "acc": json_values,
+        "image": logged,
+    },
 )
 kinds = st.builds(
     lambda kind, fields: {"_type": kind, **fields},

@@ -18,7 +18,7 @@ from typing import Any
 
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from inputs import contents, floats, json_values, kinds, line_of, rows, scalars, texts
+from inputs import contents, floats, json_values, kinds, line_of, logged, rows, scalars, texts
 
 from support import write_journal
 from tracker import Api, filters, layout, records
@@ -26,6 +26,7 @@ from tracker.catalog import Catalog
 from tracker.history import Column, History
 from tracker.journal import decode_lines
 from tracker.pages import Pages
+from tracker.references import brief, is_medium, references
 from tracker.replay import MAX_STEP, RunState
 from tracker.stored import Key, StoredRun
 from tracker.terminal import Terminal
@@ -121,8 +122,22 @@ def test_history_is_the_same_in_any_pieces(found: list[dict[str, Any]], cuts: li
 
 
 def columns_of(history: History) -> dict[str, Any]:
-    everything = {**history.columns, "the times": history.times, **{f"_{key}": c for key, c in history.system.items()}}
+    everything: dict[str, Any] = {**history.columns, **{f"m {key}": c for key, c in history.media.items()}}
+    everything |= {"the times": history.times, **{f"_{key}": c for key, c in history.system.items()}}
     return {key: (list(column.steps), list(column.values)) for key, column in sorted(everything.items())}
+
+
+@given(logged)
+def test_any_value_refers_to_nothing_elsewhere(value: object) -> None:
+    """What is read of a medium is clean, and its path stays below the run's own folder of media."""
+    decoded = json.loads(json.dumps(value).replace("NaN", "0").replace("Infinity", "0"))
+    if not is_medium(decoded):
+        return
+    assert brief(decoded).isprintable()
+    for found in references(json.dumps(decoded).encode("utf-8", "replace")):
+        assert records.clean(found.caption + found.trouble + found.kind) == found.caption + found.trouble + found.kind
+        assert not found.path or os.path.normpath(found.path) == found.path
+        assert not found.path or found.path.startswith("media/")
 
 
 @given(st.lists(kinds | rows, max_size=12))
