@@ -65,13 +65,14 @@ def picture(folder: Path, record: dict[str, Any]) -> Any:
         (RAMP * 3 - 100, (RAMP * 3 - 100).clip(0, 255)),
         (numpy.array([[-1.0, 0.0, 1.0]]), [[0, 127, 255]]),
         (numpy.array([[True, False]]), [[255, 0]]),
+        (numpy.array([[0, 1]], numpy.uint8), [[0, 1]]),
         (numpy.array([[0.5, numpy.nan, numpy.inf]]), [[0, 0, 255]]),
         (numpy.stack([RAMP] * 3), numpy.concatenate([RAMP] * 3, axis=1)),
         ([[0, 255], [255, 0]], [[0, 255], [255, 0]]),
     ],
 )
 def test_arrays_become_pictures(root: Path, array: Any, expected: Any) -> None:
-    """With one to four channels, by W&B's rules for ranges; batches beside each other."""
+    """With one to four channels; floats of 0 to 1 are spread, batches stand beside each other."""
     row, folder = logged(root, image=tracker.Image(array, caption="a ramp"))
     assert (row["image"]["_type"], row["image"]["caption"]) == ("image-file", "a ramp")
     assert (picture(folder, row["image"]) == numpy.asarray(expected)).all()

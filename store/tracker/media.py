@@ -126,15 +126,15 @@ class Image(Medium):
     Args:
         data_or_path: an array (height, width) or (height, width, channels) of numpy or jax, a tensor
             (channels, height, width) of torch, several of one size; a picture of Pillow, a figure of matplotlib, the
-            bytes or the path of a file, another `Image`. Numbers of 0 to 1 and of -1 to 1 are spread over 0 to 255,
-            others clipped.
+            bytes or the path of a file, another `Image`. Floats of 0 to 1 and of -1 to 1 are spread over 0 to 255, all
+            else is clipped.
         mode: Pillow's, e.g. `L` or `RGB`; for its pictures only.
         caption: shown with it.
         boxes: by name of the set: `{"predictions": {"box_data": [...], "class_labels": {...}}}`, kept as it is.
         masks: by name of the set: `{"truth": {"mask_data": <array of class numbers>, "class_labels": {...}}}`, or with
             `path` in place of `mask_data`.
         file_type: `png`, `jpg` ... for what is no path; but PNG needs Pillow.
-        normalize: spread numbers of 0 to 1.
+        normalize: spread floats of 0 to 1, and of -1 to 1.
     """
 
     kind = "image"
@@ -311,7 +311,7 @@ class Video(Medium):
             frames = frames[0] if frames.ndim == 5 else frames
             if frames.ndim != 4 or not len(frames):
                 raise ValueError(f"an array of shape {frames.shape} is no video: (frames, channels, height, width) is")
-            shown = [pictures.pixels(frame, channels_first=True) for frame in frames]
+            shown = pictures.frames(frames, channels_first=True)
             self.take_bytes(pictures.animation(shown, fps), ".apng")
             self.facts = {"width": shown[0].shape[1], "height": shown[0].shape[0], "frames": len(shown)}
 

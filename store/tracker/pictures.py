@@ -55,13 +55,30 @@ def pixels(array: Any, channels_first: bool = False, normalize: bool = True) -> 
         array: (height, width), (height, width, channels) or, with `channels_first`, (channels, height, width); batches
             of those become one picture of several.
         channels_first: how torch has it.
-        normalize: take 0 to 1, or -1 to 1, as 0 to 255.
+        normalize: spread floats of 0 to 1, and of -1 to 1, over 0 to 255.
 
     Raises:
         ValueError: it has another shape, or is too large.
     """
-    if array.ndim == 4:
-        return _sheet([pixels(part, channels_first, normalize) for part in array])
+    return (
+        _sheet(frames(array, channels_first, normalize))
+        if array.ndim == 4
+        else _picture(_colours(array, normalize), channels_first)
+    )
+
+
+def frames(array: Any, channels_first: bool, normalize: bool = True) -> list[Any]:
+    """Several pictures of one array, as `pixels` has one; what is spread, is in all alike.
+
+    Raises:
+        ValueError: as for one, or there is none.
+    """
+    if not len(array):
+        raise ValueError("there is no picture in it")
+    return [_picture(part, channels_first) for part in _colours(array, normalize)]
+
+
+def _picture(array: Any, channels_first: bool) -> Any:
     while array.ndim > 3 and 1 in array.shape:
         array = array.squeeze(array.shape.index(1))
     if array.ndim == 3 and channels_first and array.shape[0] in COLOUR_TYPES:
@@ -72,31 +89,27 @@ def pixels(array: Any, channels_first: bool = False, normalize: bool = True) -> 
         raise ValueError(f"an array of shape {array.shape} is no picture: (height, width[, 1 to 4 channels]) is")
     if not all(0 < side <= MAX_SIDE for side in array.shape[:2]):
         raise ValueError(f"a picture has 1 to {MAX_SIDE} pixels a side, not {array.shape[1]}x{array.shape[0]}")
-    return _colours(array, normalize)
+    return array
 
 
 def _colours(array: Any, normalize: bool) -> Any:
-    """Bytes: what lies within 0 to 1 is taken as 0 to 255, within -1 to 1 too; all else is clipped (W&B's rule)."""
+    """Bytes: floats within 0 to 1, or -1 to 1, are spread over 0 to 255, and so are booleans; all else is clipped."""
     import numpy
 
     if array.dtype == bool:
-        array = array.astype(numpy.uint8)
-    least, most = (array.min(), array.max()) if array.dtype.kind in "ui" else (numpy.nanmin(array), numpy.nanmax(array))
-    if array.dtype == numpy.uint8 and (most > 1 or not normalize):
-        return array
-    if array.dtype.kind == "f":
+        return array.astype(numpy.uint8) * 255
+    if array.dtype.kind == "f" and array.size:
+        least, most = numpy.nanmin(array), numpy.nanmax(array)
         array = numpy.nan_to_num(array.astype(numpy.float32), posinf=255.0, neginf=-1.0)
-    if normalize and least >= -1 and most <= 1:
-        array = array * 255.0 if least >= 0 else (array + 1.0) * 127.5
-    return array.clip(0, 255).astype(numpy.uint8)
+        if normalize and least >= -1 and most <= 1:
+            array = array * 255.0 if least >= 0 else (array + 1.0) * 127.5
+    return array if array.dtype == numpy.uint8 else array.clip(0, 255).astype(numpy.uint8)
 
 
 def _sheet(parts: list[Any]) -> Any:
     """Pictures of one size in rows of `COLUMNS`."""
     import numpy
 
-    if not parts:
-        raise ValueError("a batch without a picture")
     gap = (-len(parts)) % min(COLUMNS, len(parts))
     parts += [numpy.zeros_like(parts[0])] * gap
     columns = min(COLUMNS, len(parts))
