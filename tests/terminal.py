@@ -159,8 +159,17 @@ class Terminal:
     def step(self, *keys: str) -> None:
         """Press keys one after the other, each when the one before has been dealt with."""
         for key in keys:
+            before = len(self.raw)
             self.press(key)
-            self.settle(0.3 if key == "escape" else 0.1)  # it is told from other keys' sequences by waiting
+            if key == "escape":  # with a key that a busy program reads in the same moment it would be another one
+                self.wait_while(lambda before=before: len(self.raw) == before, 2)
+            self.settle(0.3 if key == "escape" else 0.1)
+
+    def wait_while(self, question: Callable[[], bool], seconds: float) -> None:
+        """Read as long as something holds, but not for ever."""
+        deadline = time.monotonic() + seconds
+        while question() and time.monotonic() < deadline and self.read(0.05):
+            pass
 
     def point(self, column: int, row: int, button: int = 35, is_up: bool = False) -> None:
         """Move the mouse to a cell, counted from 0; with button 0 press it there, or let it go."""

@@ -103,9 +103,7 @@ def root(tmp_path: Path) -> Path:
 
 def go(terminal: Terminal, keys: list[str]) -> None:
     """Press keys; what follows waits for what it wants to see."""
-    for key in keys:
-        terminal.press(key)
-        terminal.settle(0.3 if key == "escape" else 0.05)
+    terminal.step(*keys)
 
 
 def seen(terminal: Terminal) -> str:
