@@ -2,7 +2,8 @@
 
 Error
 ├── UsageError       called in an order that makes no sense, e.g. `log` after `finish`
-└── ConfigError      a config value would change without `allow_val_change=True`
+├── ConfigError      a config value would change without `allow_val_change=True`
+└── ChecksumError    a file of an artifact is not what its checksum says (also a ValueError)
 
 Wrong types raise TypeError and values out of range ValueError, naming the argument. `log` raises nothing else.
 """
@@ -20,3 +21,7 @@ class UsageError(Error):
 
 class ConfigError(Error):
     """A config value would change without `allow_val_change=True`."""
+
+
+class ChecksumError(Error, ValueError):
+    """A content is not what its checksum says."""

@@ -1,0 +1,312 @@
+"""The versions of one artifact, on disk:
+
+    <root>/<project>/.artifacts/<name>/v0.json ...               a manifest each, put there as a whole
+    <root>/<project>/.artifacts/<name>/aliases-<host>-<user>.jsonl    aliases that moved later
+
+A number is given by making its file, which only one process can, on whatever machine; a version that is deleted leaves a
+file behind that says so, and its number is never given again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+
+from tracker import host, layout
+from tracker.blobs import Blobs, StoreError, part_name, write_all
+from tracker.errors import Error
+from tracker.manifests import (
+    LATEST,
+    MAX_BYTES,
+    NUMBERED,
+    Manifest,
+    Move,
+    aliases_of,
+    is_tombstone,
+    load,
+    moves_in,
+)
+
+FOLDER: Final = ".artifacts"
+"""In a project's folder: what its artifacts are made of, and one folder an artifact."""
+ALIASES: Final = "aliases-"
+MAX_ALIAS_BYTES: Final = 16 * 1024 * 1024
+_NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+
+Read = Callable[[str, int], bytes | None]
+"""Gives up to so many bytes of a file by its name; None where it cannot be read."""
+
+
+@dataclass(slots=True)
+class Versions:
+    """What there is of an artifact."""
+
+    manifests: dict[int, Manifest] = field(default_factory=dict)
+    """By number, those that are whole and were not deleted."""
+    aliases: dict[str, int] = field(default_factory=dict)
+    """Which of them each alias means."""
+    last_change: float = 0.0
+    """The newest time in any of it."""
+    last_number: int = -1
+    """The greatest number that was ever given."""
+    damaged: list[str] = field(default_factory=list)
+    """Files that cannot be read."""
+
+    def find(self, word: str) -> Manifest | None:
+        """What `v3` or an alias means."""
+        numbered = NUMBERED.fullmatch(word)
+        number = int(numbered[1]) if numbered else self.aliases.get(word, -1)
+        return self.manifests.get(number)
+
+    def aliases_of(self, number: int) -> list[str]:
+        """The aliases that mean a version now."""
+        return [alias for alias, version in self.aliases.items() if version == number]
+
+
+def read(folder: str, files: Iterable[str], get: Read) -> Versions:
+    """The versions of an artifact.
+
+    Args:
+        folder: the name of its folder.
+        files: the names of the files in its folder.
+        get: reads one of them.
+    """
+    found = Versions()
+    moves: list[Move] = []
+    for file in sorted(files):
+        numbered = NUMBERED.fullmatch(file.removesuffix(".json")) if file.endswith(".json") else None
+        if numbered:
+            number = int(numbered[1])
+            found.last_number = max(found.last_number, number)
+            data = get(file, MAX_BYTES + 1) or b""
+            manifest = load(data, folder, number) if len(data) <= MAX_BYTES else None
+            if manifest is not None:
+                found.manifests[number] = manifest
+            elif not is_tombstone(data):
+                found.damaged.append(file)
+        elif file.startswith(ALIASES) and file.endswith(".jsonl"):
+            moves += moves_in(get(file, MAX_ALIAS_BYTES) or b"", file)
+    found.aliases = aliases_of(found.manifests, moves)
+    times = [*(manifest.created for manifest in found.manifests.values()), *(move.time for move in moves)]
+    found.last_change = max(times, default=0.0)
+    return found
+
+
+class Collection:
+    """An artifact in a project's folder: all of its versions.
+
+    Args:
+        root: the folder of projects.
+        project: the name of the project's folder.
+        name: the name of the artifact's.
+    """
+
+    def __init__(self, root: str, project: str, name: str) -> None:
+        self.root, self.project, self.name = root, project, name
+        self.store = Blobs(os.path.join(root, project, FOLDER))
+        self.folder = os.path.join(self.store.folder, name)
+
+    def read(self) -> Versions:
+        """What there is now."""
+        if os.path.islink(self.store.folder) or os.path.islink(self.folder):
+            return Versions()
+        try:
+            files = os.listdir(self.folder)
+        except OSError:
+            return Versions()
+        return read(self.name, files, lambda file, most: host.read(os.path.join(self.folder, file), 0, most))
+
+    def add(self, manifest: Manifest) -> Manifest:
+        """Give a manifest the next number, and put it there; where a version has the same files, that is given back.
+
+        Raises:
+            StoreError: it cannot be written.
+            ValueError: it has too many files.
+        """
+        self._check_place()
+        known = self.read()
+        if same := _same(known.manifests.values(), manifest):
+            return same
+        manifest.version = known.last_number + 1
+        manifest.created = max(time.time(), known.last_change + 0.001)
+        while not self._place(manifest):
+            path = self._path(manifest.version)  # another process was first
+            other = load(host.read(path, 0, MAX_BYTES) or b"", self.name, manifest.version)
+            if other is not None and (same := _same([other], manifest)):
+                return same
+            manifest.version += 1
+            manifest.created = max(manifest.created, other.created + 0.001 if other is not None else 0.0)
+        return manifest
+
+    def move(self, version: int, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
+        """Give a version aliases, which others lose, and take some away.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        at = max(time.time(), self.read().last_change + 0.001)
+        line = Move(at, "", version, tuple(add), tuple(remove)).dump()
+        path = os.path.join(self.folder, ALIASES + host.edits_file_name().removeprefix("edits-"))
+        self._check_place()
+        try:
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            descriptor = os.open(path, flags, 0o666)
+            try:
+                size = os.fstat(descriptor).st_size
+                if size and os.pread(descriptor, 1, size - 1) != b"\n":  # torn by a full disk
+                    line = b"\n" + line
+                write_all(descriptor, line)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StoreError(f"cannot write {path} ({error.strerror})") from error
+
+    def delete(self, version: int) -> None:
+        """Let a version be no more; its number stays taken, its contents are left to `purge`.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        self._check_place()
+        try:
+            temporary = self._write(orjson.dumps({"deleted": True, "version": version}))
+            os.rename(temporary, self._path(version))
+        except OSError as error:
+            raise StoreError(f"cannot write {self._path(version)} ({error.strerror})") from error
+
+    def _path(self, version: int) -> str:
+        return os.path.join(self.folder, f"v{version}.json")
+
+    def _check_place(self) -> None:
+        for folder in (self.store.folder, self.folder):
+            if os.path.islink(folder):
+                raise StoreError(f"{folder} is a link: artifacts are not kept elsewhere")
+
+    def _place(self, manifest: Manifest) -> bool:
+        """Put a manifest under its number, if nobody has that."""
+        path = self._path(manifest.version)
+        data = manifest.dump()
+        try:
+            os.makedirs(self.folder, exist_ok=True)
+            temporary = self._write(data)
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                return os.lstat(temporary).st_nlink > 1  # a server that was asked twice
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                return _make(path, data)
+            finally:
+                os.unlink(temporary)
+        except OSError as error:
+            raise StoreError(f"cannot write {path} ({error.strerror})") from error
+        return True
+
+    def _write(self, data: bytes) -> str:
+        folder = os.path.join(self.store.folder, "tmp")
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, part_name())
+        _make(path, data)
+        return path
+
+
+def _make(path: str, data: bytes) -> bool:
+    """A new file that is on the disk itself; False where there is one."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    except FileExistsError:
+        return False
+    try:
+        write_all(descriptor, data)
+        os.fsync(descriptor)
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _same(manifests: Iterable[Manifest], wanted: Manifest) -> Manifest | None:
+    """The newest of them that has the same files."""
+    found = [each for each in manifests if each.digest == wanted.digest and each.type == wanted.type]
+    return max(found, key=lambda each: each.version, default=None)
+
+
+# ---- finding ----
+
+
+def names(root: str, project: str) -> Iterator[str]:
+    """The folders of a project's artifacts, by name.
+
+    Args:
+        root: the folder of projects.
+        project: the project's folder name.
+    """
+    folder = os.path.join(root, project, FOLDER)
+    if os.path.islink(folder):
+        return
+    try:
+        found = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return
+    for name in found:
+        try:
+            files = os.listdir(os.path.join(folder, name))
+        except OSError:
+            continue
+        if any(NUMBERED.fullmatch(file.removesuffix(".json")) for file in files if file.endswith(".json")):
+            yield name
+
+
+def parse_path(text: object, project: str) -> tuple[str, str, str]:
+    """(project, name, version or alias) of `[[entity/]project/]name[:alias]`.
+
+    Args:
+        text: what a user says.
+        project: where it says none.
+
+    Raises:
+        TypeError: it is no string.
+        ValueError: it is not of that form.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"an artifact is named by a string or given itself, not {type(text).__name__}")
+    place, _, last = text.rpartition("/")
+    name, colon, alias = last.partition(":")
+    if not name or (colon and not alias) or text.count("/") > 2:
+        raise ValueError(f"an artifact is 'name:alias' or 'project/name:alias' (got {text[:200]!r})")
+    return place.rpartition("/")[2] or project, name, alias or LATEST
+
+
+def find(root: str, text: str, project: str = "") -> tuple[Collection, Manifest, Versions]:
+    """The version that a user means.
+
+    Args:
+        root: the folder of projects.
+        text: as `parse_path` takes it.
+        project: where it says none.
+
+    Raises:
+        TypeError, ValueError: it is not of that form.
+        Error: there is none.
+    """
+    place, name, alias = parse_path(text, project)
+    if not place:
+        raise ValueError(f"say the project too: 'project/{text}'")
+    collection = Collection(root, layout.file_name(place), layout.file_name(name))
+    known = collection.read()
+    manifest = known.find(alias)
+    if manifest is None:
+        there = ", ".join(["latest", *sorted(set(known.aliases) - {LATEST})][:5]) if known.manifests else ""
+        why = f"it has v0 to v{known.last_number} and {there}" if there else "there is no artifact of that name"
+        raise Error(f"no {name}:{alias} in {place}: {why}")
+    return collection, manifest, known
