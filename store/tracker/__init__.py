@@ -27,16 +27,19 @@ if TYPE_CHECKING:
         define_metric,
         finish,
         log,
+        log_artifact,
         login,
         mark_preempting,
         setup,
         termlog,
         termwarn,
         unwatch,
+        use_artifact,
         watch,
     )
     from tracker.api import Api
-    from tracker.errors import ConfigError, Error, UsageError
+    from tracker.artifacts import Artifact
+    from tracker.errors import ChecksumError, ConfigError, Error, UsageError
     from tracker.histogram import Histogram
     from tracker.mappings import Config, Summary
     from tracker.media import Audio, Html, Image, Object3D, Plotly, Video
@@ -53,7 +56,9 @@ __version__ = "0.1.0"
 __all__ = [
     "AlertLevel",
     "Api",
+    "Artifact",
     "Audio",
+    "ChecksumError",
     "Config",
     "ConfigError",
     "Error",
@@ -75,6 +80,7 @@ __all__ = [
     "finish",
     "init",
     "log",
+    "log_artifact",
     "login",
     "mark_preempting",
     "run",
@@ -83,12 +89,15 @@ __all__ = [
     "termlog",
     "termwarn",
     "unwatch",
+    "use_artifact",
     "watch",
 ]
 
 _HOMES = {
     "AlertLevel": "tracker._run",
     "Api": "tracker.api",
+    "Artifact": "tracker.artifacts",
+    "ChecksumError": "tracker.errors",
     "Config": "tracker.mappings",
     "Summary": "tracker.mappings",
     "ConfigError": "tracker.errors",
@@ -105,12 +114,14 @@ _HOMES = {
     "finish": "tracker._run",
     "init": "tracker.starting",
     "log": "tracker._run",
+    "log_artifact": "tracker._run",
     "login": "tracker._run",
     "mark_preempting": "tracker._run",
     "setup": "tracker._run",
     "termlog": "tracker._run",
     "termwarn": "tracker._run",
     "unwatch": "tracker._run",
+    "use_artifact": "tracker._run",
     "watch": "tracker._run",
 }
 

@@ -7,11 +7,11 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
 from types import ModuleType, TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import orjson
 
@@ -25,6 +25,9 @@ from tracker.metrics import Metric, check_metric
 from tracker.names import next_name, run_name
 from tracker.records import MAX_DEPTH, RESERVED, Record, encode, non_finite, plain
 from tracker.replay import RunState
+
+if TYPE_CHECKING:
+    from tracker.artifacts import Artifact
 
 CHECKPOINT_BYTES: Final = 32 * 1024
 """Bytes of rows after which the state is repeated; or 8 times the last checkpoint, if that is more. Rows are folded
@@ -363,6 +366,66 @@ class Run:
         """Stop what `watch` began, for all models."""
         if self._watcher is not None:
             self._watcher.stop()
+
+    # ---- files ----
+
+    def log_artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - W&B's words
+        aliases: Sequence[str] | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> Artifact:
+        """Keep files as the next version of an artifact, made by this run; it is there when this returns.
+
+        Files that make a version already give that one again. Where the disk refuses, there is one warning, training
+        goes on, and `wait()` of the artifact raises.
+
+        Args:
+            artifact_or_path: an artifact, or the path of a file or folder, or a URI, for one of that alone.
+            name: of the artifact, of a path alone; default `run-<id>-<name of the file>`.
+            type: its type, of a path alone; default `unspecified`.
+            aliases: names of the version, which others lose; it is `latest` in any case.
+            tags: W&B's; not kept.
+
+        Raises:
+            TypeError, ValueError: an argument has the wrong type or value; the message names it.
+            OSError: a file cannot be read.
+            UsageError: the run has finished.
+        """
+        from tracker import artifacts
+
+        self._check_going_on()
+        return artifacts.log(self, artifact_or_path, name, type, aliases)
+
+    def use_artifact(self, artifact_or_name: Artifact | str, type: str | None = None, **others: Any) -> Artifact:  # noqa: A002
+        """Say that the run uses an artifact.
+
+        Args:
+            artifact_or_name: `name`, `name:latest`, `name:v3`, `name:alias`, with `project/` in front if it is in
+                another project; or an artifact, which is logged if it is not yet.
+            type: what it has to be.
+            others: W&B's `aliases` and `use_as`; without effect.
+
+        Raises:
+            TypeError, ValueError: an argument has the wrong type or value, or the artifact is of another type.
+            Error: there is none.
+            UsageError: the run has finished.
+        """
+        from tracker import artifacts
+
+        self._check_going_on()
+        return artifacts.use(self, artifact_or_name, type)
+
+    def _note_artifact(self, use: str, artifact: Record) -> None:
+        """Put down that the run made or used a version of an artifact."""
+        self._record(records.ARTIFACT, {"use": use, **artifact})
+
+    def _check_going_on(self) -> None:
+        """Refuse what comes after the end."""
+        if self._over:
+            self._refuse()
 
     def status(self) -> Status:
         """How much waits to leave this machine: nothing ever does."""
@@ -766,8 +829,10 @@ def _of_current(name: str) -> Callable[..., Any]:
 
 alert = _of_current("alert")
 define_metric = _of_current("define_metric")
+log_artifact = _of_current("log_artifact")
 mark_preempting = _of_current("mark_preempting")
 unwatch = _of_current("unwatch")
+use_artifact = _of_current("use_artifact")
 watch = _of_current("watch")
 
 

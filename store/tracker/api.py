@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from tracker import layout
 from tracker._run import check_tags
 from tracker.catalog import Catalog
 from tracker.errors import Error
@@ -18,6 +20,11 @@ from tracker.records import Record, plain, restore
 from tracker.replay import State
 from tracker.rows import Rows, Samples, restored
 from tracker.stored import StoredRun
+
+if TYPE_CHECKING:
+    from tracker.artifacts import Artifact
+    from tracker.manifests import Manifest
+    from tracker.versions import Collection
 
 Item = TypeVar("Item")
 
@@ -70,6 +77,54 @@ class Api:
             if run.id == run_id:
                 return run
         raise Error(f"no run {path!r} in {self._catalog.root}: use 'project/id'")
+
+    def artifact(self, name: str, type: str | None = None) -> Artifact:  # noqa: A002 - W&B's word
+        """A version of an artifact, by `project/name:alias`; the alias is `latest` or `v3` or any other.
+
+        Raises:
+            TypeError, ValueError: it is not of that form, or of another type.
+            Error: there is none.
+        """
+        from tracker.artifacts import Artifact
+        from tracker.versions import find
+
+        artifact = Artifact._of(*find(self._catalog.root, name))
+        if type is not None and artifact.type != type:
+            raise ValueError(f"{artifact.name} is of type {artifact.type!r}, not {type!r}")
+        return artifact
+
+    def artifacts(self, type_name: str | None, name: str, per_page: int = 50) -> list[Artifact]:
+        """All versions of an artifact, the newest first.
+
+        Args:
+            type_name: only of this type; None for any.
+            name: `project/name`.
+            per_page: W&B's; nothing is paged here.
+
+        Raises:
+            TypeError, ValueError: the name is not of that form.
+            Error: there is none.
+        """
+        from tracker.artifacts import Artifact
+        from tracker.versions import find
+
+        collection, _, known = find(self._catalog.root, name)
+        found = [Artifact._of(collection, known.manifests[number], known) for number in sorted(known.manifests)]
+        return [artifact for artifact in reversed(found) if type_name in (None, artifact.type)]
+
+    def artifact_exists(self, name: str, type: str | None = None) -> bool:  # noqa: A002
+        """Whether there is such a version.
+
+        Raises:
+            TypeError, ValueError: the name is not of that form.
+        """
+        from tracker.versions import find
+
+        try:
+            _, manifest, _ = find(self._catalog.root, name)
+        except Error:
+            return False
+        return type in (None, manifest.type)
 
 
 class Runs(Sequence["ApiRun"]):
@@ -309,6 +364,29 @@ class ApiRun:
         samples = Samples(self._catalog.journals(self._stored)).read()
         return _with_keys(({**sample, "_runtime": sample["_timestamp"] - created} for sample in samples), wanted)
 
+    def logged_artifacts(self, per_page: int = 100) -> list[Artifact]:
+        """The versions of artifacts that it made, the oldest first, those that are still there.
+
+        Of what a run made and used 200 are known, the newest. `per_page` is W&B's.
+        """
+        return self._artifacts("made")
+
+    def used_artifacts(self, per_page: int = 100) -> list[Artifact]:
+        """The versions of artifacts that it used, as `logged_artifacts` tells those it made."""
+        return self._artifacts("used")
+
+    def _artifacts(self, use: str) -> list[Artifact]:
+        from tracker.artifacts import Artifact
+        from tracker.versions import find
+
+        found = []
+        for record in self._stored.artifacts:
+            if record["use"] == use:
+                with contextlib.suppress(Error, ValueError):
+                    text = f"{record['project'] or self.project}/{record['name']}:v{record['version']}"
+                    found.append(Artifact._of(*find(self._catalog.root, text)))
+        return found
+
     def update(self) -> None:
         """Write what was set here (name, notes, tags, group, job_type, config), as an edit beside the run.
 
@@ -376,6 +454,17 @@ class ApiRun:
 
     def __repr__(self) -> str:
         return f"<Run {self.project}/{self.id} {self.name!r} ({self.state})>"
+
+
+def users_of(collection: Collection, manifest: Manifest) -> list[ApiRun]:
+    """The runs under a root that used a version of an artifact, the oldest first."""
+
+    def is_it(record: Record) -> bool:
+        if record["use"] != "used" or (record["name"], record["version"]) != (manifest.name, manifest.version):
+            return False
+        return layout.file_name(record["project"]) == collection.project
+
+    return [run for run in Api(collection.root).runs() if any(map(is_it, run._stored.artifacts))]
 
 
 FIELDS: Final = frozenset(

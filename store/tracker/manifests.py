@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 import orjson
 
@@ -109,11 +109,12 @@ def load(data: bytes, folder: str, version: int) -> Manifest | None:
     record = _object(data)
     if record is None or record.get("deleted") is True:
         return None
-    raw = record.get("entries")
-    entries = {path: entry for path, each in raw.items() if (entry := _entry(path, each))} if _is(raw) else None
-    if entries is None or len(entries) != len(raw):
+    raw, made_by = record.get("entries"), record.get("made_by")
+    if not _is(raw):
         return None
-    made_by = record.get("made_by")
+    entries = {path: entry for path, each in raw.items() if (entry := _entry(path, each))}
+    if len(entries) != len(raw):
+        return None
     made_by = made_by if _is(made_by) else {}
     metadata = record.get("metadata")
     name = _raw_text(record.get("name"))
@@ -253,7 +254,7 @@ def _object(data: bytes) -> dict[str, Any] | None:
     return record if _is(record) else None
 
 
-def _is(value: Any) -> bool:
+def _is(value: Any) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict)
 
 

@@ -26,7 +26,18 @@ last one wins."""
 
 EDITABLE: Final = ("name", "tags", "notes", "group", "job_type", "archived", "deleted")
 """Fields that are changed from outside as a whole; config is changed key by key."""
-HANDED_ON: Final = ("step", "summary", "metrics", "tallies", "last_steps", "sketches", "alerts", "broken", "pauses")
+HANDED_ON: Final = (
+    "step",
+    "summary",
+    "metrics",
+    "tallies",
+    "last_steps",
+    "sketches",
+    "alerts",
+    "artifacts",
+    "broken",
+    "pauses",
+)
 """What of a checkpoint a resumed or forked run begins with."""
 MAX_STEP: Final = 1e300
 """Beyond it a step is none: differences would overflow."""
@@ -42,6 +53,8 @@ MAX_SYSTEM: Final = 1000
 """Names of what is sampled of a machine; of more, the first ones are kept."""
 MAX_ALERTS: Final = 20
 """Alerts that are kept of a run, the newest ones."""
+MAX_ARTIFACTS: Final = 200
+"""Artifacts that are kept of a run, the newest ones."""
 MAX_BROKEN: Final = 50
 """Metrics of which it is kept when they broke."""
 MAX_FACTS: Final = 64
@@ -67,6 +80,7 @@ class RunState:
         "_tallies",
         "alerts",
         "archived",
+        "artifacts",
         "began",
         "broken",
         "config",
@@ -138,6 +152,9 @@ class RunState:
         self.stopped_by = ""
         self.alerts: list[Record] = []
         """The newest of what `alert` put down, the oldest first: `_timestamp`, `title`, `text`, `level`."""
+        self.artifacts: list[Record] = []
+        """Versions of artifacts that it made or used, the newest last, each once: `_timestamp`, `use` (`made`, `used`),
+        `name`, `version`, `type`, `digest`, `size`, `files`, `aliases`, `project`."""
         self.broken: dict[str, tuple[float, float]] = {}
         """Metrics that became NaN, or infinite after they had been finite: step and time of the first such value."""
         self.pace = Pace()
@@ -268,6 +285,7 @@ class RunState:
             "tallies": self._tallies,
             "last_steps": self.last_steps,
             "alerts": self.alerts,
+            "artifacts": self.artifacts,
             "broken": self.broken,
             "pace": self.pace.dump(),
             "pauses": self.pace.pauses,
@@ -357,6 +375,12 @@ class RunState:
             alert = {"_timestamp": time_of(record.get("_timestamp")) or self.updated, **texts}
             self.alerts = [*self.alerts, alert][-MAX_ALERTS:]
 
+    def _artifact(self, record: Record) -> None:
+        artifact = _lineage_of(record, time_of(record.get("_timestamp")) or self.updated)
+        if artifact is not None:
+            others = [other for other in self.artifacts if _is_other(other, artifact)]
+            self.artifacts = [*others, artifact][-MAX_ARTIFACTS:]
+
     def _environment(self, record: Record) -> None:
         self._surroundings = record
 
@@ -404,6 +428,10 @@ class RunState:
         self.alerts = [] if isinstance(alerts, list) else self.alerts
         for alert in filter(_is_record, alerts[-MAX_ALERTS:] if isinstance(alerts, list) else ()):
             self._alert(alert)
+        artifacts = record.get("artifacts")
+        self.artifacts = [] if isinstance(artifacts, list) else self.artifacts
+        for artifact in filter(_is_record, artifacts[-MAX_ARTIFACTS:] if isinstance(artifacts, list) else ()):
+            self._artifact(artifact)
         self.pace.load(record.get("pace"), record.get("pauses"))
         self._carry_broken(record.get("broken"))
         if isinstance(record.get("environment"), dict):
@@ -450,6 +478,7 @@ _FOLDS: Final[dict[str, Callable[[RunState, Record], None]]] = {
     records.START: RunState._start,
     records.METRIC: RunState._metric,
     records.ALERT: RunState._alert,
+    records.ARTIFACT: RunState._artifact,
     records.ENVIRONMENT: RunState._environment,
     records.CONFIG: RunState._config,
     records.UPDATE: RunState._update,
@@ -491,6 +520,21 @@ def is_history_until(record: Record, last: float) -> bool:
     Of a run that was forked or taken back to a step, the samples from before belong to what was left behind.
     """
     return is_row_until(record, last) or (record.get("_type") == records.SYSTEM and last == math.inf)
+
+
+def _lineage_of(record: Record, time: float) -> Record | None:
+    """What is said of a version of an artifact, cleaned; None where it is none."""
+    use, version = record.get("use"), record.get("version")
+    texts = {field: _text(record.get(field)) for field in ("name", "type", "digest", "project")}
+    if use not in ("made", "used") or type(version) is not int or not 0 <= version < 10**9 or not texts["name"]:
+        return None
+    counts = {field: count if type(count := record.get(field)) is int else 0 for field in ("size", "files")}
+    aliases = _strings(record.get("aliases"))[:MAX_FACTS]
+    return {"_timestamp": time, "use": use, "version": version, **texts, **counts, "aliases": aliases}
+
+
+def _is_other(one: Record, other: Record) -> bool:
+    return any(one[field] != other[field] for field in ("use", "project", "name", "version"))
 
 
 def _number(value: Any) -> float | None:

@@ -27,6 +27,7 @@ NOTHING: Final[dict[str, Any]] = {
         ("last_steps", dict),
         ("broken", dict),
         ("alerts", list),
+        ("artifacts", list),
         ("metrics", Metrics),
     )
 }
@@ -142,7 +143,15 @@ class StoredRun(RunState):
             return None
         own = [self.config, self.summary]
         is_odd = not all(map(_is_simple, own))
-        has_more = self._stamps or self.metrics or self.alerts or self.broken or self.last_steps or self.pace.pauses
+        has_more = (
+            self._stamps
+            or self.metrics
+            or self.alerts
+            or self.artifacts
+            or self.broken
+            or self.last_steps
+            or self.pace.pauses
+        )
         more = self.fine_print() if has_more else {}
         return [
             [getattr(self, name) for name in KEPT],

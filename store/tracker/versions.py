@@ -3,8 +3,8 @@
     <root>/<project>/.artifacts/<name>/v0.json ...               a manifest each, put there as a whole
     <root>/<project>/.artifacts/<name>/aliases-<host>-<user>.jsonl    aliases that moved later
 
-A number is given by making its file, which only one process can, on whatever machine; a version that is deleted leaves a
-file behind that says so, and its number is never given again.
+A number is given by making its file, which only one process can, on whatever machine; a version that is deleted leaves
+a file behind that says so, and its number is never given again.
 """
 
 from __future__ import annotations
