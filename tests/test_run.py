@@ -974,11 +974,12 @@ def test_identity_cannot_be_set(field: str) -> None:
 
 
 def test_folder_is_made_on_first_use() -> None:
-    """`run.dir` is a folder beside the journal that exists from then on, also after the end."""
+    """`run.dir` is a folder of the run's that exists from then on, also after the end."""
     with tracker.init(project="p") as run:
         folder = Path(run.dir)
         (folder / "model.bin").write_bytes(b"x")
-    assert str(folder) + ".jsonl" == run.file
+    assert folder == Path(run.folder) / "files"
+    assert run.folder + ".jsonl" == run.file
     assert [path.name for path in folder.iterdir()] == ["model.bin"]
 
 

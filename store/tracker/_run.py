@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import orjson
 
@@ -28,6 +28,7 @@ from tracker.replay import RunState
 
 if TYPE_CHECKING:
     from tracker.artifacts import Artifact
+    from tracker.saving import Saver
 
 CHECKPOINT_BYTES: Final = 32 * 1024
 """Bytes of rows after which the state is repeated; or 8 times the last checkpoint, if that is more. Rows are folded
@@ -125,6 +126,7 @@ class Run:
         self._alerted: dict[str, float] = {}
         self._watcher: watching.Watcher | None = None
         self._console: Console | None = None
+        self._saver: Saver | None = None
         self._survey: environment.Survey | None = None
         """What finds out about the environment, until that is put down."""
         if write:
@@ -418,6 +420,90 @@ class Run:
         self._check_going_on()
         return artifacts.use(self, artifact_or_name, type)
 
+    def log_code(
+        self,
+        root: str | os.PathLike[str] = ".",
+        name: str | None = None,
+        include_fn: Callable[..., bool] | None = None,
+        exclude_fn: Callable[..., bool] | None = None,
+    ) -> Artifact | None:
+        """Keep the code below a folder as an artifact of type `code`; unchanged code is the same version again.
+
+        Hidden folders, virtual environments, `wandb` and the folder of runs are never looked into.
+
+        Args:
+            root: the folder.
+            name: of the artifact; default `source-<project>-<program>`.
+            include_fn: tells of a path, or of a path and the root, whether it is code; default `*.py`,
+                `requirements*.txt`, `pyproject.toml` and `Dockerfile*`.
+            exclude_fn: the same of what is left out all the same; default nothing.
+
+        Returns:
+            The artifact; None where there is no code, or the run is disabled.
+
+        Raises:
+            TypeError, ValueError: an argument has the wrong type or value; the message names it.
+            UsageError: the run has finished.
+        """
+        from tracker import saving
+
+        self._check_going_on()
+        return None if self.disabled else saving.log_code(self, root, name, include_fn, exclude_fn)
+
+    def save(
+        self, glob_str: str | os.PathLike[str], base_path: str | os.PathLike[str] | None = None, policy: str = "live"
+    ) -> list[str]:
+        """Keep files in the run's folder, below `run.dir`.
+
+        Args:
+            glob_str: a path, or a pattern of paths.
+            base_path: the folder that paths are told from: `save("a/b/c", base_path="a")` is kept as `b/c`; default the
+                working folder, or that of an absolute path.
+            policy: `live` shares the file by a hard link, so that what is written later is kept too; where that cannot
+                be it is copied now and at the end. `now` copies it now, `end` at the end.
+
+        Returns:
+            The paths of what was found, in the run's folder. Trouble with the disk is warned of once a file.
+
+        Raises:
+            TypeError, ValueError: an argument has the wrong type or value, or the path leads out of `base_path`.
+            UsageError: the run has finished.
+        """
+        from tracker.saving import Saver
+
+        self._check_going_on()
+        if self._over or self.disabled:
+            return []
+        if self._saver is None:
+            self._saver = Saver(lambda: self._files, self._warn)
+        return self._saver.save(glob_str, base_path, policy)
+
+    def restore(
+        self, name: str, run_path: str | None = None, replace: bool = False, root: str | os.PathLike[str] | None = None
+    ) -> IO[str] | None:
+        """Copy a file that a run has kept, and open it.
+
+        Args:
+            name: as it is called below `run.dir`.
+            run_path: `project/id` of another run; default this one, with what it kept before it was resumed.
+            replace: copy it also if there is a file of that name.
+            root: where to; default `run.dir`.
+
+        Returns:
+            The copy, open for reading text; None where the run is disabled.
+
+        Raises:
+            ValueError: the run has no such file.
+            Error: there is no such run.
+        """
+        if self.disabled:
+            return None
+        from tracker.api import Api
+
+        path = run_path or self.id
+        run = Api(os.path.dirname(os.path.dirname(self._path))).run(path if "/" in path else f"{self.project}/{path}")
+        return run.file(name).download(root or self.dir, replace=replace, exist_ok=True)
+
     def _note_artifact(self, use: str, artifact: Record) -> None:
         """Put down that the run made or used a version of an artifact."""
         self._record(records.ARTIFACT, {"use": use, **artifact})
@@ -522,9 +608,17 @@ class Run:
 
     @property
     def dir(self) -> str:
-        """The run's folder, made on first use."""
-        os.makedirs(self.folder, exist_ok=True)
-        return self.folder
+        """The folder for the job's own files, which are kept with the run; made on first use."""
+        if self.disabled:
+            import tempfile
+
+            return tempfile.gettempdir()
+        os.makedirs(self._files, exist_ok=True)
+        return self._files
+
+    @property
+    def _files(self) -> str:
+        return os.path.join(self.folder, "files")
 
     @property
     def url(self) -> str:
@@ -583,6 +677,8 @@ class Run:
 
     def _end(self, how: Exit) -> None:
         global current
+        if self._saver is not None and not self._over:
+            self._saver.finish()
         with self._lock:
             if self._over:
                 return
@@ -830,7 +926,10 @@ def _of_current(name: str) -> Callable[..., Any]:
 alert = _of_current("alert")
 define_metric = _of_current("define_metric")
 log_artifact = _of_current("log_artifact")
+log_code = _of_current("log_code")
 mark_preempting = _of_current("mark_preempting")
+restore = _of_current("restore")
+save = _of_current("save")
 unwatch = _of_current("unwatch")
 use_artifact = _of_current("use_artifact")
 watch = _of_current("watch")

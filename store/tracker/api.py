@@ -9,13 +9,14 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from tracker import layout
 from tracker._run import check_tags
-from tracker.catalog import Catalog
+from tracker.catalog import Catalog, Files
 from tracker.errors import Error
 from tracker.filters import matches, sort_key
+from tracker.folders import MAX_PART, FolderFile
 from tracker.records import Record, plain, restore
 from tracker.replay import State
 from tracker.rows import Rows, Samples, restored
@@ -364,6 +365,39 @@ class ApiRun:
         samples = Samples(self._catalog.journals(self._stored)).read()
         return _with_keys(({**sample, "_runtime": sample["_timestamp"] - created} for sample in samples), wanted)
 
+    def files(self, names: Iterable[str] | None = None, per_page: int = 50) -> list[ApiFile]:
+        """The files in the run's folder, by name.
+
+        What is below `files/`, where `save` and the job put theirs, is called by its path there; all else by its path
+        in the run's folder: `media/...`, `code/...`, `console.jsonl`. Of a resumed run the newest of each name.
+
+        Args:
+            names: only these.
+            per_page: W&B's; nothing is paged here.
+        """
+        files, key = self._catalog.files, self._stored.key
+        found: dict[str, ApiFile] = {}
+        for journal, _ in self._catalog.lineage(self._stored):
+            parsed = layout.parse_segment_name(journal)
+            if parsed is None or parsed[1] != key.id:  # what it was forked from
+                continue
+            folder = journal.removesuffix(".jsonl")
+            listed = files.folder_files(key.project, folder) or []
+            for file in sorted(listed, key=lambda file: file.path.startswith(f"{folder}/files/")):
+                name = file.path.removeprefix(f"{folder}/").removeprefix("files/")
+                found[name] = ApiFile(files, key.project, file, name)
+        return [found[name] for name in sorted(found) if names is None or name in names]
+
+    def file(self, name: str) -> ApiFile:
+        """A file of the run, as `files` calls it.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        for file in self.files([name]):
+            return file
+        raise ValueError(f"run {self.id} has no file {name!r}")
+
     def logged_artifacts(self, per_page: int = 100) -> list[Artifact]:
         """The versions of artifacts that it made, the oldest first, those that are still there.
 
@@ -454,6 +488,62 @@ class ApiRun:
 
     def __repr__(self) -> str:
         return f"<Run {self.project}/{self.id} {self.name!r} ({self.state})>"
+
+
+class ApiFile:
+    """A file that a run has kept.
+
+    Attributes:
+        name: by which it is asked for.
+        size: bytes.
+        updated_at: when it was changed, in seconds since the epoch.
+    """
+
+    def __init__(self, files: Files, project: str, file: FolderFile, name: str) -> None:
+        self._files, self._project, self._file = files, project, file
+        self.name, self.size, self.updated_at = name, file.size, file.mtime
+
+    def download(self, root: str | os.PathLike[str] = ".", replace: bool = False, exist_ok: bool = False) -> IO[str]:
+        """Copy the file below a folder, under its name; the copy, open for reading text.
+
+        Args:
+            root: the folder.
+            replace: copy it also if there is a file of that name.
+            exist_ok: take that file instead.
+
+        Raises:
+            ValueError: there is a file of that name.
+            Error: it cannot be read.
+            OSError: it cannot be written.
+        """
+        target = os.path.join(os.fsdecode(root), *self.name.split("/"))
+        if os.path.exists(target) and not replace:
+            if not exist_ok:
+                raise ValueError(f"there is a file {target!r} already (replace=True or exist_ok=True)")
+            return open(target, encoding="utf-8", errors="replace")
+        os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+        part = f"{target}.{os.getpid()}.part"
+        try:
+            with open(part, "wb") as copy:
+                self._pour(copy)
+            os.replace(part, target)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+        return open(target, encoding="utf-8", errors="replace")
+
+    def _pour(self, copy: IO[bytes]) -> None:
+        offset = 0
+        while True:
+            part = self._files.read_part(self._project, self._file.path, offset, MAX_PART)
+            if part.trouble:
+                raise Error(f"cannot read {self._file.path}: {part.trouble}")
+            if not part.data:
+                return
+            offset += copy.write(part.data)
+
+    def __repr__(self) -> str:
+        return f"<File {self.name!r} {self.size} bytes>"
 
 
 def users_of(collection: Collection, manifest: Manifest) -> list[ApiRun]:

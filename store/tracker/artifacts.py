@@ -7,9 +7,10 @@ and the version is there.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from tracker import _run, layout, report
@@ -23,6 +24,9 @@ from tracker.versions import Collection, Versions, find
 if TYPE_CHECKING:
     from tracker._run import Run
     from tracker.api import ApiRun
+    from tracker.table import Table
+
+TABLE: Final = ".table.json"
 
 
 class Artifact(Contents):
@@ -313,6 +317,23 @@ class Artifact(Contents):
         if elsewhere:
             report.say([f"WARNING {self.name}: {len(elsewhere)} references are left where they are"])
         return folder, path
+
+    def get(self, name: str) -> Table:
+        """A table that was added as `name`.
+
+        Raises:
+            KeyError: there is none.
+            ChecksumError, Error: it cannot be read.
+            UsageError: the artifact is not logged.
+        """
+        from tracker.table import Table
+
+        entry = self.get_entry(name if name.endswith(TABLE) else name + TABLE)
+        with (
+            tempfile.TemporaryDirectory(prefix="tracker-artifact-") as folder,
+            open(entry.download(folder), "rb") as file,
+        ):
+            return Table.load(file.read())
 
     def checkout(self, root: str | os.PathLike[str] | None = None) -> str:
         """The same as `download`, and remove what else is below the folder."""

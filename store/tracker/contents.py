@@ -278,6 +278,29 @@ class Contents:
             with contextlib.suppress(OSError):
                 os.unlink(path)
 
+    def add(self, obj: Any, name: str, overwrite: bool = False) -> ArtifactEntry:
+        """Add a medium, e.g. a `Table`, as `name` with the ending of its file; pictures in its cells are added too.
+
+        Raises:
+            TypeError, ValueError: it is no medium, has no content, or the name is taken.
+            UsageError: the artifact is logged already.
+        """
+        from tracker.media import Medium
+
+        self._draft()
+        if not isinstance(obj, Medium):
+            raise TypeError(f"add() takes media, not {type(obj).__name__}: add_file() takes files")
+        with tempfile.TemporaryDirectory(prefix="tracker-artifact-") as folder:
+            record = obj.keep(folder, lambda _: None)
+            if "path" not in record:
+                raise ValueError(f"cannot add {name!r}: {record.get('trouble', 'it has no content')}")
+            own = record["path"]
+            for path in walk(folder, []):
+                inner = os.path.relpath(path, folder).replace(os.sep, "/")
+                if inner != own:
+                    self.add_file(path, inner, overwrite=True)
+            return self.add_file(os.path.join(folder, own), name + suffix_of(own, name), overwrite=overwrite)
+
     def remove(self, item: str | os.PathLike[str] | ArtifactEntry) -> None:
         """Take a file out, or all below a folder.
 
@@ -364,6 +387,13 @@ class Contents:
                 raise StoreError(f"the content of {entry.path!r} is gone")
             blob = store.add(source, may_link=bool(is_there))
             entry._entry = Entry(blob.digest, blob.size)
+
+
+def suffix_of(path: str, name: str) -> str:
+    """How a medium's file ends, unless its name does already."""
+    _, dot, rest = path.rpartition("/")[2].partition(".")
+    suffix = dot + rest
+    return "" if name.endswith(suffix) else suffix
 
 
 def walk(root: str, left_out: list[str]) -> Iterator[str]:

@@ -22,6 +22,7 @@ VARIABLES: Final = {
     "resume": "RESUME",
     "mode": "MODE",
     "console": "CONSOLE",
+    "save_code": "SAVE_CODE",
     "x_stats_sampling_interval": "SYSTEM",
 }
 """Argument of `init` -> the variable's name behind `TRACKER_` or `WANDB_`."""
@@ -47,7 +48,12 @@ def variable(name: str) -> str | None:
 
 def is_set(name: str) -> bool:
     """Whether the environment says yes to `SILENT`, `QUIET`, `DISABLED` or `DISABLE_GIT`."""
-    return (variable(name) or "").lower() not in ("", "0", "false", "no", "off")
+    return is_yes(variable(name))
+
+
+def is_yes(value: object) -> bool:
+    """Whether a setting says yes; None, False, and words like `no` and `off` do not."""
+    return value is not None and str(value).lower() not in ("", "0", "false", "no", "off")
 
 
 def resolve(arguments: Mapping[str, Any], settings: object) -> dict[str, Any]:

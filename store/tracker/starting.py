@@ -19,7 +19,7 @@ from tracker.names import next_name
 from tracker.records import Record, encode, plain
 from tracker.replay import RunState
 from tracker.secrets import MASK, mask_config
-from tracker.settings import Settings, resolve
+from tracker.settings import Settings, is_yes, resolve
 from tracker.stored import Key, StoredRun
 
 Mode = Literal["online", "offline", "dryrun", "shared", "disabled"]
@@ -30,7 +30,7 @@ REINITS: Final = ("default", "return_previous", "finish_previous", "create_new")
 WITHOUT_EFFECT: Final = frozenset({"anonymous", "force", "magic", "monitor_gym"})
 """Arguments of W&B that are taken without a word: they are about its server, or do not change what is logged."""
 
-NOT_YET: Final = frozenset({"save_code", "sync_tensorboard", "tensorboard"})
+NOT_YET: Final = frozenset({"sync_tensorboard", "tensorboard"})
 """Arguments of W&B that change what is logged, and do nothing here yet: asking for them gets a warning."""
 
 _MOMENT: Final = re.compile(r"(?P<id>[^?]+)\?_step=(?P<step>\d+)")
@@ -57,6 +57,7 @@ def init(
     fork_from: str | None = None,
     settings: Settings | dict[str, Any] | None = None,
     console: str | None = None,
+    save_code: bool | None = None,
     **others: Any,
 ) -> Run:
     """Start a run and make it the current one.
@@ -92,6 +93,7 @@ def init(
             (default 10, at least 0.1), and `x_disable_stats`, True for none.
         console: what the process prints is kept beside the run: `wrap` (default; `auto`) hears Python's streams,
             `redirect` the file descriptors, and so C code and child processes, `off` nothing.
+        save_code: keep a copy of the program in the run's folder; see `Run.log_code` for more than that.
         others: arguments of W&B that have no meaning here are accepted, unknown ones with one warning.
 
     Returns:
@@ -107,7 +109,7 @@ def init(
             "entity": entity, "project": project, "dir": dir, "id": id, "name": name, "notes": notes, "tags": tags,
             "config": config, "group": group, "job_type": job_type, "mode": mode, "reinit": reinit, "resume": resume,
             "resume_from": resume_from, "fork_from": fork_from, "console": console,
-            "x_stats_sampling_interval": None, "x_disable_stats": None,
+            "save_code": save_code, "x_stats_sampling_interval": None, "x_disable_stats": None,
         },
         settings,
     )  # fmt: skip
@@ -203,6 +205,10 @@ def _start(given: dict[str, Any], values: dict[str, Any], allow_val_change: bool
     elif resume == "allow":
         start["joins"] = True  # another process may begin it in this very moment
     run = Run(root, start, write=True, console=capture.WAYS[given["console"] or "wrap"])
+    if is_yes(given["save_code"]):
+        from tracker.saving import save_program
+
+        save_program(run, start.get("program"))
     if every is not None:
         system.sampler.begin(run, every)
     return run
