@@ -28,6 +28,7 @@ from tracker_tui.themes import THEMES
 from tracker_tui.widgets.charts import Charts
 from tracker_tui.widgets.comparison import ComparisonLines
 from tracker_tui.widgets.event_lines import EventLines
+from tracker_tui.widgets.media import Media
 from tracker_tui.widgets.overview import Overview
 from tracker_tui.widgets.printout import Printout
 from tracker_tui.widgets.query_bar import QueryBar, QueryField
@@ -38,6 +39,7 @@ PLACES: Final[tuple[tuple[type[DOMNode], ...], ...]] = (
     (Dashboard, RunTree),
     (Dashboard, RunsTable),
     (Dashboard, Charts),
+    (Dashboard, Media),
     (Dashboard, Overview),
     (Dashboard, Printout),
     (Dashboard, QueryBar, QueryField),

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 ALWAYS: Final = ("view.query", "app.help", "app.quit")
 """The ids of the bindings that are told wherever no text is typed."""
 
-Here = Literal["tree", "table", "charts", "overview", "console", "query", "words", "empty"]
+Here = Literal["tree", "table", "charts", "media", "overview", "console", "query", "words", "empty"]
 """What has the keys."""
 
 
@@ -58,6 +58,7 @@ HERE: Final[dict[Here, tuple[str, ...]]] = {
         *("charts.open", "charts.inspect", "charts.smooth", "charts.log", "charts.x", "charts.zoom-in"),
         *("charts.filter", "charts.best", "charts.export"),
     ),
+    "media": ("media.left", "media.right", "media.alone", "media.last", "edit.copy", "media.open", "charts.filter"),
     "console": (
         *("console.find", "console.follow", "console.times", "console.select", "console.copy", "console.alone"),
     ),

@@ -352,11 +352,11 @@ class Model:
         return len(self._feeds)
 
     def subjects(self) -> list[Subject]:
-        """The runs that are looked at and have numbers, in the order of `look_at`."""
+        """The runs that are looked at and have numbers or media, in the order of `look_at`."""
         found = []
         for key, feed in self._feeds.items():
             run = self.runs.get(key)
-            if run is not None and (feed.history.columns or feed.history.system):
+            if run is not None and (feed.history.columns or feed.history.system or feed.history.media):
                 found.append(Subject(run, feed.history, self.number(key)))
         return found
 

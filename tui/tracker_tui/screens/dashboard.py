@@ -24,6 +24,7 @@ from textual.widgets import Input
 from tracker.records import clean
 from tracker.stored import Key, StoredRun
 from tracker_tui import status
+from tracker_tui.contents import full_path
 from tracker_tui.events import Event, Watch
 from tracker_tui.hints import Here, Situation, hints
 from tracker_tui.hosts.watching import listen
@@ -40,6 +41,7 @@ from tracker_tui.widgets.charts import Charts
 from tracker_tui.widgets.console_pane import ConsolePane
 from tracker_tui.widgets.key_bar import KeyBar, bindings_of, keys_of, shown_key
 from tracker_tui.widgets.lines import Lines
+from tracker_tui.widgets.media import Media
 from tracker_tui.widgets.overview import Overview
 from tracker_tui.widgets.panes import Pane, Panes
 from tracker_tui.widgets.printout import Printout
@@ -102,6 +104,9 @@ class Dashboard(Editing):
         Binding("3", "pane('overview')", "Overview", id="pane.overview", tooltip="Show or hide the overview"),
         Binding("4", "pane('console')", "Console", id="pane.console", tooltip="Show or hide what the run printed"),
         Binding("5", "system", "System", id="pane.system", tooltip="To the charts of the machine, or back"),
+        Binding(
+            "7", "media", "Media", id="pane.media", tooltip="Images, tables, histograms in place of charts, or back"
+        ),
         Binding("tab", "next_pane(1)", "Pane", id="pane.next", tooltip="To the next pane"),
         Binding("shift+tab", "next_pane(-1)", "Last pane", id="pane.previous", tooltip="To the pane before"),
         Binding("less_than_sign", "resize(-1)", "Narrower", id="pane.narrower", tooltip="The pane smaller"),
@@ -300,7 +305,8 @@ class Dashboard(Editing):
 
     @on(Centre.Changed)
     def _centre_changed(self) -> None:
-        self.set_class(self.charts.is_alone, "alone")
+        page = self.centre.media if self.centre.is_media else self.charts
+        self.set_class(page.is_alone, "alone")
         self._show_place(history=False)
 
     def _show_values_soon(self) -> None:
@@ -349,6 +355,7 @@ class Dashboard(Editing):
             "tree": "tree",
             "table": "table",
             "charts": "charts",
+            "media": "media",
             "facts": "overview",
             "printout": "console",
         }
@@ -375,6 +382,7 @@ class Dashboard(Editing):
         return bool(
             self.model.query.text
             or self.charts.is_alone
+            or self.centre.is_media
             or self.charts.words
             or self.panes.is_console_alone
             or (pane == "overview" and self.overview.words)
@@ -430,8 +438,9 @@ class Dashboard(Editing):
             self.panes.resize(pane, by)
 
     def action_next_pane(self, by: int) -> None:
-        if self.table.display and self.charts.display:  # they share a pane
-            inside = [self.table, self.charts]
+        page = self.centre.media if self.centre.is_media else self.charts
+        if self.table.display and page.display:  # they share a pane
+            inside: list[Widget] = [self.table, page]
             at = next((i for i, widget in enumerate(inside) if widget.has_focus), None)
             if at is not None and 0 <= at + by < 2:
                 self.set_focus(inside[at + by])
@@ -479,6 +488,7 @@ class Dashboard(Editing):
         self._show_keys()
 
     @on(Charts.Captioned)
+    @on(Media.Captioned)
     def _charts_captioned(self) -> None:
         self._show_keys()
 
@@ -662,6 +672,10 @@ class Dashboard(Editing):
     def _crossed(self, event: Charts.Crossed) -> None:
         self.console.printout.go_to_step(event.step)
 
+    @on(Media.Scrubbed)
+    def _scrubbed(self, event: Media.Scrubbed) -> None:
+        self.console.printout.go_to_step(event.step)
+
     @on(Lines.Chosen, "#printout")
     def _printout_chosen(self) -> None:
         self.panes.show_console_alone(not self.panes.is_console_alone)
@@ -704,6 +718,11 @@ class Dashboard(Editing):
         if not self.panes.is_shown("centre"):
             self.focus_pane("centre")
         self.centre.go_to_system()
+
+    def action_media(self) -> None:
+        if not self.panes.is_shown("centre"):
+            self.focus_pane("centre")
+        self.centre.toggle_media()
 
     def action_export(self) -> None:
         self.centre.export()
@@ -762,6 +781,8 @@ class Dashboard(Editing):
         return lines.content_region.offset + Offset(4 if lines is self.table else 6, lines.cursor_row())
 
     def text_under_cursor(self) -> str | None:
+        if self.centre.media.has_focus and self.centre.media.place is not None:
+            return full_path(self.centre.media.place)
         entry = self.overview.entry if self.overview.has_focus else None
         return entry.text if entry is not None else None
 
@@ -784,7 +805,7 @@ class Dashboard(Editing):
 
 BY_ID: dict[str, Binding] = {
     binding.id: binding
-    for pane in (Lines, RunTree, Charts, RunsTable, Overview, Printout, QueryField, QueryBar, Dashboard)
+    for pane in (Lines, RunTree, Charts, Media, RunsTable, Overview, Printout, QueryField, QueryBar, Dashboard)
     for binding in bindings_of(pane)
     if binding.id
 }

@@ -27,6 +27,7 @@ GROUPS = {
     "pane": "Panes",
     "app": "Program",
     "charts": "Charts",
+    "media": "Media",
 }
 """The first word of a binding's id -> the heading it stands under."""
 KEY_WIDTH = 13

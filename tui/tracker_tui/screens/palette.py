@@ -101,6 +101,7 @@ class Commands(Provider):
             dashboard: None,
             dashboard.table: "centre",
             dashboard.charts: "centre",
+            dashboard.centre.media: "centre",
             dashboard.tree_pane: "tree",
             dashboard.overview: "overview",
             dashboard.console.printout: "console",

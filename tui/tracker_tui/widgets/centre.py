@@ -1,11 +1,11 @@
-"""The middle of the dashboard: the table of a branch's runs and the charts of what is drawn, or what to do without."""
+"""The middle of the dashboard: a branch's table, charts or media of what is drawn, or what to do without."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from textual import on
@@ -19,13 +19,15 @@ from textual.widgets import Input, Static
 from tracker.lookout import Lookout
 from tracker.records import clean
 from tracker.stored import Key, StoredRun
-from tracker_tui import fields, gauges
+from tracker_tui import contents, fields, gauges, media
 from tracker_tui.look import all_hidden, some_runs, with_tilde
 from tracker_tui.model import Model
+from tracker_tui.plot import Subject
 from tracker_tui.table import NEWEST, TableView
 from tracker_tui.tree import Branch, Place
 from tracker_tui.views import RELATIVE, WALL, X_NAMES
 from tracker_tui.widgets.charts import Charts
+from tracker_tui.widgets.media import Media
 from tracker_tui.widgets.runs_table import RunsTable
 
 TABLE_SHARE = 3
@@ -35,6 +37,12 @@ LOW = 30
 MIN_TABLE = 4
 """Lines of the table at least, its header among them."""
 AUTOMATIC = "(automatic)"
+HOW_TO_LOG_MEDIA = """No media: images, histograms, tables, audio …
+
+    run.log({"sample": tracker.Image(array, caption="step 100")})
+    run.log({"weights": tracker.Histogram(values)})
+    run.log({"predictions": tracker.Table(columns=["id", "label"], data=rows)})
+"""
 NO_GROUPS = "(no groups)"
 
 
@@ -66,12 +74,16 @@ class Centre(Vertical):
         self.filter_field = Input(placeholder="words in names of metrics · enter keeps · esc all", id="filter")
         self.filter_field.cursor_blink = False
         self.charts = Charts(model.views, id="charts")
+        self.media = Media(self._place_of, id="media")
+        self.is_media = False
+        """Whether media are shown in place of charts."""
         self.empty = Empty(id="empty")
 
     def compose(self) -> ComposeResult:
         yield self.table
         yield self.filter_field
         yield self.charts
+        yield self.media
         yield self.empty
 
     # ---- what is shown ----
@@ -89,8 +101,11 @@ class Centre(Vertical):
         if branch is not None:
             self._show_table(branch)
         self.show_title()
-        subjects = self._model.subjects()
-        self._show_parts(branch is not None and self.table.line_count() > 0, bool(subjects))
+        everything = self._model.subjects()
+        subjects = [each for each in everything if each.history.columns or each.history.system]
+        self._show_parts(branch is not None and self.table.line_count() > 0, everything)
+        if self.media.display:
+            self.media.show(everything)
         if subjects:
             self.charts.show(subjects, is_new, has_rows=history)
             if self._was_loading and not self._model.is_loading:
@@ -102,14 +117,17 @@ class Centre(Vertical):
     def _show_table(self, branch: Branch) -> None:
         self.table.show(self._model.table(branch), self._model.views.table_of(branch.project))
 
-    def _show_parts(self, table: bool, charts: bool) -> None:
-        """Show what there is to show."""
+    def _show_parts(self, table: bool, subjects: Sequence[Subject]) -> None:
+        """Show what there is to show of a branch's table and of some runs."""
         focused = self.screen.focused
         had_focus = focused if focused is not None and self in focused.ancestors else None
-        self.table.display = table and not self.charts.is_alone
-        self.charts.display = charts and not (self._is_table_whole and self.table.display)
-        self.empty.display = not charts
-        if not charts:
+        pictures = self.is_media and any(subject.history.media for subject in subjects)
+        charts = not self.is_media and any(each.history.columns or each.history.system for each in subjects)
+        self.table.display = table and not (self.media.is_alone if pictures else self.charts.is_alone)
+        has_room = not (self._is_table_whole and self.table.display)
+        self.charts.display, self.media.display = charts and has_room, pictures and has_room
+        self.empty.display = not charts and not pictures
+        if self.empty.display:
             self.empty.update(self._instead())
         self.fit_table()
         if had_focus is not None and not had_focus.display:
@@ -125,14 +143,14 @@ class Centre(Vertical):
         """The table is as high as its runs, up to a share of the room."""
         room = self.size.height
         share = TABLE_SHARE if room >= LOW else 2
-        height = max(MIN_TABLE, room // share) if self.charts.display else room
+        height = max(MIN_TABLE, room // share) if self.charts.display or self.media.display else room
         self.table.styles.height = min(self.table.line_count() + 1, max(1, height))
 
     def main_widget(self) -> Widget:
         """What takes the keys."""
         if self.table.display:
             return self.table
-        return self.charts if self.charts.display else self.empty
+        return next((page for page in (self.charts, self.media) if page.display), self.empty)
 
     def _instead(self) -> Content:
         """What to say where there are no charts."""
@@ -147,6 +165,8 @@ class Centre(Vertical):
             )
         if self._model.is_loading:
             return Content("Loading…")
+        if self.is_media and self._model.drawn_count:
+            return Content(HOW_TO_LOG_MEDIA)
         if isinstance(place, Branch) and not self._model.runs_of(place):
             trouble = clean(self._model.trouble_at(place))
             return Content(
@@ -155,9 +175,15 @@ class Centre(Vertical):
                 else "No runs."
             )
         if isinstance(place, Branch):
-            return Content("These runs logged no numbers.")
+            return Content(f"These runs logged no numbers.{self._media_note('  ')}")
         run = self._model.runs[place]
-        return Content("No rows yet." if run.state in ("pending", "running") else "This run logged no numbers.")
+        none = "No rows yet." if run.state in ("pending", "running") else "This run logged no numbers."
+        return Content(f"{none}{self._media_note('  ')}")
+
+    def _media_note(self, before: str) -> str:
+        """How to come to the media of the runs in sight; empty where there are none."""
+        count = len(media.names_of(self._model.subjects()))
+        return f"{before}{self._key('pane.media')} shows {'media' if count == 1 else f'{count} media'}" if count else ""
 
     def _how_to_begin(self) -> Content:
         (catalog, *others) = self._model.sources.catalogs.values()
@@ -188,7 +214,7 @@ class Centre(Vertical):
     def show_title(self) -> None:
         """Name what is shown; a border repaints the whole pane, so only when the name is another."""
         place = self._place
-        parts = ["Charts"]
+        parts = ["Media" if self.is_media else "Charts"]
         if isinstance(place, Branch):
             parts = [self._model.label(place)]
         elif place is not None:
@@ -202,7 +228,7 @@ class Centre(Vertical):
             view = self._model.views.table_of(place.project)
             parts += [f"by {_label(view.sort)}"] if view.sort != NEWEST else []
         subjects = self._model.subjects()
-        if subjects and not any(subject.history.columns for subject in subjects):
+        if subjects and not any(subject.history.columns or subject.history.media for subject in subjects):
             parts.append("no rows")  # what the machine did is all there is
         sampled = self._model.sampled()
         if sampled is not None:
@@ -216,14 +242,19 @@ class Centre(Vertical):
             parts.append(f"{whose}, {more}{size}")
         elif self._model.are_rows_coming:
             parts.append("loading…")
-        if self.charts.caption:
+        if self.is_media and subjects:
+            parts.append(self.media.caption)
+        elif self.charts.caption:
             parts.append(self.charts.caption)
+        if not self.is_media and (note := self._media_note("")):
+            parts.append(note)
         text = " · ".join(parts)
         if text != self._title:
             self._title = text
-            self.border_title = Content(f"{self._key('pane.charts')} {text}")
+            self.border_title = Content(f"{self._key('pane.media' if self.is_media else 'pane.charts')} {text}")
 
     @on(Charts.Captioned)
+    @on(Media.Captioned)
     def _captioned(self) -> None:
         self.show_title()
 
@@ -235,21 +266,43 @@ class Centre(Vertical):
 
     def leave(self) -> bool:
         """One step back: from a text, the crosshair, a chart alone, a table over all; False where there is none."""
-        if self.filter_field.display or self.charts.words:
+        if self.filter_field.display or (self.media if self.is_media else self.charts).words:
             self.filter_field.value = ""
             self._close_filter()
         elif self._is_table_whole and self.table.display:
             self.toggle_table()
+        elif self.is_media:
+            if not self.media.display or not self.media.leave():
+                self.toggle_media()
         else:
             return self.charts.display and self.charts.leave()
         return True
+
+    # ---- media ----
+
+    def _place_of(self, run: StoredRun, path: str) -> contents.Place:
+        return contents.place_of(self._model.sources.of(run), run, path)
+
+    def toggle_media(self) -> None:
+        """Media in place of charts, at the step of the crosshair; or charts again."""
+        self.is_media = not self.is_media
+        self._is_table_whole = False
+        if self.is_media:
+            self.media.go_to_step(self.charts.cross_step)
+        self.show(self._place, is_new=False, history=False)
+        self.screen.set_focus(next(page for page in (self.media, self.charts, self.empty) if page.display))
+        self.post_message(self.Changed())
+
+    @on(Media.Scrubbed)
+    def _scrubbed(self, event: Media.Scrubbed) -> None:
+        self.charts.inspect_at(event.step)
 
     # ---- table ----
 
     def toggle_table(self) -> None:
         """The table over all of the room, or with the charts again."""
         self._is_table_whole = not self._is_table_whole
-        self._show_parts(isinstance(self._place, Branch), self._model.drawn_count > 0)
+        self._show_parts(isinstance(self._place, Branch), self._model.subjects())
         self.screen.set_focus(self.table)
 
     def _arrange(self, change: Callable[[TableView], TableView], to_top: bool = True) -> None:
@@ -367,7 +420,7 @@ class Centre(Vertical):
 
     def open_filter(self) -> None:
         """Type words that the names of metrics must contain."""
-        if self.charts.display:
+        if self.charts.display or self.media.display:
             self._before_filter = self.screen.focused
             self.filter_field.display = True
             self.screen.set_focus(self.filter_field)
@@ -376,11 +429,11 @@ class Centre(Vertical):
         """Give the keys back to who had them."""
         self.filter_field.display = False
         before = self._before_filter
-        self.screen.set_focus(before if before is not None and before.display else self.charts)
+        self.screen.set_focus(before if before is not None and before.display else self.main_widget())
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
-        self.charts.filter(event.value)
+        (self.media if self.is_media else self.charts).filter(event.value)
 
     @on(Input.Submitted, "#filter")
     def _filter_submitted(self) -> None:
@@ -410,6 +463,8 @@ class Centre(Vertical):
         """To the charts of the machine, or back from there."""
         if self._is_table_whole and self.table.display:
             self.toggle_table()
+        if self.is_media:
+            self.toggle_media()
         if not self.charts.display or not self.charts.go_to_system():
             self.notify("Nothing was sampled of a machine here.")
         else:

@@ -306,6 +306,16 @@ class Charts(ChartGrid):
             self._move_cross(cross)
             self.post_message(self.Crossed(cross.step))
 
+    @property
+    def cross_step(self) -> float | None:
+        """The step of the crosshair, where there is one that keys move."""
+        return self._cross.step if self.is_inspecting and self._cross is not None else None
+
+    def inspect_at(self, step: float | None) -> None:
+        """Put a crosshair that keys move at a step; None: there is none any more."""
+        self.is_inspecting = step is not None
+        self._move_cross(None if step is None else Cross(STEP, step, step))
+
     def point_at(self, step: float | None) -> None:
         """Put the crosshair where somebody else is; None: where it is not needed any more."""
         if step is not None:

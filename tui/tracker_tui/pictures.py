@@ -1,0 +1,161 @@
+"""Images as a terminal shows them: decoded with care, made small, in half blocks or in shades. Works in a thread.
+
+Pillow is loaded with the first image.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from tracker_tui.contents import UnreadableError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS: Final = 40_000_000
+"""Pixels of an image that is decoded: 160 MB at most."""
+FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
+"""What is decoded. Others, such as EPS, would start programs."""
+SHADES: Final = " ░▒▓█"
+ENLARGED: Final = 2
+"""How many times as large as it is an image is shown at most, in half blocks: so few pixels are worth no page."""
+
+Pixel = tuple[int, int, int]
+
+
+class Look(NamedTuple):
+    """What images are drawn for."""
+
+    background: Pixel
+    is_shaded: bool = False
+    """In shades of one colour, for terminals of 16 colours or none."""
+    is_dark: bool = True
+
+
+def decode(data: bytes, width: int, height: int, background: Pixel) -> Image:
+    """An image, of several frames the first, as small as it is to be shown.
+
+    Args:
+        data: a file's content.
+        width: pixels that are of use.
+        height: the same.
+        background: what is behind transparent pixels.
+
+    Returns:
+        In the mode RGB, not smaller than that, unless it is.
+
+    Raises:
+        UnreadableError: it is none, is broken, or has too many pixels.
+    """
+    from PIL import Image as Pillow
+
+    Pillow.MAX_IMAGE_PIXELS = None  # would warn on the screen; told by its header an image is judged below
+    try:
+        with Pillow.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UnreadableError(
+                    f"{image.width:,} x {image.height:,} pixels are too many to show: {MAX_PIXELS:,} at most"
+                )
+            image.draft("RGB", (width, height))
+            image.load()
+            return _coloured(image, background)
+    except UnreadableError:
+        raise
+    except Exception as error:  # a decoder may raise anything for a file that is broken
+        raise UnreadableError(f"no image that can be shown ({type(error).__name__})") from None
+
+
+def _coloured(image: Image, background: Pixel) -> Image:
+    """In RGB, on a background."""
+    from PIL import Image as Pillow
+
+    if image.mode.startswith(("I", "F")):
+        low, high = image.convert("F").getextrema()
+        top = 65535.0 if image.mode.startswith("I") and float(high) > 255 else max(1.0, float(high))  # type: ignore[arg-type]
+        shift = min(0.0, float(low))  # type: ignore[arg-type]
+        return image.convert("F").point(lambda value: (value - shift) * (255 / (top - shift))).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        below = Pillow.new("RGBA", image.size, (*background, 255))
+        return Pillow.alpha_composite(below, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def fitted(image: Image, width: int, height: int, enlarged: float = ENLARGED, aspect: float = 1.0) -> Image:
+    """As large as there is room for.
+
+    Args:
+        image: the image.
+        width: pixels.
+        height: pixels.
+        enlarged: how many times as large as it is it may become.
+        aspect: how many times as high as wide a pixel is.
+    """
+    from PIL.Image import Resampling
+
+    scale = min(width / image.width, height * aspect / image.height, enlarged)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale / aspect))
+    size = min(size[0], width), min(size[1], height)
+    return image.resize(size, Resampling.NEAREST if scale > 1 else Resampling.BOX, reducing_gap=2.0)
+
+
+def drawn(data: bytes, width: int, height: int, look: Look) -> list[Strip]:
+    """An image in rows of cells, each two pixels, one above the other.
+
+    Raises:
+        UnreadableError: as `decode`.
+    """
+    image = decode(data, 2 * width, 4 * height, look.background)
+    if look.is_shaded:
+        return _shaded(fitted(image, width, height, enlarged=100, aspect=2.0), look)
+    return half_blocks(fitted(image, width, 2 * height, enlarged=width / 24), look)
+
+
+def half_blocks(image: Image, look: Look) -> list[Strip]:
+    """An image in RGB, a pixel a half cell."""
+    data, width = image.tobytes(), image.width
+    rows = [data[at : at + 3 * width] for at in range(0, len(data), 3 * width)]
+    rows += [bytes(look.background) * width] * (len(rows) % 2)
+    return [
+        Strip(
+            joined(
+                ("▀", two_colours(upper[at], upper[at + 1], upper[at + 2], lower[at], lower[at + 1], lower[at + 2]))
+                for at in range(0, 3 * width, 3)
+            ),
+            width,
+        )
+        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
+    ]
+
+
+def _shaded(image: Image, look: Look) -> list[Strip]:
+    grey, width = image.convert("L").tobytes(), image.width
+    signs = SHADES if look.is_dark else SHADES[::-1]
+    text = "".join(signs[min(4, value * 5 // 256)] for value in grey)
+    return [Strip([Segment(text[at : at + width])], width) for at in range(0, len(text), width)]
+
+
+def joined(cells: Iterable[tuple[str, Style | None]]) -> list[Segment]:
+    """Cells as segments; neighbours of one style are one."""
+    segments: list[Segment] = []
+    text, before = "", None
+    for sign, style in cells:
+        if style is not before and text:
+            segments.append(Segment(text, before))
+            text = ""
+        text += sign
+        before = style
+    return [*segments, Segment(text, before)] if text else segments
+
+
+@lru_cache(maxsize=8192)
+def two_colours(red: int, green: int, blue: int, red_below: int, green_below: int, blue_below: int) -> Style:
+    """Of a half block: its colour, and what is below."""
+    return Style(color=Color.from_rgb(red, green, blue), bgcolor=Color.from_rgb(red_below, green_below, blue_below))
