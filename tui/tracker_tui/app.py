@@ -14,19 +14,26 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
+from textual._compositor import ChopsUpdate
 from textual.app import App, SystemCommand
 from textual.color import Color
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Region
 from textual.screen import Screen
+from textual.signal import Signal
 from textual.theme import Theme, ThemeProvider
+from textual.widgets._toast import Toast
 
 from tracker.records import clean
 from tracker_tui.background import QUESTION, Background
 from tracker_tui.commands.shell import SIGNALLED, own_error
 from tracker_tui.driver import PatientDriver
+from tracker_tui.graphics import AUTO as ASK
+from tracker_tui.graphics import QUESTION as GRAPHICS_QUESTION
+from tracker_tui.graphics import Graphics, Layer, is_worth_asking
 from tracker_tui.model import Model
-from tracker_tui.painting import Flow, is_over_ssh
+from tracker_tui.painting import Flow, Paced, is_over_ssh
 from tracker_tui.screens.dashboard import Dashboard
 from tracker_tui.settings import AUTO, Settings
 from tracker_tui.sources import Sources
@@ -84,6 +91,12 @@ class TrackerApp(App[None]):
         self._is_failing = False
         self.flow = Flow()
         """What is on its way to the terminal; asked only over ssh."""
+        self.graphics = Graphics("blocks" if self.settings.images == ASK else self.settings.images, None)
+        """How images are shown."""
+        self.graphics_signal: Signal[Graphics] = Signal(self, "graphics")
+        """That is another way now."""
+        self._is_graphics_asked = False
+        self._layer = Layer(self._write)
         self.is_far = is_over_ssh()
         """Whether the terminal is on another machine."""
         gc.freeze()
@@ -95,7 +108,7 @@ class TrackerApp(App[None]):
 
         When it was stopped (Ctrl-Z) and goes on, the screen is empty: Textual would write only what is new.
         """
-        self.app_resume_signal.subscribe(self, lambda _: self.refresh())
+        self.app_resume_signal.subscribe(self, lambda _: self.on_resize())
         self.call_after_refresh(self._tell_problems)
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         self.call_after_refresh(self._ask_background)
@@ -187,14 +200,51 @@ class TrackerApp(App[None]):
 
     def on_resize(self) -> None:
         """Paint all, also where the size is what it was: in between, the terminal may have cut something off."""
+        self._layer.clear()
         self.refresh()
+
+    # ---- pictures in pixels, see `graphics` ----
+
+    def ask_graphics(self) -> None:
+        """Ask the terminal what pictures it can show, once, and behind what is painted now."""
+        if not self._is_graphics_asked and self.settings.images not in ("blocks", "off"):
+            self._is_graphics_asked = True
+            if is_worth_asking():
+                self.call_after_refresh(self._write, GRAPHICS_QUESTION)
+
+    def on_graphics(self, message: Graphics) -> None:
+        """Show images so from now on; what the user has chosen holds, but the size of a cell is needed."""
+        chosen = self.settings.images
+        self.graphics = message if chosen == ASK else Graphics(chosen, message.cell)
+        self.graphics_signal.publish(self.graphics)
+
+    def _write(self, text: str) -> None:
+        if self._driver is not None:
+            self._driver.write(text)
 
     # ---- one frame at a time, see `painting` ----
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         super()._display(screen, renderable)
+        if renderable is not None and screen is self.screen and isinstance(screen, Paced) and screen.is_running:
+            self._show_pictures(screen, renderable)
         if renderable is not None and self.is_far and self._sync_available and self._driver is not None:
             self.flow.ask(self._driver)
+
+    def _show_pictures(self, screen: Paced, frame: RenderableType) -> None:
+        """What is in pixels follows the frame around it; messages lie over it."""
+        wanted = list(screen.pictures())
+        over = [toast.region for toast in screen.query(Toast)] if wanted else []
+        spans = frame.spans if isinstance(frame, ChopsUpdate) else None
+
+        def is_touched(region: Region) -> bool:
+            return spans is None or any(
+                region.y <= y < region.bottom and left < region.right and region.x < right for y, left, right in spans
+            )
+
+        free = (each for each in wanted if not any(map(each.region.overlaps, over)))
+        if self._layer.paint(free, is_touched):
+            screen.refresh()
 
     def on_terminal_supports_synchronized_output(self) -> None:
         """The terminal has shown all that was written to it."""
@@ -203,6 +253,7 @@ class TrackerApp(App[None]):
 
     async def on_unmount(self) -> None:
         """Let go of other machines: whoever waits for them waits no longer."""
+        self._layer.clear()
         closing = (asyncio.to_thread(catalog.files.close) for catalog in self.model.sources.catalogs.values())
         await asyncio.gather(*closing)
 

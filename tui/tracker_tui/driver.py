@@ -16,12 +16,13 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import InBandWindowResize, TerminalSupportsSynchronizedOutput
 
-from tracker_tui import background, painting
+from tracker_tui import background, graphics, painting
 
 ANSWERS: Final[Mapping[str, type[Message]]] = {
     painting.QUESTION: TerminalSupportsSynchronizedOutput,
     "\x1b[?2048$p": InBandWindowResize,  # Textual's own
     background.QUESTION: background.Background,
+    graphics.QUESTION: graphics.Graphics,
 }
 """Questions, and as what their answers come."""
 LAST_ANSWER: Final = 1.0

@@ -13,7 +13,7 @@ from tracker_tui.contents import size_text
 from tracker_tui.kinds import sections
 from tracker_tui.plot import Subject
 
-MIN_CELL: Final = 26
+MIN_CELL: Final = 24
 """Cells of a run's part of the width, at least: as many runs stand side by side as have them."""
 MAX_CELLS: Final = 6
 THUMB: Final = 16
@@ -44,7 +44,7 @@ class Band(NamedTuple):
     y: int
     """Its first line."""
     body: int
-    """Lines of its body; -1 of a heading."""
+    """Lines of its body; of a heading less than 0, as many as there are names below it."""
     cell: int = 0
     """Cells of a run's part, with the gap."""
     subjects: tuple[Subject, ...] = ()
@@ -125,7 +125,7 @@ def lay_out(subjects: Sequence[Subject], words: Sequence[str], width: int, heigh
     y = 0
     for section, keys in found:
         if len(found) > 1:
-            bands.append(Band(section, y, -1))
+            bands.append(Band(section or "media", y, -len(keys)))
             y += 1
         for key in keys:
             having = [subject for subject in subjects if key in subject.history.media]
@@ -148,7 +148,7 @@ def _body(subject: Subject, key: str, width: int, height: int) -> int:
     if first.kind == "table":
         rows = first.record.get("nrows")
         return min(TABLE_BODY, rows + 1 if type(rows) is int and rows >= 0 else TABLE_BODY)
-    if first.kind != "image":
+    if first.kind != "image" or first.trouble:
         return FILE_BODY
     count = in_row(len(shown.references), width)
     widest = (width - count + 1) // count

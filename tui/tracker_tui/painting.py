@@ -23,7 +23,11 @@ from textual._compositor import ChopsUpdate, Compositor
 from textual.screen import Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from textual.driver import Driver
+
+    from tracker_tui.graphics import Placed
 
 QUESTION = "\x1b[?2026$p"
 PATIENCE = 5.0
@@ -90,6 +94,10 @@ class Flow:
 
 class Paced(Screen[Any]):
     """A screen that paints once the terminal has shown what was painted before: all that has changed until then."""
+
+    def pictures(self) -> Iterable[Placed]:
+        """What is on the screen in pixels, as `graphics` shows it."""
+        return ()
 
     def _compositor_refresh(self) -> None:
         flow: Flow = cast(Any, self.app).flow

@@ -16,6 +16,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from tracker_tui.contents import UnreadableError
+from tracker_tui.graphics import Cell, Pixels, Way, encoded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,19 +26,30 @@ MAX_PIXELS: Final = 40_000_000
 FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 """What is decoded. Others, such as EPS, would start programs."""
 SHADES: Final = " ░▒▓█"
-ENLARGED: Final = 2
-"""How many times as large as it is an image is shown at most, in half blocks: so few pixels are worth no page."""
+USUAL_CELL: Final = Cell(10, 20)
+"""Pixels of a cell, where the terminal did not tell."""
 
 Pixel = tuple[int, int, int]
 
 
 class Look(NamedTuple):
-    """What images are drawn for."""
+    """What images are drawn for, and how."""
 
     background: Pixel
     is_shaded: bool = False
     """In shades of one colour, for terminals of 16 colours or none."""
     is_dark: bool = True
+    way: Way = "blocks"
+    cell: Cell = USUAL_CELL
+
+
+class Picture(NamedTuple):
+    """An image as a terminal shows it."""
+
+    rows: list[Strip]
+    """In cells."""
+    pixels: Pixels | None = None
+    """In pixels, where the terminal has them."""
 
 
 def decode(data: bytes, width: int, height: int, background: Pixel) -> Image:
@@ -88,34 +100,50 @@ def _coloured(image: Image, background: Pixel) -> Image:
     return image.convert("RGB")
 
 
-def fitted(image: Image, width: int, height: int, enlarged: float = ENLARGED, aspect: float = 1.0) -> Image:
+def fitted(image: Image, width: int, height: int, aspect: float = 1.0) -> Image:
     """As large as there is room for.
 
     Args:
         image: the image.
         width: pixels.
         height: pixels.
-        enlarged: how many times as large as it is it may become.
         aspect: how many times as high as wide a pixel is.
     """
     from PIL.Image import Resampling
 
-    scale = min(width / image.width, height * aspect / image.height, enlarged)
+    scale = min(width / image.width, height * aspect / image.height)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale / aspect))
     size = min(size[0], width), min(size[1], height)
     return image.resize(size, Resampling.NEAREST if scale > 1 else Resampling.BOX, reducing_gap=2.0)
 
 
-def drawn(data: bytes, width: int, height: int, look: Look) -> list[Strip]:
-    """An image in rows of cells, each two pixels, one above the other.
+def drawn(data: bytes, width: int, height: int, look: Look) -> Picture:
+    """An image in so many cells and rows, or less.
 
     Raises:
         UnreadableError: as `decode`.
     """
-    image = decode(data, 2 * width, 4 * height, look.background)
+    is_in_pixels = look.way in ("kitty", "iterm2", "sixel")
+    cell = look.cell if is_in_pixels else Cell(1, 2)
+    image = decode(data, 2 * width * cell.width, 2 * height * cell.height, look.background)
     if look.is_shaded:
-        return _shaded(fitted(image, width, height, enlarged=100, aspect=2.0), look)
-    return half_blocks(fitted(image, width, 2 * height, enlarged=width / 24), look)
+        rows = _shaded(fitted(image, width, height, aspect=2.0), look)
+    else:
+        rows = half_blocks(fitted(image, width, 2 * height), look)
+    if not is_in_pixels:
+        return Picture(rows)
+    return Picture(rows, encoded(_in_cells(image, width, height, look), look.way, look.cell))
+
+
+def _in_cells(image: Image, width: int, height: int, look: Look) -> Image:
+    """An image as large as there is room for, on a ground of whole cells."""
+    from PIL import Image as Pillow
+
+    image = fitted(image, width * look.cell.width, height * look.cell.height)
+    cells = -(-image.width // look.cell.width), -(-image.height // look.cell.height)
+    ground = Pillow.new("RGB", (cells[0] * look.cell.width, cells[1] * look.cell.height), look.background)
+    ground.paste(image)
+    return ground
 
 
 def half_blocks(image: Image, look: Look) -> list[Strip]:

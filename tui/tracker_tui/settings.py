@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from tracker.records import clean
 from tracker_tui.events import Kind
 
-AUTO: Final = "auto"
+AUTO: Final[Literal["auto"]] = "auto"
 TERMINAL_COLOURS: Final = tuple(
     f"{bright}{name}"
     for bright in ("", "bright_")
@@ -21,6 +21,9 @@ TERMINAL_COLOURS: Final = tuple(
 """Names of the 16 that every terminal has."""
 TERMINAL_WAYS: Final = ("auto", "osc9", "osc777", "osc99", "bell", "off")
 """How a terminal may be told."""
+Images = Literal["auto", "kitty", "iterm2", "sixel", "blocks", "off"]
+IMAGES: Final[tuple[str, ...]] = get_args(Images)
+"""How images may be shown."""
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 MAX_SAID: Final = 60
 """Characters of a value that are said."""
@@ -47,6 +50,8 @@ class Settings(NamedTuple):
     colours: tuple[str, ...] = ()
     """What runs are drawn in, in turn: `#rrggbb` or one of `TERMINAL_COLOURS`; empty for those of the theme."""
     mouse: bool = True
+    images: Images = AUTO
+    """How images are shown; `auto` asks the terminal when the first is."""
     refresh: float = 0.2
     """Seconds between two updates of the screen while rows come in, at least."""
     columns: tuple[str, ...] = ()
@@ -186,6 +191,13 @@ SETTINGS: Final = (
         '["#5fafff", "#ffaf00", "bright_green"]',
     ),
     Setting("mouse", "Whether the mouse works; without it the terminal selects text.", _flag, "false"),
+    Setting(
+        "images",
+        "How images are shown: kitty, iterm2, sixel (in pixels, where the terminal has them), blocks (half a cell a\n"
+        "pixel, anywhere), off; auto asks the terminal when the first one is shown, in tmux and screen it is blocks.",
+        _one_of(IMAGES),
+        '"blocks"',
+    ),
     Setting(
         "refresh",
         "Seconds between two updates of the screen while rows come in, 0.05 to 60.",

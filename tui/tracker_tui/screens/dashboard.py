@@ -26,6 +26,7 @@ from tracker.stored import Key, StoredRun
 from tracker_tui import status
 from tracker_tui.contents import full_path
 from tracker_tui.events import Event, Watch
+from tracker_tui.graphics import Placed
 from tracker_tui.hints import Here, Situation, hints
 from tracker_tui.hosts.watching import listen
 from tracker_tui.model import Batch, Change, Model
@@ -339,6 +340,9 @@ class Dashboard(Editing):
         else:
             self.overview.show_nothing()
         self._show_console()
+
+    def pictures(self) -> Iterable[Placed]:
+        return self.centre.media.pictures()
 
     def _show_status(self) -> None:
         lost = status.lost(self._links, self.key("app.reconnect"))

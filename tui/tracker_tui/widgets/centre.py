@@ -243,7 +243,7 @@ class Centre(Vertical):
         elif self._model.are_rows_coming:
             parts.append("loading…")
         if self.is_media and subjects:
-            parts.append(self.media.caption)
+            parts += ["media", self.media.caption]
         elif self.charts.caption:
             parts.append(self.charts.caption)
         if not self.is_media and (note := self._media_note("")):

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import work
 from textual.color import Color
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -24,10 +25,11 @@ from tracker.references import Reference
 from tracker.stored import StoredRun
 from tracker_tui import media, pictures
 from tracker_tui.contents import Place, UnreadableError, read
+from tracker_tui.graphics import Pixels, Placed
 from tracker_tui.heat import SHADES, Heat, heat, number
 from tracker_tui.look import fit
 from tracker_tui.media import Band, Shown
-from tracker_tui.pictures import Look
+from tracker_tui.pictures import Look, Picture
 from tracker_tui.plot import Subject
 from tracker_tui.sheets import MAX_READ, Sheet
 from tracker_tui.widgets.lines import Painted, run_style
@@ -43,7 +45,7 @@ AGAIN = 3.0
 MARGIN = 8
 """Cells left of a map."""
 
-Made = list[Strip] | Sheet | Heat | str
+Made = Picture | Sheet | Heat | str
 """A picture, a table, a map, or why there is none."""
 Cells = Sequence[tuple[str, str]]
 """Text and the name of its style."""
@@ -94,6 +96,7 @@ class MediaGrid(Painted, can_focus=True):
         """What names must contain, in lower case."""
         self.top = self.left = 0
         """The first row and column of a table that has the pane for itself."""
+        self._placed: set[Placed] = set()
         self._bands: list[Band] = []
         self._rows: dict[int, Strip] = {}
         self._made: OrderedDict[object, Made] = OrderedDict()
@@ -181,13 +184,21 @@ class MediaGrid(Painted, can_focus=True):
             self.scroll_to(y=most, animate=False, force=True)
         self.write()
 
+    def on_mount(self) -> None:
+        cast("TrackerApp", self.app).graphics_signal.subscribe(self, lambda _: self.on_resize())
+
     def on_resize(self) -> None:
         self._rows.clear()
         self._arrange()
         self.refresh()
 
     def on_show(self) -> None:
+        cast("TrackerApp", self.app).ask_graphics()
         self.on_resize()
+
+    def pictures(self) -> Iterable[Placed]:
+        """What is in sight in pixels."""
+        return self._placed if self.is_on_screen and self.size else ()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -259,12 +270,18 @@ class MediaGrid(Painted, can_focus=True):
             self._before.clear()
 
     @property
+    def _inner(self) -> int:
+        """Cells beside the scroll bar."""
+        return self.scrollable_content_region.width
+
+    @property
     def look(self) -> Look:
         """What pictures are drawn for."""
         app = cast("TrackerApp", self.app)
         theme = app.current_theme
         _, background = self.background_colors
-        return Look(background.rgb, theme.ansi or app.no_color, theme.dark)
+        told = app.graphics
+        return Look(background.rgb, theme.ansi or app.no_color, theme.dark, told.way, told.cell or pictures.USUAL_CELL)
 
     # ---- writing ----
 
@@ -273,6 +290,7 @@ class MediaGrid(Painted, can_focus=True):
         if not self.is_on_screen or not self.size:
             return
         self._wanted.clear()
+        self._placed.clear()
         top = round(self.scroll_y)
         before, self._rows = self._rows, {}
         for y in range(top, top + self.size.height):
@@ -293,9 +311,9 @@ class MediaGrid(Painted, can_focus=True):
             why = "No name of media contains these words." if self.words and not self._bands and y == 0 else ""
             segments = self._written(((why, "dim"),))
         elif band.is_heading:
-            count = sum(each.key.startswith(band.key) for each in self._bands) - 1
-            text = f"▾ {band.key or 'media'}  {count} "
-            segments = self._written(((text, "heading"), ("─" * max(0, width - len(text) - 3), "rule")))
+            name, count = fit(band.key, min(cell_len(band.key), width - 8)), f" {-band.body} "
+            rule = "─" * max(0, self._inner - cell_len(name) - len(count))
+            segments = self._written(((name, "heading"), (count, "dim"), (rule, "rule")))
         elif y == band.y:
             segments = self._title(band)
         else:
@@ -306,12 +324,11 @@ class MediaGrid(Painted, can_focus=True):
         return Strip(segments).adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
 
     def _title(self, band: Band) -> list[Segment]:
+        room = self._inner
         kind = media.kind_of(band.subjects[0].history.media[band.key])
         more = f"  {band.hidden} more run{'s' * (band.hidden != 1)}" if band.hidden else ""
         style = "cursor" if band.key == self.key else "title"
-        return self._written(
-            ((fit(band.key, min(len(band.key), self.size.width - 4)), style), (f"  {kind}{more}", "dim"))
-        )
+        return self._written(((fit(band.key, min(cell_len(band.key), room)), style), (f"  {kind}{more}", "dim")))
 
     def _part(self, band: Band, subject: Subject, row: int) -> list[Segment]:
         """A line of one run's part: the run, the body, what is said of it."""
@@ -350,7 +367,7 @@ class MediaGrid(Painted, can_focus=True):
         first = shown.references[0]
         if first.kind == "histogram":
             return self._heat_line(band, subject, row, width)
-        if first.kind == "image":
+        if first.kind == "image" and self.look.way != "off":
             return self._picture_line(band, subject, shown, row, width)
         if first.trouble or not first.path:
             why = first.trouble or "its row names no file of this run"
@@ -366,25 +383,38 @@ class MediaGrid(Painted, can_focus=True):
         count = media.in_row(len(shown.references), width)
         each = (width - count + 1) // count
         segments: list[Segment] = []
+        x = band.subjects.index(subject) * band.cell
         for index, reference in enumerate(shown.references[:count]):
-            strip = self._picture_row(band, subject, reference, index, row, each)
+            corner = Offset(x + index * (each + 1), band.y + 2)
+            strip = self._picture_row(band, subject, reference, corner, row, each)
             segments += [*strip.adjust_cell_length(each), *self._written(((" " * (index < count - 1), ""),))]
         return segments
 
     def _picture_row(
-        self, band: Band, subject: Subject, reference: Reference, index: int, row: int, width: int
+        self, band: Band, subject: Subject, reference: Reference, corner: Offset, row: int, width: int
     ) -> Strip:
         if reference.trouble or not reference.path:
             made: Made | None = reference.trouble or "its row names no file of this run"
         else:
             place, look = self._place_of(subject.run, reference.path), self.look
-            slot = (subject.run.key, band.key, index)
+            slot = (subject.run.key, band.key, corner.x)
             size = (width, band.body)
             made, _ = self._get(slot, (place.key, size, look), lambda: pictures.drawn(read(place), *size, look))
-        if isinstance(made, list):
-            return made[row] if row < len(made) else Strip([])
+        if isinstance(made, Picture):
+            if made.pixels is not None and self._place(made.pixels, corner):
+                return Strip([])
+            return made.rows[row] if row < len(made.rows) else Strip([])
         text = made if isinstance(made, str) else "reading…" if made is None else ""
         return Strip(self._written(((fit(text, width) if row == 0 else "", "trouble" if made else "dim"),)))
+
+    def _place(self, pixels: Pixels, corner: Offset) -> bool:
+        """Put a picture on the screen in pixels; False where not all of it is in sight."""
+        inside = self.scrollable_content_region
+        region = Region(*(corner - Offset(0, round(self.scroll_y)) + inside.offset), pixels.width, pixels.height)
+        if not inside.contains_region(region) or not self.screen.region.contains_region(region):
+            return False
+        self._placed.add(Placed(region.x, region.y, pixels))
+        return True
 
     def _sheet(self, subject: Subject, reference: Reference) -> Made | None:
         place = self._place_of(subject.run, reference.path)
