@@ -19,6 +19,7 @@ from tracker_tui.screens.choose import ChooseScreen, PickScreen
 from tracker_tui.screens.compare import CompareScreen
 from tracker_tui.screens.dashboard import Dashboard
 from tracker_tui.screens.events import EventsScreen
+from tracker_tui.screens.files import FilesScreen
 from tracker_tui.screens.help import HelpScreen
 from tracker_tui.screens.notes import NotesScreen
 from tracker_tui.screens.rename import RenameScreen
@@ -28,8 +29,10 @@ from tracker_tui.themes import THEMES
 from tracker_tui.widgets.charts import Charts
 from tracker_tui.widgets.comparison import ComparisonLines
 from tracker_tui.widgets.event_lines import EventLines
+from tracker_tui.widgets.file_lines import FileLines
 from tracker_tui.widgets.media import Media
 from tracker_tui.widgets.overview import Overview
+from tracker_tui.widgets.preview import Preview
 from tracker_tui.widgets.printout import Printout
 from tracker_tui.widgets.query_bar import QueryBar, QueryField
 from tracker_tui.widgets.run_tree import RunTree
@@ -45,6 +48,8 @@ PLACES: Final[tuple[tuple[type[DOMNode], ...], ...]] = (
     (Dashboard, QueryBar, QueryField),
     (EventsScreen, EventLines),
     (CompareScreen, ComparisonLines),
+    (FilesScreen, FileLines),
+    (FilesScreen, Preview),
     (HelpScreen,),
     (ChooseScreen,),
     (PickScreen,),

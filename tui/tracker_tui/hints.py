@@ -50,7 +50,7 @@ def hints(now: Situation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(dict.fromkeys((*back, *undo, *here, *ANYWHERE))), ALWAYS
 
 
-OF_RUN: Final = ("edit.rename", "edit.tags", "table.sort", "edit.archive")
+OF_RUN: Final = ("edit.rename", "edit.tags", "run.files", "table.sort", "edit.archive")
 OF_MANY: Final = ("table.sort", "table.group", "table.columns")
 ANYWHERE: Final = ("pane.console", "view.events", "app.palette")
 HERE: Final[dict[Here, tuple[str, ...]]] = {

@@ -23,7 +23,7 @@ from textual.widgets import Input
 
 from tracker.records import clean
 from tracker.stored import Key, StoredRun
-from tracker_tui import status
+from tracker_tui import files, status
 from tracker_tui.contents import full_path
 from tracker_tui.events import Event, Watch
 from tracker_tui.graphics import Placed
@@ -68,6 +68,10 @@ SHORT_LOOK = 0.05
 PAUSE = 0.0005
 """Seconds that a look may take, in a thread; less after a key, and then the thread leaves the interpreter alone after
 each file that it opens, so that the next key need not wait."""
+COUNT = 10.0
+"""Seconds between two counts of the files of a run that is running."""
+COUNT_AFTER = 0.3
+"""Seconds that the cursor rests on a run before its files are counted."""
 ATTENTION = 1.0
 """Seconds for which a key may be followed by another."""
 if TYPE_CHECKING:
@@ -91,6 +95,7 @@ class Dashboard(Editing):
         Binding("space", "mark", "Mark", id="run.mark", tooltip="Keep the run in the charts, or no longer"),
         Binding("p", "pin", "Pin", id="run.pin", tooltip="Draw the run over all others, or no longer"),
         Binding("c", "compare", "Compare", id="run.compare", tooltip="Compare the marked runs, else those drawn"),
+        Binding("F", "files", "Files", id="run.files", tooltip="The run's files and artifacts"),
         *Editing.EDITS,
         Binding("s", "sort", "Sort", id="table.sort", tooltip="Order the table by any field"),
         Binding("S", "reverse", "Reverse", id="table.reverse", tooltip="The table the other way round"),
@@ -132,6 +137,8 @@ class Dashboard(Editing):
         self._pane_with_keys: Pane = "centre"
         self._key_at = 0.0
         self._overview_at = 0.0
+        self._counted: Key | None = None
+        self._counted_at = 0.0
         self._lost: dict[str, str] = {}
         self._is_saving = False
         self._roots = [catalog.root for catalog in model.sources.catalogs.values()]
@@ -151,7 +158,7 @@ class Dashboard(Editing):
         self.table, self.charts = self.centre.table, self.centre.charts
         self.words_field = Input(placeholder="words in keys · enter keeps · esc all", id="words")
         self.words_field.cursor_blink = False
-        self.overview = Overview(id="facts")
+        self.overview = Overview(self.key("run.files"), id="facts")
         self.console = ConsolePane(f"{self.key('pane.console')} Console", id="console")
         self.query_bar = QueryBar(model, id="query")
         facts = Vertical(self.words_field, self.overview, id="overview")
@@ -332,6 +339,7 @@ class Dashboard(Editing):
         row = self.table.row if self.table.has_focus else None
         if run is not None:
             self.overview.show_run(run)
+            self._count_files_soon(run)
         elif row is not None:
             self.overview.show_branch(" ".join(row.path[-2:]), list(row.runs), count(row.runs))
         elif isinstance(place, Branch):
@@ -340,6 +348,21 @@ class Dashboard(Editing):
         else:
             self.overview.show_nothing()
         self._show_console()
+
+    def _count_files_soon(self, run: StoredRun) -> None:
+        """Let the files of the run be counted, those of one that is running from time to time."""
+        is_old = run.state == "running" and monotonic() - self._counted_at > COUNT
+        if self.panes.is_shown("overview") and (self._counted != run.key or is_old):
+            self._counted, self._counted_at = run.key, monotonic()
+            self._count_files(run)
+
+    @work(group="count", exclusive=True)
+    async def _count_files(self, run: StoredRun) -> None:
+        await asyncio.sleep(COUNT_AFTER)
+        found = await asyncio.to_thread(files.found, self.model.sources.of(run), run)
+        self.overview.files = run.key, files.counts(found.files)
+        if self.run_under_cursor() is run and self.overview.is_attached:
+            self._show_overview()
 
     def pictures(self) -> Iterable[Placed]:
         return self.centre.media.pictures()
@@ -602,6 +625,15 @@ class Dashboard(Editing):
         from tracker_tui.screens.compare import CompareScreen
 
         self.app.push_screen(CompareScreen(compare(runs), self.model.sign_of, self.settings.keys))
+
+    def action_files(self) -> None:
+        run = self.run_under_cursor()
+        if run is None:
+            self.notify("Put the cursor on a run to see its files.")
+            return
+        from tracker_tui.screens.files import FilesScreen
+
+        self.app.push_screen(FilesScreen(self.model.sources.of(run), run, self.settings.keys))
 
     def action_events(self) -> None:
         from tracker_tui.screens.events import EventsScreen

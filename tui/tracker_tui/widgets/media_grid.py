@@ -33,6 +33,7 @@ from tracker_tui.pictures import Look, Picture
 from tracker_tui.plot import Subject
 from tracker_tui.sheets import MAX_READ, Sheet
 from tracker_tui.widgets.lines import Painted, run_style
+from tracker_tui.widgets.preview import look_of
 
 if TYPE_CHECKING:
     from tracker_tui.app import TrackerApp
@@ -277,11 +278,7 @@ class MediaGrid(Painted, can_focus=True):
     @property
     def look(self) -> Look:
         """What pictures are drawn for."""
-        app = cast("TrackerApp", self.app)
-        theme = app.current_theme
-        _, background = self.background_colors
-        told = app.graphics
-        return Look(background.rgb, theme.ansi or app.no_color, theme.dark, told.way, told.cell or pictures.USUAL_CELL)
+        return look_of(self)
 
     # ---- writing ----
 
@@ -290,13 +287,16 @@ class MediaGrid(Painted, can_focus=True):
         if not self.is_on_screen or not self.size:
             return
         self._wanted.clear()
-        self._placed.clear()
+        pictures, self._placed = self._placed, set()
         top = round(self.scroll_y)
         before, self._rows = self._rows, {}
         for y in range(top, top + self.size.height):
             strip = self._rows[y] = self._line(y)
             if before.get(y) != strip:
                 self.refresh(Region(0, y - top, self.size.width, 1))
+        corner = self.scrollable_content_region.offset
+        for each in pictures ^ self._placed:  # blank cells stay blank, and no frame would follow
+            self.refresh(each.region.translate(-corner))
 
     def render_line(self, y: int) -> Strip:
         at = y + round(self.scroll_y)

@@ -11,8 +11,10 @@ from textual.message import Message
 
 from tracker.records import clean
 from tracker.report import format_value
-from tracker.stored import StoredRun
+from tracker.stored import Key, StoredRun
+from tracker_tui.contents import size_text
 from tracker_tui.facts import alerts_of, environment_of, facts_of, reason_of
+from tracker_tui.files import artifacts_of
 from tracker_tui.kinds import section_of
 from tracker_tui.look import GLYPHS, fit, last_value, some_runs
 from tracker_tui.widgets.lines import Cell, Line, Lines
@@ -44,9 +46,12 @@ class Overview(Lines):
     class Resized(Message):
         """The pane has another width: what it shows is to be wrapped anew."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, files_key: str, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
+        self._files_key = files_key
         self.cursor = 0
+        self.files: tuple[Key | None, Mapping[str, tuple[int, int]]] = None, {}
+        """A run, and how many files are in each of its folders, with their bytes."""
         self.words: list[str] = []
         """Only keys of config and summary that contain all of these are shown."""
         self._entries: list[Entry] = []
@@ -109,6 +114,9 @@ class Overview(Lines):
         entries += self._alerts(run, width)
         entries += self._section("Config", run.config, width)
         entries += self._section("Summary", _in_sections(run.summary), width)
+        entries += self._artifacts(run, width)
+        if self.files[0] == run.key:
+            entries += self._files(self.files[1], width)
         entries += self._environment(environment_of(run), width)
         self._show(run.key, entries)
 
@@ -159,6 +167,37 @@ class Overview(Lines):
             entries += [
                 Entry((("  " + text, "value"),), ("Alerts", when, text), said) for text in _wrap(said, width - 2)
             ]
+        return entries
+
+    def _artifacts(self, run: StoredRun, width: int) -> list[Entry]:
+        """What the run made and used, the newest first."""
+        found = artifacts_of(getattr(run, "artifacts", ()))
+        kept = [each for each in reversed(found) if all(word in each.label.lower() for word in self.words)]
+        if not kept:
+            return []
+        entries = self._heading("Artifacts", len(kept))
+        if ("Artifacts",) in self._folded and not self.words:
+            return entries
+        for each in kept:
+            size = size_text(each.size)
+            name = fit(f"{each.label} {' '.join(each.aliases)}", max(1, width - 5 - len(size) - 1))
+            line = ((each.use.ljust(5), "dim"), (name, "value"), (f" {size}", "dim"))
+            entries.append(Entry(line, ("Artifacts", each.use, each.label), each.label))
+        return entries
+
+    def _files(self, counts: Mapping[str, tuple[int, int]], width: int) -> list[Entry]:
+        """How many files the run has beside its journals."""
+        if not counts or self.words:
+            return []
+        entries = self._heading("Files", sum(count for count, _ in counts.values()))
+        head = entries[-1]
+        entries[-1] = head._replace(line=(*head.line, (f"  {self._files_key} shows them", "dim")))
+        if ("Files",) in self._folded:
+            return entries
+        for name, (count, size) in sorted(counts.items()):
+            text = f"{count:,}".rjust(6) + size_text(size).rjust(11)
+            line = ((fit(clean(name), max(1, min(14, width - len(text)))), "dim"), (text, "value"))
+            entries.append(Entry(line, ("Files", name), f"{name} {text.strip()}"))
         return entries
 
     def _environment(self, facts: Mapping[str, str], width: int) -> list[Entry]:
