@@ -258,8 +258,8 @@ class Broken:
     ("make", "reason"),
     [
         (lambda: tracker.Image("missing.png"), "No such file"),
-        (lambda: tracker.Image("."), "no file"),
-        (lambda: tracker.Image("pipe"), "no file"),
+        (lambda: tracker.Image("."), "no regular file"),
+        (lambda: tracker.Image("pipe"), "no regular file"),
         (lambda: tracker.Image("a\0b"), "null"),
         (lambda: tracker.Image(object()), "no array"),
         (lambda: tracker.Image(Broken()), "broken"),

@@ -218,7 +218,7 @@ def deliver(source: str, blob: Blob, path: str, may_link: bool = False) -> None:
             if may_link and os.geteuid() and _link(source, temporary):  # no mode keeps root from writing
                 found = Blob(*hash_of(descriptor))
             else:
-                found = _copy(descriptor, temporary, 0o444 if may_link else 0o666)
+                found = copy(descriptor, temporary, 0o444 if may_link else 0o666)
         if found != blob:
             raise ChecksumError(f"{source} is damaged: its content is not what the checksum says")
         os.replace(temporary, path)
@@ -231,7 +231,12 @@ def deliver(source: str, blob: Blob, path: str, may_link: bool = False) -> None:
             os.unlink(temporary)
 
 
-def _copy(source: int, path: str, mode: int) -> Blob:
+def copy(source: int, path: str, mode: int) -> Blob:
+    """Copy all of an open file into a new one; what was copied.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
     target = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         if clone(source, target):

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from io import BytesIO
 from types import ModuleType
@@ -25,11 +24,11 @@ from typing import Any, ClassVar, Final
 import orjson
 
 from tracker import pictures
+from tracker.blobs import copy, opened, part_name, write_all
 from tracker.records import Record, plain
 
 HASH: Final = 32
 """Hex digits of a file's name."""
-PIECE: Final = 1 << 20
 VIDEO_FPS: Final = 4.0
 MAX_CAPTION: Final = 10_000
 
@@ -464,39 +463,25 @@ def _store(content: bytes | str, run_folder: str, folder: str, suffix: str) -> R
 
     Raises:
         OSError: it cannot be read or written; nothing half stays behind.
+        ValueError: the file is a device, a pipe or a folder.
     """
     place = os.path.join(run_folder, "media", folder)
     os.makedirs(place, exist_ok=True)
-    part = os.path.join(place, f".{os.urandom(8).hex()}.part")
+    part = os.path.join(place, "." + part_name())
     try:
-        with open(part, "xb") as file:
-            digest = hashlib.sha256()
-            for piece in _pieces(content):
-                digest.update(piece)
-                file.write(piece)
-            size = file.tell()
-        name = digest.hexdigest()[:HASH] + suffix
+        if isinstance(content, bytes):
+            with open(part, "xb", buffering=0) as file:
+                write_all(file.fileno(), content)
+            digest, size = hashlib.sha256(content).hexdigest(), len(content)
+        else:
+            with opened(content) as source:
+                digest, size, _ = copy(source, part, 0o666)
+        name = digest[:HASH] + suffix
         os.replace(part, os.path.join(place, name))
-    except BaseException:
+    finally:
         with suppress(OSError):
             os.unlink(part)
-        raise
     return {"path": f"media/{folder}/{name}", "size": size}
-
-
-def _pieces(content: bytes | str) -> Iterator[bytes]:
-    """Content by the piece; of a file that is one, and no device or pipe."""
-    if isinstance(content, bytes):
-        yield content
-        return
-    descriptor = os.open(content, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{content} is no file")
-        while piece := os.read(descriptor, PIECE):
-            yield piece
-    finally:
-        os.close(descriptor)
 
 
 def _told(error: Exception) -> str:
