@@ -17,7 +17,9 @@ import sys
 import time
 from collections.abc import Sequence
 from operator import mul
-from typing import Final
+from typing import Any, Final
+
+from PIL import Image
 
 import tracker
 
@@ -25,6 +27,14 @@ POINTS: Final = 450
 """Points of the data set; the last third is held out."""
 WARM_UP: Final = 40
 """Epochs in which the learning rate rises to its peak; at most half of all."""
+EVERY: Final = 10
+"""Epochs between two pictures of what the network has learned."""
+SIDE: Final = 64
+"""Pixels of one."""
+REACH: Final = 2.4
+"""How far to each side of the middle it shows."""
+ARMS: Final = ((66, 135, 245), (245, 158, 66))
+"""Colours of the spirals."""
 PATIENCE: Final = 0.5
 """Seconds between two looks at whether the parent still lives."""
 
@@ -86,20 +96,46 @@ def train(args: argparse.Namespace, run: tracker.Run) -> None:
         norms = [network.learn(batch, lr, args.momentum) for batch in batches]
         loss, accuracy = network.score(known)
         val_loss, val_accuracy = network.score(held_out)
-        run.log(
-            {
-                "train/loss": loss,
-                "train/accuracy": accuracy,
-                "val/loss": val_loss,
-                "val/accuracy": val_accuracy,
-                "lr": lr,
-                "grad_norm": sum(norms) / len(norms),
-            }
-        )
+        row: dict[str, Any] = {
+            "train/loss": loss,
+            "train/accuracy": accuracy,
+            "val/loss": val_loss,
+            "val/accuracy": val_accuracy,
+            "lr": lr,
+            "grad_norm": sum(norms) / len(norms),
+        }
+        if epoch % EVERY == 0 and math.isfinite(loss):
+            row["learned"] = tracker.Image(picture(network, held_out), caption=f"held-out accuracy {val_accuracy:.3f}")
+            row["weights"] = tracker.Histogram(network.weights, num_bins=24)
+            row["mistakes"] = mistakes(network, held_out)
+        run.log(row)
         print(f"epoch {epoch + 1}/{args.epochs}: loss {loss:.4f}, held-out accuracy {val_accuracy:.3f}")
         if not math.isfinite(loss):
             raise FloatingPointError(f"loss is not finite: the learning rate {args.lr:g} is too high")
         rest(args.pace - (time.monotonic() - began), args.parent)
+
+
+def picture(network: Network, points: Sequence[Point]) -> Image.Image:
+    """Which spiral the network takes each place for, and the points as they are."""
+    places = [REACH * (2 * at + 1 - SIDE) / SIDE for at in range(SIDE)]
+    logits = network.forward([(x, -y, 0) for y in places for x in places])[1]
+    pixels = bytearray()
+    for chance in map(probability, logits):
+        pixels += bytes(round(40 + 0.6 * (a + chance * (b - a) - 40)) for a, b in zip(*ARMS, strict=True))
+    for x, y, arm in points:
+        column, row = (int((at / REACH + 1) * SIDE / 2) for at in (x, -y))
+        if 0 <= column < SIDE and 0 <= row < SIDE:
+            at = 3 * (row * SIDE + column)
+            pixels[at : at + 3] = bytes(ARMS[arm])
+    return Image.frombytes("RGB", (SIDE, SIDE), bytes(pixels))
+
+
+def mistakes(network: Network, points: Sequence[Point]) -> tracker.Table:
+    """The points that the network takes for the other spiral's, the worst first."""
+    chances = map(probability, network.forward(points)[1])
+    wrong = [(x, y, arm, chance) for (x, y, arm), chance in zip(points, chances, strict=True) if (chance > 0.5) != arm]
+    wrong.sort(key=lambda row: -abs(row[3] - row[2]))
+    return tracker.Table(columns=["x", "y", "spiral", "taken for 1"], data=wrong)
 
 
 def learning_rate(peak: float, epoch: int, epochs: int) -> float:
