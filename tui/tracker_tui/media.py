@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -162,6 +163,36 @@ def _body(subject: Subject, key: str, width: int, height: int) -> int:
 def in_row(count: int, width: int) -> int:
     """Of so many pictures, how many stand side by side."""
     return max(1, min(count, (width + 1) // (THUMB + 1)))
+
+
+class Grid(NamedTuple):
+    """Where the pictures of a list stand."""
+
+    columns: int
+    rows: int
+    width: int
+    """Cells of one."""
+    height: int
+    """Lines of one."""
+
+    @property
+    def room(self) -> int:
+        """Pictures there is room for."""
+        return self.columns * self.rows
+
+
+def grid(shown: Sequence[Reference], width: int, height: int) -> Grid:
+    """Room for as many of some pictures as fit, as large as they can be then."""
+    count, first = len(shown), shown[0]
+    ratio = first.height / (2 * first.width) if first.width and first.height else 0.5
+    most = in_row(count, width)
+    for columns in range(1, most + 1):
+        each = (width - columns + 1) // columns
+        lines = max(1, min(height, math.ceil(each * ratio)))
+        rows = max(1, (height + 1) // (lines + 1))
+        if rows * columns >= count or columns == most:
+            return Grid(columns, min(rows, -(-count // columns)), each, lines)
+    raise AssertionError("there is always one column")
 
 
 def about(reference: Reference) -> str:

@@ -293,6 +293,10 @@ class Centre(Vertical):
         self.screen.set_focus(next(page for page in (self.media, self.charts, self.empty) if page.display))
         self.post_message(self.Changed())
 
+    @on(Media.Opened)
+    def _medium_opened(self) -> None:
+        self.post_message(self.Changed())
+
     @on(Media.Scrubbed)
     def _scrubbed(self, event: Media.Scrubbed) -> None:
         self.charts.inspect_at(event.step)

@@ -121,7 +121,7 @@ class Media(MediaGrid):
             self.top = self.left = 0
             self._arrange()
             self.call_after_refresh(self.reveal)
-            self.post_message(self.Captioned())
+            self.post_message(self.Opened())
 
     def leave(self) -> bool:
         """One step back: from one alone, then from a step; False where there is none."""

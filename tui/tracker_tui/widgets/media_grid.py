@@ -82,6 +82,9 @@ class MediaGrid(Painted, can_focus=True):
     class Captioned(Message):
         """What `caption` says is another."""
 
+    class Opened(Message):
+        """One name alone is shown, or all are again."""
+
     def __init__(self, place_of: Callable[[StoredRun, str], Place], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._place_of = place_of
@@ -175,7 +178,9 @@ class MediaGrid(Painted, can_focus=True):
         names = self.names
         if self.key not in names:
             self.key = names[0] if names else ""
-            self.is_alone = False
+            if self.is_alone:
+                self.is_alone = False
+                self.post_message(self.Opened())
         self._bands = media.lay_out(self.subjects, self.words, width, height, self.key if self.is_alone else "")
         last = self._bands[-1] if self._bands else None
         bottom = last.y + last.height if last is not None else 0
@@ -359,7 +364,7 @@ class MediaGrid(Painted, can_focus=True):
             read = f"first {known:,} of {total:,} rows" if total > known else f"{known:,} rows"
             said = " · ".join(filter(None, (read if known else "", said)))
         elif first.kind == "image" and len(shown.references) > 1:
-            more = len(shown.references) - media.in_row(len(shown.references), width)
+            more = len(shown.references) - media.grid(shown.references, width, band.body).room
             said = " · ".join(filter(None, (f"+{more}" if more > 0 else "", said)))
         return said
 
@@ -380,32 +385,41 @@ class MediaGrid(Painted, can_focus=True):
     # ---- kinds ----
 
     def _picture_line(self, band: Band, subject: Subject, shown: Shown, row: int, width: int) -> list[Segment]:
-        count = media.in_row(len(shown.references), width)
-        each = (width - count + 1) // count
-        segments: list[Segment] = []
+        grid = media.grid(shown.references, width, band.body)
+        line, inside = divmod(row, grid.height + 1)
+        if line >= grid.rows or inside == grid.height:
+            return []
         x = band.subjects.index(subject) * band.cell
-        for index, reference in enumerate(shown.references[:count]):
-            corner = Offset(x + index * (each + 1), band.y + 2)
-            strip = self._picture_row(band, subject, reference, corner, row, each)
-            segments += [*strip.adjust_cell_length(each), *self._written(((" " * (index < count - 1), ""),))]
+        segments: list[Segment] = []
+        for index in range(grid.columns):
+            at = line * grid.columns + index
+            corner = Offset(x + index * (grid.width + 1), band.y + 2 + line * (grid.height + 1))
+            strip = Strip([])
+            if at < len(shown.references):
+                size = grid.width, grid.height
+                strip = self._picture_row(band, subject, shown.references[at], corner, inside, size)
+            segments += [
+                *strip.adjust_cell_length(grid.width),
+                *self._written(((" " * (index < grid.columns - 1), ""),)),
+            ]
         return segments
 
     def _picture_row(
-        self, band: Band, subject: Subject, reference: Reference, corner: Offset, row: int, width: int
+        self, band: Band, subject: Subject, reference: Reference, corner: Offset, row: int, size: tuple[int, int]
     ) -> Strip:
+        """A line of a picture that begins at a corner and has so many cells and lines."""
         if reference.trouble or not reference.path:
             made: Made | None = reference.trouble or "its row names no file of this run"
         else:
             place, look = self._place_of(subject.run, reference.path), self.look
-            slot = (subject.run.key, band.key, corner.x)
-            size = (width, band.body)
+            slot = (subject.run.key, band.key, corner)
             made, _ = self._get(slot, (place.key, size, look), lambda: pictures.drawn(read(place), *size, look))
         if isinstance(made, Picture):
             if made.pixels is not None and self._place(made.pixels, corner):
                 return Strip([])
             return made.rows[row] if row < len(made.rows) else Strip([])
         text = made if isinstance(made, str) else "reading…" if made is None else ""
-        return Strip(self._written(((fit(text, width) if row == 0 else "", "trouble" if made else "dim"),)))
+        return Strip(self._written(((fit(text, size[0]) if row == 0 else "", "trouble" if made else "dim"),)))
 
     def _place(self, pixels: Pixels, corner: Offset) -> bool:
         """Put a picture on the screen in pixels; False where not all of it is in sight."""
