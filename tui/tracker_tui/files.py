@@ -113,11 +113,12 @@ def _count(value: object) -> int:
 
 
 def counts(files: Iterable[File]) -> dict[str, tuple[int, int]]:
-    """How many files there are in each folder of a run, and their bytes; journals are left out."""
+    """How many files there are in each folder of a run, and their bytes; what every run has is left out."""
     found: dict[str, tuple[int, int]] = {}
     for file in files:
-        name = file.path[0]
-        if layout.parse_segment_name(name) is None:
+        folders = [part for part in file.path[:-1] if layout.parse_segment_name(f"{part}.jsonl") is None]
+        if folders:
+            name = folders[0]
             number, size = found.get(name, (0, 0))
             found[name] = number + 1, size + file.size
     return found
