@@ -26,9 +26,9 @@ _ANSWER: Final = re.compile(
     rf"\x1b(?:(\]\d[^\x07\x1b]*|{graphics.TEXTS})(?:\x07|\x1b\\|(?=\x1b[^\\]))|({graphics.CODES}))"
 )
 """What begins as an answer does, up to its end, or to the next sequence if that was lost."""
-_BEGUN: Final = re.compile(r"\x1b(?:(?:\]\d|_G|P>\|)[^\x07\x1b]*\x1b?|\]|_|P>?|\[\?[\d;]*|\[6;[\d;]*)?\Z")
-_KEYS: Final = ("\x1b", "\x1b]", "\x1b_", "\x1bP")
-"""What begins an answer and may be a key: escape, alt+], alt+_, alt+P."""
+_BEGUN: Final = re.compile(r"\x1b(?:(?:\]\d|_G|P>\|)[^\x07\x1b]*\x1b?|\]|_|P>?|\[(?:\?[\d;]*|6(?:;[\d;]*)?)?)?\Z")
+_KEYS: Final = ("\x1b", "\x1b]", "\x1b_", "\x1bP", "\x1b[")
+"""What begins an answer and may be a key: escape, alt+], alt+_, alt+P, alt+[."""
 REST: Final = 1.0
 """Seconds for which the rest of an answer is waited for."""
 _PARTS: Final = re.compile(r"rgba?:([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})(?:/[0-9a-fA-F]{1,4})?")
