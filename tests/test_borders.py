@@ -23,6 +23,7 @@ FAR = [
     HOST.with_name("lines.py"),
     HOST.with_name("lookout.py"),
     HOST.with_name("pages.py"),
+    HOST.with_name("sweeping.py"),
     REPOSITORY / "tui" / "tracker_tui" / "hosts" / "far.py",
 ]
 """What runs on other machines."""

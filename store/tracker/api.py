@@ -375,18 +375,9 @@ class ApiRun:
             names: only these.
             per_page: W&B's; nothing is paged here.
         """
-        files, key = self._catalog.files, self._stored.key
-        found: dict[str, ApiFile] = {}
-        for journal, _ in self._catalog.lineage(self._stored):
-            parsed = layout.parse_segment_name(journal)
-            if parsed is None or parsed[1] != key.id:  # what it was forked from
-                continue
-            folder = journal.removesuffix(".jsonl")
-            listed = files.folder_files(key.project, folder) or []
-            for file in sorted(listed, key=lambda file: file.path.startswith(f"{folder}/files/")):
-                name = file.path.removeprefix(f"{folder}/").removeprefix("files/")
-                found[name] = ApiFile(files, key.project, file, name)
-        return [found[name] for name in sorted(found) if names is None or name in names]
+        files, project = self._catalog.files, self._stored.key.project
+        found = self._catalog.files_of(self._stored).items()
+        return [ApiFile(files, project, file, name) for name, file in found if names is None or name in names]
 
     def file(self, name: str) -> ApiFile:
         """A file of the run, as `files` calls it.

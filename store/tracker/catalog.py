@@ -20,7 +20,7 @@ from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 from tracker import host, layout, records
-from tracker.folders import FolderFile, Part
+from tracker.folders import MAX_DEPTH, FolderFile, Part
 from tracker.index import Entry, Index
 from tracker.journal import LineReader, PageReader, decode_lines
 from tracker.lines import CHUNK, Lines, looks_sound
@@ -83,12 +83,13 @@ class Files(Protocol):
     def lines(self, project: str, name: str, offset: int = 0, thin: int = 0) -> LineReader: ...
     def pages(self, project: str, name: str) -> PageReader: ...
     # These two as in `tracker.folders`; from another machine the first may raise OSError, and ValueError for a lie.
-    def folder_files(self, project: str, folder: str) -> list[FolderFile] | None: ...
+    def folder_files(self, project: str, folder: str, depth: int = MAX_DEPTH) -> list[FolderFile] | None: ...
     def read_part(self, project: str, path: str, offset: int, most: int) -> Part: ...
     def append_edits(self, edits: Sequence[Edit]) -> Sequence[tuple[Record | None, str]]: ...
     def why_not_editable(self, project: str) -> str: ...
     def stop(self, project: str, name: str) -> str: ...
     def remove(self, project: str, names: Sequence[str]) -> str: ...
+    def sweep(self, project: str, going: list[list[str]], is_rehearsal: bool) -> tuple[int, int, str]: ...
     def close(self) -> None: ...
 
 
@@ -447,6 +448,28 @@ class Catalog:
         if not trouble:
             self.edit(run, stopped=True)  # where it cannot be written, the signal alone tells
         return trouble
+
+    def files_of(self, run: StoredRun) -> dict[str, FolderFile]:
+        """The files in a run's folder, by name; of a run that was resumed the newest of each name.
+
+        What is below `files/` is called by its path there, all else by its path in the run's folder.
+        """
+        found: dict[str, FolderFile] = {}
+        own = self._segments.get(run.key, {})
+        for journal in (name for name, _ in self.lineage(run) if name in own):  # but what it was forked from
+            folder = journal.removesuffix(".jsonl")
+            listed = self.files.folder_files(run.key.project, folder) or []
+            for file in sorted(listed, key=lambda file: file.path.startswith(f"{folder}/files/")):
+                found[file.path.removeprefix(f"{folder}/").removeprefix("files/")] = file
+        return dict(sorted(found.items()))
+
+    def disk_use(self, run: StoredRun) -> int:
+        """Bytes of a run's own files: its journals and what is in its folders."""
+        size = 0
+        for name, segment in self._segments.get(run.key, {}).items():
+            files = self.files.folder_files(run.key.project, name.removesuffix(".jsonl")) or ()
+            size += segment.size + sum(file.size for file in files)
+        return size
 
     def purge(self, run: StoredRun) -> str:
         """Remove a run's files for good; the changes made to it stay in the edits files, where nobody reads them.

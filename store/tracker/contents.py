@@ -19,7 +19,7 @@ from tracker.blobs import Blobs, StoreError, hash_of, opened, part_name
 from tracker.errors import UsageError
 from tracker.manifests import Entry, Manifest, why_unsafe
 from tracker.records import clean
-from tracker.versions import FOLDER
+from tracker.sweeping import FOLDER
 
 if TYPE_CHECKING:
     from tracker.artifacts import Artifact

@@ -47,7 +47,9 @@ class Part(NamedTuple):
     """Why it cannot be read; then there is no data."""
 
 
-def folder_files(root: str, project: str, folder: str, may_be_link: bool = False) -> list[FolderFile] | None:
+def folder_files(
+    root: str, project: str, folder: str, depth: int = MAX_DEPTH, may_be_link: bool = False
+) -> list[FolderFile] | None:
     """The files of a folder and of all folders in it, in order of their paths; links and special files are left out.
 
     Of a folder with more than `MAX_NAMES` names it lists so many; of folders in it that cannot be read, nothing.
@@ -56,6 +58,7 @@ def folder_files(root: str, project: str, folder: str, may_be_link: bool = False
         root: the folder of projects.
         project: the project's folder name.
         folder: a folder below that, by its relative path.
+        depth: folders in each other that are looked into, that one included.
         may_be_link: whether the project's folder may be a link, as one that a user has named.
 
     Returns:
@@ -65,7 +68,7 @@ def folder_files(root: str, project: str, folder: str, may_be_link: bool = False
     if descriptor is None:
         return None
     found: list[FolderFile] = []
-    _list(descriptor, folder, found, [MAX_NAMES, MAX_LETTERS], MAX_DEPTH)
+    _list(descriptor, folder, found, [MAX_NAMES, MAX_LETTERS], min(depth, MAX_DEPTH))
     return sorted(found)
 
 

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Dict, NamedTuple, Tuple
 
-from tracker import folders, host
+from tracker import folders, host, sweeping
 from tracker.lines import MAX_LOOK, Lines, all_of, first_line, last_checkpoint, open_lines, record_of
 from tracker.pages import FILE, Pages
 
@@ -483,17 +483,23 @@ class Lookout:
             return Pages(os.devnull)
         return Pages(os.path.join(folder, FILE))
 
-    def folder_files(self, project: str, folder: str) -> list[folders.FolderFile] | None:
+    def folder_files(
+        self, project: str, folder: str, depth: int = folders.MAX_DEPTH
+    ) -> list[folders.FolderFile] | None:
         """The files below a folder of a project that has runs, as `folders.folder_files`."""
-        if project not in self.projects():
+        if not self._may_look_into(project, folder):
             return None
-        return folders.folder_files(self.root, project, folder, may_be_link=project == self.only_project)
+        return folders.folder_files(self.root, project, folder, depth, project == self.only_project)
 
     def read_part(self, project: str, path: str, offset: int, most: int) -> folders.Part:
         """A piece of a file of a project that has runs, as `folders.read_part`."""
-        if project not in self.projects():
+        if not self._may_look_into(project, path):
             return folders.Part(b"", 0, "there is no such project")
         return folders.read_part(self.root, project, path, offset, most, may_be_link=project == self.only_project)
+
+    def _may_look_into(self, project: str, path: str) -> bool:
+        """Whether it is a project's folder: one that has runs, or else only artifacts."""
+        return project in self.projects() or (not self.only_project and path.split("/")[0] == sweeping.FOLDER)
 
     def read_by_line(self, places: set[Place]) -> None:
         """Which files somebody reads line by line: those are looked at every time."""
@@ -536,3 +542,10 @@ class Lookout:
         journals = [os.path.join(self.root, project, name) for name in names if (project, name) in self._files]
         folders = [path[: -len(".jsonl")] for path in journals]
         return host.remove(sorted(journals + [folder for folder in folders if os.path.isdir(folder)]))
+
+    def sweep(self, project: str, going: list[list[str]], is_rehearsal: bool) -> tuple[int, int, str]:
+        """Delete versions of a project's artifacts and remove contents that no other names, as `sweeping.sweep`."""
+        folder = os.path.join(self.root, project)
+        if os.path.basename(project) != project or (os.path.islink(folder) and project != self.only_project):
+            return 0, 0, "there is no such project"
+        return sweeping.sweep(folder, going, is_rehearsal)

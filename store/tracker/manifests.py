@@ -17,9 +17,8 @@ import orjson
 from tracker import layout
 from tracker.records import clean, plain, restore
 from tracker.replay import time_of
+from tracker.sweeping import MAX_MANIFEST
 
-MAX_BYTES: Final = 64 * 1024 * 1024
-"""Of a manifest; a larger one is neither written nor read."""
 MAX_ALIASES: Final = 100
 LATEST: Final = "latest"
 """The alias of what was logged last."""
@@ -93,7 +92,7 @@ class Manifest:
             "entries": entries,
         }
         data = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        if len(data) > MAX_BYTES:
+        if len(data) > MAX_MANIFEST:
             raise ValueError(f"artifact {self.name!r} has too many files ({len(entries):,}): log them as an archive")
         return data
 

@@ -12,18 +12,15 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
-
-import orjson
 
 from tracker import host, layout
 from tracker.blobs import Blobs, StoreError, part_name, write_all
 from tracker.errors import Error
 from tracker.manifests import (
     LATEST,
-    MAX_BYTES,
     NUMBERED,
     Manifest,
     Move,
@@ -32,9 +29,8 @@ from tracker.manifests import (
     load,
     moves_in,
 )
+from tracker.sweeping import FOLDER, MAX_MANIFEST, VERSION, bury
 
-FOLDER: Final = ".artifacts"
-"""In a project's folder: what its artifacts are made of, and one folder an artifact."""
 ALIASES: Final = "aliases-"
 MAX_ALIAS_BYTES: Final = 16 * 1024 * 1024
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
@@ -80,12 +76,11 @@ def read(folder: str, files: Iterable[str], get: Read) -> Versions:
     found = Versions()
     moves: list[Move] = []
     for file in sorted(files):
-        numbered = NUMBERED.fullmatch(file.removesuffix(".json")) if file.endswith(".json") else None
-        if numbered:
+        if numbered := VERSION.fullmatch(file):
             number = int(numbered[1])
             found.last_number = max(found.last_number, number)
-            data = get(file, MAX_BYTES + 1) or b""
-            manifest = load(data, folder, number) if len(data) <= MAX_BYTES else None
+            data = get(file, MAX_MANIFEST + 1) or b""
+            manifest = load(data, folder, number) if len(data) <= MAX_MANIFEST else None
             if manifest is not None:
                 found.manifests[number] = manifest
             elif not is_tombstone(data):
@@ -137,7 +132,7 @@ class Collection:
         manifest.created = max(time.time(), known.last_change + 0.001)
         while not self._place(manifest):
             path = self._path(manifest.version)  # another process was first
-            other = load(host.read(path, 0, MAX_BYTES) or b"", self.name, manifest.version)
+            other = load(host.read(path, 0, MAX_MANIFEST) or b"", self.name, manifest.version)
             if other is not None and (same := _same([other], manifest)):
                 return same
             manifest.version += 1
@@ -174,10 +169,8 @@ class Collection:
         Raises:
             StoreError: it cannot be written.
         """
-        self._check_place()
         try:
-            temporary = self._write(orjson.dumps({"deleted": True, "version": version}))
-            os.rename(temporary, self._path(version))
+            bury(self.store.folder, self.name, f"v{version}.json")
         except OSError as error:
             raise StoreError(f"cannot write {self._path(version)} ({error.strerror})") from error
 
@@ -242,29 +235,6 @@ def _same(manifests: Iterable[Manifest], wanted: Manifest) -> Manifest | None:
 
 
 # ---- finding ----
-
-
-def names(root: str, project: str) -> Iterator[str]:
-    """The folders of a project's artifacts, by name.
-
-    Args:
-        root: the folder of projects.
-        project: the project's folder name.
-    """
-    folder = os.path.join(root, project, FOLDER)
-    if os.path.islink(folder):
-        return
-    try:
-        found = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        return
-    for name in found:
-        try:
-            files = os.listdir(os.path.join(folder, name))
-        except OSError:
-            continue
-        if any(NUMBERED.fullmatch(file.removesuffix(".json")) for file in files if file.endswith(".json")):
-            yield name
 
 
 def parse_path(text: object, project: str) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tracker import __version__
 from tracker.records import clean
 from tracker_tui import terminal
-from tracker_tui.commands import changing, completing, exporting, logs, reading
+from tracker_tui.commands import changing, completing, exporting, keeping, logs, purging, reading
 from tracker_tui.commands.shell import (
     FOLDER_HELP,
     SIGNALLED,
@@ -36,6 +36,7 @@ commands (each has its own --help):
   logs RUN                 what it printed: --follow --tail 20 --since 10m
   events [PATH ...]        what happened: alerts, NaN, stalls, ends
   compare RUN RUN ...      what differs between runs
+  artifacts [NAME]         versions of files that runs made and used
   export [RUN ...]         histories as CSV, JSON lines or Parquet: -o FILE
   rename RUN NAME          give a run another name, even while its job runs
   tag RUN ...              --add tags, or --remove them
@@ -215,6 +216,7 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "logs": logs.logs,
     "events": reading.events,
     "compare": reading.compare,
+    "artifacts": keeping.artifacts,
     "export": exporting.export,
     "rename": changing.rename,
     "tag": changing.tag,
@@ -222,7 +224,7 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "archive": changing.archive,
     "delete": changing.delete,
     "undelete": changing.undelete,
-    "purge": changing.purge,
+    "purge": purging.purge,
     "stop": changing.stop,
     "config": _config,
     "completion": completing.completion,

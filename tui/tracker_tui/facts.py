@@ -149,7 +149,7 @@ def branch_of(run: StoredRun) -> str:
 
 def size(number: float) -> str:
     """Bytes in few signs, as disks and memories are sold by: 24 GB; empty for none."""
-    for power, unit in ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB")):
+    for power, unit in ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")):
         if number >= power:
             return f"{number / power:.3g} {unit}"
     return f"{int(number)} bytes" if number else ""
@@ -181,6 +181,15 @@ def alerts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
     for alert in reversed(run.alerts):
         said = ": ".join(part for part in (alert["title"], alert["text"]) if part)
         yield f"{_moment(alert['_timestamp'])[5:16]} {alert['level']}".strip(), said
+
+
+def artifacts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
+    """What it made and used, the newest first: `made`, and which version of what."""
+    for record in reversed(run.artifacts):
+        project = f"{record['project']}/" if record["project"] not in ("", run.project) else ""
+        aliases = f" ({', '.join(record['aliases'])})" if record["aliases"] else ""
+        what = (f"{project}{record['name']}:v{record['version']}{aliases}", record["type"], size(record["size"]))
+        yield record["use"], "  ".join(filter(None, what))
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -1,6 +1,6 @@
-"""`tracker-tui rename`, `tag`, `note`, `archive`, `delete`, `undelete`, `purge` and `stop`.
+"""`tracker-tui rename`, `tag`, `note`, `archive`, `delete`, `undelete` and `stop`.
 
-All but `purge` and `stop` only append a record beside the run; a running job goes on undisturbed.
+All but `stop` only append a record beside the run; a running job goes on undisturbed.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tracker import layout
 from tracker.records import clean
-from tracker.report import short_path
-from tracker.stored import Key, StoredRun
-from tracker_tui.commands.shell import Parser, fail, find, find_one, print_lines, warn
+from tracker.stored import StoredRun
+from tracker_tui.commands.shell import Parser, agrees, fail, find, find_one, print_lines, warn
 from tracker_tui.edits import Edits, parse_tags, tag_changes
 from tracker_tui.look import some_runs
 from tracker_tui.sources import Sources
@@ -123,54 +121,6 @@ def undelete(words: list[str]) -> int:
     return _change(sources, "undeleted", _all(runs, deleted=False))
 
 
-def purge(words: list[str]) -> int:
-    """Remove the files of deleted runs."""
-    parser = Parser(
-        prog="tracker-tui purge",
-        description="Remove the files of deleted runs for good, after asking. Without RUN, of all of them.",
-    )
-    parser.add_argument("runs", metavar="RUN", nargs="*", help="only these of the deleted runs")
-    parser.add_where()
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    given = parser.parse_args(words)
-    sources, runs = find(given, given.runs, with_deleted=True, may_remove=True)
-    if not given.runs:
-        runs = [run for run in sources.newest_first(with_deleted=True) if run.deleted]
-    for run in runs:
-        if not run.deleted:
-            fail(f"{run.label} is not deleted: `tracker-tui delete` comes first")
-        if run.state == "running":
-            fail(f"{run.label} is running: `tracker-tui stop` comes first")
-    if not runs:
-        print_lines("no run is deleted")
-        return 0
-    forks = _forks(sources, runs)
-    for run in runs:
-        print_lines(f"{run.project}/{run.id}  {run.label}  {short_path(run.path)}")
-        print_lines(
-            *(f"  its fork {fork.label} will lose the beginning of its history" for fork in forks.get(run.key, []))
-        )
-    if not given.yes and not _agrees(f"Remove the files of {some_runs(len(runs))} for good?"):
-        print_lines("nothing removed")
-        return 1
-    troubles = [trouble for run in runs if (trouble := sources.of(run).purge(run))]
-    for trouble in troubles:
-        warn(f"not removed: {trouble}")
-    print_lines(f"removed {len(runs) - len(troubles)} of {some_runs(len(runs))}")
-    return 1 if troubles else 0
-
-
-def _forks(sources: Sources, runs: list[StoredRun]) -> dict[Key, list[StoredRun]]:
-    """Runs that go on from one of these and stay."""
-    going = {run.key for run in runs}
-    found: dict[Key, list[StoredRun]] = {}
-    for run in sources.newest_first():
-        parent = run.start.get("fork_of")
-        if isinstance(parent, str) and run.key not in going:
-            found.setdefault(run.key._replace(id=layout.file_name(parent)), []).append(run)
-    return found
-
-
 def stop(words: list[str]) -> int:
     """End the jobs of runs."""
     parser = Parser(
@@ -186,7 +136,7 @@ def stop(words: list[str]) -> int:
         if run.state != "running":
             fail(f"{run.label} is {run.state}, not running", code=1)
         print_lines(f"{run.label}  pid {clean(run.start.get('pid'))}  {clean(run.start.get('command') or '', 200)}")
-    if not given.yes and not _agrees(f"Stop {some_runs(len(runs))}?"):
+    if not given.yes and not agrees(f"Stop {some_runs(len(runs))}?"):
         print_lines("nothing stopped")
         return 1
     code = 0
@@ -197,16 +147,6 @@ def stop(words: list[str]) -> int:
         else:
             print_lines(f"{run.label} was sent SIGTERM")
     return code
-
-
-def _agrees(question: str) -> bool:
-    """Whether the user says yes; nobody at a terminal says no."""
-    if not sys.stdin.isatty():
-        warn(f"{question} Say so with --yes.")
-        return False
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _all(runs: Iterable[StoredRun], **fields: Any) -> list[tuple[StoredRun, Mapping[str, Any]]]:

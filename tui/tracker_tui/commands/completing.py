@@ -201,6 +201,8 @@ def _values(action: argparse.Action, before: Sequence[str], typed: str) -> Found
     if action.metavar == "RUN":
         fitting = ((word, about) for word, about in _runs(before, typed) if word.startswith(typed))
         return Found(list(islice(fitting, MAX_WORDS)))
+    if action.dest == "name" and before[:1] == ["artifacts"]:
+        return Found([found for found in _artifacts(before) if found[0].startswith(typed)][:MAX_WORDS])
     if action.metavar in ("PATH", "FILE"):
         return Found(paths=DIRECTORIES if action.dest in ("paths", "dir") else FILES)
     return Found()
@@ -222,6 +224,20 @@ def _runs(before: Sequence[str], typed: str) -> Iterator[tuple[str, str]]:
         if typed or counts[run.label] > 1:
             about = clean(f"{run.state} · {run.project} · {run.label}", 80)
             yield from ((run.id, about), (clean(f"{run.project}/{run.id}", 200), about))
+
+
+def _artifacts(before: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Artifacts that runs made and used, by what their journals say: to read all versions takes too long."""
+    address = _folder(before)
+    if address is not None and address.host:
+        return
+    sources = open_sources([address])
+    sources.apply(sources.collect(SECONDS))
+    found: dict[str, str] = {}
+    for run in sources.newest_first():
+        for record in reversed(run.artifacts):
+            found.setdefault(record["name"], clean(f"{record['type']} · {record['project']}", 80))
+    yield from sorted(found.items())
 
 
 def _is_there(run: StoredRun) -> bool:

@@ -47,6 +47,8 @@ LS_COLUMNS = ("state", "name", "id", "step", "age", "duration")
 MAIN = "metric"
 """The column that tells a run's main metric and its value."""
 MAX_CELL = 60
+MAX_FILES = 50
+"""Files of a run that are listed; JSON has all."""
 CHECKING = 0.25
 """Seconds in which bad lines are looked for: some 100 MB."""
 
@@ -198,10 +200,20 @@ def show(words: list[str]) -> int:
     if given.chart:
         return _charts(sources.of(run), run, given)
     _check(sources, [run])
+    files = sources.of(run).files_of(run)
     if given.json:
-        print_json(describe(run))
+        print_json({**describe(run), "files": [{"name": name, "size": file.size} for name, file in files.items()]})
         return 0
-    from tracker_tui.facts import alerts_of, config_of, environment_of, facts_of, reason_of, summary_of
+    from tracker_tui.facts import (
+        alerts_of,
+        artifacts_of,
+        config_of,
+        environment_of,
+        facts_of,
+        reason_of,
+        size,
+        summary_of,
+    )
 
     print_lines(f"{run.label}", f"{look.GLYPHS[run.state]} {run.state}  {reason_of(run)}".rstrip())
     print_lines(*(f"{label:<10}{value}" for label, value in facts_of(run) if value))
@@ -216,6 +228,14 @@ def show(words: list[str]) -> int:
                 sketch = run.sketches.get(key) if title == "Summary" else None
                 line = sketch.line() if sketch else ""
                 print_lines(f"  {key}{' ' * (width - cells(key))}  {value:<12}{line}".rstrip())
+    if run.artifacts:
+        print_lines("", "Artifacts", *(f"  {use:<4}  {what}" for use, what in artifacts_of(run)))
+    if files:
+        print_lines("", "Files")
+        rows = [[f"  {size(file.size) or '0'}", clean(name, 200)] for name, file in list(files.items())[:MAX_FILES]]
+        print_columns(rows, [0])
+    if len(files) > MAX_FILES:
+        print_lines(f"  {len(files) - MAX_FILES:,} more (--json lists all)")
     return 0
 
 

@@ -297,6 +297,7 @@ def describe(run: StoredRun) -> dict[str, Any]:
         "signal": run.signal or run.deadly_signal,
         "path": run.path,
         "alerts": run.alerts,
+        "artifacts": run.artifacts,
         "host": clean(run.start.get("host") or ""),
         "user": clean(run.start.get("user") or ""),
         "bad_lines": run.bad_lines,
@@ -338,3 +339,13 @@ def print_lines(*lines: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write("".join(line.encode(encoding, "replace").decode(encoding) + "\n" for line in lines))
     sys.stdout.flush()
+
+
+def agrees(question: str) -> bool:
+    """Whether the user says yes; nobody at a terminal says no."""
+    if not sys.stdin.isatty():
+        warn(f"{question} Say so with --yes.")
+        return False
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

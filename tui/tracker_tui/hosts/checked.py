@@ -121,6 +121,15 @@ def part(answer: object, most: int) -> Part:
     return Part(b"" if trouble else data, count(size), clean(trouble))
 
 
+def swept(answer: object) -> tuple[int, int, str]:
+    """How many contents were removed, their bytes, and what went wrong."""
+    try:
+        contents, size, trouble = parts(answer, 3)
+        return count(contents), count(size), clean(trouble)
+    except ValueError:
+        return 0, 0, NOT_UNDERSTOOD
+
+
 def line_number(value: object) -> int:
     """The number of a line.
 

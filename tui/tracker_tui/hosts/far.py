@@ -192,7 +192,7 @@ class FarSide:
             may.update({"folder_files": lookout.folder_files, "read_part": lookout.read_part})
             may.update({what: functools.partial(_printed, lookout, what) for what in ("page", "line_at", "matches")})
         if lookout is not None and self._may_remove:
-            may["remove"] = lookout.remove
+            may.update({"remove": lookout.remove, "sweep": lookout.sweep})
         answer = may[what](*args) if what in may else None
         trouble = "" if what in may else "not allowed"
         if isinstance(answer, Part):

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from tracker.folders import FolderFile, Part
+from tracker.folders import MAX_DEPTH, FolderFile, Part
 from tracker.lookout import Edit, Known, Place, Sight
 from tracker.records import Record, clean
 from tracker_tui.hosts import checked, ssh
@@ -214,13 +214,13 @@ class Link:
     def pages(self, project: str, name: str) -> FarPages:
         return FarPages(self, (project, name))
 
-    def folder_files(self, project: str, folder: str) -> list[FolderFile] | None:
+    def folder_files(self, project: str, folder: str, depth: int = MAX_DEPTH) -> list[FolderFile] | None:
         """The files below a folder there.
 
         Raises:
             OSError, ValueError: there is no answer, or none that is understood.
         """
-        return checked.files(self.ask("folder_files", project, folder), folder)
+        return checked.files(self.ask("folder_files", project, folder, depth), folder)
 
     def read_part(self, project: str, path: str, offset: int, most: int) -> Part:
         """A piece of a file there; no answer is trouble like any other."""
@@ -262,6 +262,10 @@ class Link:
     def remove(self, project: str, names: Sequence[str]) -> str:
         answer, trouble = self._ask("remove", project, list(names))
         return trouble or (clean(answer) if isinstance(answer, str) else checked.NOT_UNDERSTOOD)
+
+    def sweep(self, project: str, going: list[list[str]], is_rehearsal: bool) -> tuple[int, int, str]:
+        answer, trouble = self._ask("sweep", project, going, is_rehearsal, is_change=not is_rehearsal)
+        return (0, 0, trouble) if trouble else checked.swept(answer)
 
     def _why_not(self) -> str:
         if self._is_open:

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tracker import folders, host, lines, lookout, pages
+from tracker import folders, host, lines, lookout, pages, sweeping
 from tracker.records import clean
 from tracker_tui.hosts.address import Address
 
@@ -81,6 +81,7 @@ def program() -> bytes:
         "tracker.folders": _source_of(folders.__file__),
         "tracker.lines": _source_of(lines.__file__),
         "tracker.pages": _source_of(pages.__file__),
+        "tracker.sweeping": _source_of(sweeping.__file__),
         "tracker.lookout": _source_of(lookout.__file__),
         "tracker.far": _far_source(),
     }

@@ -1,0 +1,166 @@
+"""What artifacts there are under the roots, and which runs made and used them; here and on other machines alike."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tracker import host, layout
+from tracker.catalog import Catalog
+from tracker.folders import MAX_PART
+from tracker.manifests import LATEST, Manifest
+from tracker.records import clean
+from tracker.stored import StoredRun
+from tracker.sweeping import FOLDER
+from tracker.versions import Versions, read
+from tracker_tui.sources import Sources
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of an artifact."""
+
+    catalog: Catalog
+    folder: str
+    """The name of its project's folder."""
+    artifact: str
+    """The name of the artifact's."""
+    manifest: Manifest
+    aliases: list[str]
+    """Those it has now."""
+    count: int
+    """How many versions of the artifact there are."""
+    is_latest: bool
+    """Whether it stands for the artifact in a list."""
+    users: list[StoredRun] = field(default_factory=list)
+    """The runs that used it, the newest first."""
+    maker: StoredRun | None = None
+    """The run that made it, if it is there."""
+
+    @property
+    def project(self) -> str:
+        """Cleaned, as a text."""
+        made = self.manifest.project
+        return clean(made if layout.file_name(made) == self.folder else layout.true_name(self.folder))
+
+    @property
+    def label(self) -> str:
+        """`project/name:v3`."""
+        return f"{self.project}/{self.manifest.name}:v{self.manifest.version}"
+
+
+def versions(sources: Sources) -> tuple[list[Version], list[str]]:
+    """All versions, artifacts in order of project and name, the newest version first; and what cannot be read.
+
+    Raises:
+        OSError, ValueError: another machine gives no answer, or none that is understood.
+    """
+    found: list[Version] = []
+    damaged: list[str] = []
+    for catalog in sources.catalogs.values():
+        lineage = _Lineage([run for run in sources.newest_first(with_deleted=True) if sources.of(run) is catalog])
+        for folder in projects(catalog):
+            for artifact, known in _artifacts(catalog, folder):
+                damaged += (f"{clean(layout.true_name(folder))}/{clean(artifact)}/{file}" for file in known.damaged)
+                latest = known.aliases.get(LATEST, max(known.manifests, default=-1))
+                for number, manifest in sorted(known.manifests.items(), reverse=True):
+                    users, maker = lineage.of(folder, manifest)
+                    aliases, count = known.aliases_of(number), len(known.manifests)
+                    is_latest = number == latest
+                    found.append(Version(catalog, folder, artifact, manifest, aliases, count, is_latest, users, maker))
+    return found, damaged
+
+
+def projects(catalog: Catalog) -> list[str]:
+    """The folders of projects; here also of those that have artifacts, but no runs any more."""
+    found = {key.project for key in catalog.runs}
+    if not catalog.files.is_far:
+        listed = host.list_projects(catalog.root) or ()
+        found.update(name for name in listed if os.path.isdir(os.path.join(catalog.root, name, FOLDER)))
+    return sorted(found)
+
+
+def _artifacts(catalog: Catalog, project: str) -> Iterator[tuple[str, Versions]]:
+    """The artifacts of a project, each with the name of its folder."""
+    folders: dict[str, dict[str, str]] = defaultdict(dict)
+    for file in catalog.files.folder_files(project, FOLDER, 2) or ():
+        _, artifact, *rest = file.path.split("/")
+        if len(rest) == 1:
+            folders[artifact][rest[0]] = file.path
+    for artifact, files in sorted(folders.items()):
+        known = read(artifact, files, lambda file, most, at=files: _whole(catalog, project, at[file], most))  # type: ignore[misc]
+        if known.last_number >= 0:
+            yield artifact, known
+
+
+def _whole(catalog: Catalog, project: str, path: str, most: int) -> bytes | None:
+    data = b""
+    while len(data) < most:
+        part = catalog.files.read_part(project, path, len(data), min(MAX_PART, most - len(data)))
+        if part.trouble:
+            return None
+        if not part.data:
+            break
+        data += part.data
+    return data
+
+
+class _Lineage:
+    """Who made and used what, by what the runs of a root say."""
+
+    def __init__(self, runs: list[StoredRun]) -> None:
+        self._runs = {(run.key.project, run.id): run for run in runs}
+        self._users: dict[tuple[str, str, int], list[StoredRun]] = defaultdict(list)
+        for run in runs:
+            for record in run.artifacts:
+                if record["use"] == "used":
+                    self._users[layout.file_name(record["project"]), record["name"], record["version"]].append(run)
+
+    def of(self, project: str, manifest: Manifest) -> tuple[list[StoredRun], StoredRun | None]:
+        """The users of a version in a project's folder, and its maker."""
+        maker = self._runs.get((layout.file_name(manifest.project), manifest.run)) if manifest.run else None
+        return self._users.get((project, manifest.name, manifest.version), []), maker
+
+
+def unneeded(found: list[Version], going: list[StoredRun]) -> list[Version]:
+    """The versions that some runs made, that no other run uses, and that have no name but `latest`."""
+    keys = {run.key for run in going}
+    return [
+        version
+        for version in found
+        if version.maker is not None
+        and version.maker.key in keys
+        and {*version.aliases} <= {LATEST}
+        and all(run.key in keys for run in version.users)
+    ]
+
+
+def as_json(version: Version, with_entries: bool) -> dict[str, Any]:
+    """A version as `tracker-tui artifacts --json` gives it."""
+    manifest = version.manifest
+    found = {
+        "project": version.project,
+        "name": manifest.name,
+        "version": manifest.version,
+        "type": manifest.type,
+        "aliases": version.aliases,
+        "size": manifest.size,
+        "files": len(manifest.entries),
+        "digest": manifest.digest,
+        "description": manifest.description,
+        "metadata": manifest.metadata,
+        "created_at": datetime.fromtimestamp(manifest.created, UTC).isoformat(timespec="milliseconds"),
+        "made_by": f"{manifest.project}/{manifest.run}" if manifest.run else None,
+        "used_by": [f"{run.project}/{run.id}" for run in version.users],
+        "place": version.catalog.source or version.catalog.root,
+    }
+    if with_entries:
+        found["entries"] = {
+            path: {"digest": entry.digest, "size": entry.size, "reference": entry.reference or None}
+            for path, entry in manifest.entries.items()
+        }
+    return found
