@@ -182,7 +182,7 @@ def test_purge_artifacts(root: Path, command: Command, tmp_path: Path) -> None:
 
 
 def test_purge_takes_nothing_that_is_new(root: Path, command: Command) -> None:
-    """A content that somebody has just found there is about to be named. Nor anything while a manifest cannot be read."""
+    """A content that somebody has just found there may soon be named. Nothing goes while a manifest cannot be read."""
     grow_old(root)
     for version in tracker.Api(root).artifacts("model", "p/m"):
         version.delete(delete_aliases=True)

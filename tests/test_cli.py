@@ -152,7 +152,7 @@ def test_rename_is_seen_everywhere(root: Path) -> None:
     [
         (
             ["nonsense"],
-            "no folder 'nonsense' (commands: ls, show, logs, events, compare, export, rename, tag, note, archive",
+            "no folder 'nonsense' (commands: ls, show, logs, events, compare, artifacts, export, rename, tag, note",
         ),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
         (["ls", "--nonsense"], "unrecognized arguments: --nonsense"),

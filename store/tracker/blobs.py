@@ -169,7 +169,8 @@ class _Part:
         other = self._path + ".part"
         if not _link(os.path.realpath(path), other):
             return False
-        os.rename(other, self._path)
+        with _telling(self._blobs.folder):
+            os.rename(other, self._path)
         return True
 
     def place(self, blob: Blob) -> None:

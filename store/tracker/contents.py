@@ -259,6 +259,7 @@ class Contents:
 
         Raises:
             TypeError, ValueError: the name is no path below the artifact, or taken.
+            OSError: it cannot be written.
             UsageError: the artifact is logged already.
         """
         self._draft()
@@ -362,7 +363,8 @@ class Contents:
             blob = self._drafts().add(path, may_link)
         except StoreError as error:
             report.say([f"WARNING {clean(error)}: {clean(path)} waits to be kept until the artifact is logged"])
-            return Entry()
+            with opened(path) as source:
+                return Entry(*hash_of(source))
         if not blob.is_steady:
             report.say([f"WARNING {clean(path)} changes while it is copied: kept as it was found the last time"])
         return Entry(blob.digest, blob.size)
@@ -378,15 +380,13 @@ class Contents:
         """See to it that all contents are in a store."""
         for entry in self._entries.values():
             known = entry._entry
-            if known.reference or (known.digest and store.has(known.digest, known.size)):
+            if known.reference or store.has(known.digest, known.size):
                 continue
             drafts = self._drafts()
-            is_there = known.digest and drafts is not store and drafts.has(known.digest, known.size)
+            is_there = drafts is not store and drafts.has(known.digest, known.size)
             source = drafts.path(known.digest) if is_there else entry.local_path
-            if source is None:
-                raise StoreError(f"the content of {entry.path!r} is gone")
-            blob = store.add(source, may_link=bool(is_there))
-            entry._entry = Entry(blob.digest, blob.size)
+            if source is None or store.add(source, may_link=is_there).digest != known.digest:
+                raise StoreError(f"{entry.path!r} could not be kept, and is not there any more as it was")
 
 
 def suffix_of(path: str, name: str) -> str:

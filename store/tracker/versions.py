@@ -9,6 +9,7 @@ a file behind that says so, and its number is never given again.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import time
@@ -198,7 +199,8 @@ class Collection:
                     raise
                 return _make(path, data)
             finally:
-                os.unlink(temporary)
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
         except OSError as error:
             raise StoreError(f"cannot write {path} ({error.strerror})") from error
         return True

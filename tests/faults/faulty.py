@@ -26,6 +26,11 @@ CALLS = (
     "scandir",
     "stat",
     "pread",
+    "preadv",
+    "rename",
+    "replace",
+    "utime",
+    "lstat",
     "close",
 )
 _NAMES = "ENOSPC EDQUOT EIO EROFS ESTALE EINTR EMFILE ENFILE EACCES EFBIG ENOMEM"
