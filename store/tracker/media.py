@@ -466,22 +466,34 @@ def _store(content: bytes | str, run_folder: str, folder: str, suffix: str) -> R
         ValueError: the file is a device, a pipe or a folder.
     """
     place = os.path.join(run_folder, "media", folder)
-    os.makedirs(place, exist_ok=True)
     part = os.path.join(place, "." + part_name())
+    if isinstance(content, bytes):
+        digest, size = hashlib.sha256(content).hexdigest(), len(content)
+        if _size(os.path.join(place, digest[:HASH] + suffix)) == size:  # to make a file takes long
+            return {"path": f"media/{folder}/{digest[:HASH]}{suffix}", "size": size}
+    os.makedirs(place, exist_ok=True)
     try:
         if isinstance(content, bytes):
             with open(part, "xb", buffering=0) as file:
                 write_all(file.fileno(), content)
-            digest, size = hashlib.sha256(content).hexdigest(), len(content)
         else:
             with opened(content) as source:
                 digest, size, _ = copy(source, part, 0o666)
         name = digest[:HASH] + suffix
         os.replace(part, os.path.join(place, name))
-    finally:
+    except BaseException:
         with suppress(OSError):
             os.unlink(part)
+        raise
     return {"path": f"media/{folder}/{name}", "size": size}
+
+
+def _size(path: str) -> int:
+    """Bytes of a file; -1: there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
 
 
 def _told(error: Exception) -> str:

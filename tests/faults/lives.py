@@ -70,6 +70,7 @@ class Life:
         self.check_state(run, board)
         rows = kept(run) | (kept(runs["a-other"]) if "a-other" in runs else {})
         self.rows = sum(map(len, rows.values()))
+        self.check_media([run, *(runs[name] for name in ("a-other",) if name in runs)])
         for born, life in enumerate(self.boards):
             for number, count in enumerate(life[victim.ROWS :]):
                 values = rows.get(f"{born}.{number}", [])
@@ -79,6 +80,16 @@ class Life:
         self.check_prints(told)
         self.next_step = 0 if run.step is None else run.step + 1
         assert run.bad_lines <= len(self.boards)
+
+    def check_media(self, runs: list[Any]) -> None:
+        """What a row refers to is there and whole; only a job in trouble may have had to leave it out."""
+        for row in (row for run in runs for row in run.scan_history() if "page" in row):
+            if "path" in row["page"]:
+                key, number = next((key, value) for key, value in row.items() if key[0].isdigit())
+                (found,) = {path.read_text() for path in self.root.glob(f"p/*/{row['page']['path']}")}
+                assert found == f"{key} {number}"
+            else:
+                assert any("trouble" in order for order in self.orders), row
 
     def check_state(self, run: Any, board: list[int]) -> None:
         """At once, on the same machine."""

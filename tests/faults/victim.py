@@ -21,9 +21,9 @@ from typing import Any
 from faulty import Last, Trouble, interpose
 
 import tracker
-from tracker import capture, console, gpus, host, journal, lifecycle, machine, starting, surroundings
+from tracker import capture, console, gpus, host, journal, lifecycle, machine, media, starting, surroundings
 
-READY = (gpus, machine, starting, surroundings)
+READY = (gpus, machine, media, starting, surroundings)
 """Loaded before the first fork, or most jobs would be killed while they load them."""
 BEGAN, STEP, FINISHED, PRINTED, EDITS, CALLS, FAILURES, ROWS = range(8)
 """Places in the shared memory; from ROWS on the rows of each thread, and last those of the other run."""
@@ -89,7 +89,10 @@ def log_rows(run: tracker.Run, key: str, count: int, board: Board, place: int) -
     for number in range(count):
         if number % 7 == 3:
             run.log({"part": number}, commit=False)
-        run.log({key: number, "loss": 1 / (number + 1), "odd": math.nan if number % 11 == 0 else "words"})
+        page = (
+            {"page": tracker.Html(f"{key} {number}", data_is_not_path=True)} if number % 50 == 5 else {}
+        )  # a file takes a hundred rows' time
+        run.log({key: number, "loss": 1 / (number + 1), "odd": math.nan if number % 11 == 0 else "words", **page})
         board[place] = number + 1
 
 
