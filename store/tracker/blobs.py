@@ -143,18 +143,23 @@ class _Part:
         folder = os.path.join(blobs.folder, "tmp")
         self._path = os.path.join(folder, part_name())
         self.descriptor = -1
+        self._is_placed = False
         with _telling(blobs.folder):
-            os.makedirs(folder, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self.descriptor = os.open(self._path, flags, 0o444)
+            try:
+                self.descriptor = os.open(self._path, flags, 0o444)
+            except FileNotFoundError:
+                os.makedirs(folder, exist_ok=True)
+                self.descriptor = os.open(self._path, flags, 0o444)
 
     def __enter__(self) -> _Part:
         return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self.descriptor)
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
+        if not self._is_placed:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
 
     def write(self, data: bytes | memoryview) -> None:
         with _telling(self._blobs.folder):
@@ -179,8 +184,12 @@ class _Part:
         with _telling(self._blobs.folder):
             if self._is_remote:  # only that tells of a server that is full
                 os.fsync(self.descriptor)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            os.rename(self._path, path)
+            try:
+                os.rename(self._path, path)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                os.rename(self._path, path)
+        self._is_placed = True
 
 
 def part_name() -> str:
@@ -286,46 +295,56 @@ def opened(path: str) -> Iterator[int]:
 
 
 def hash_of(source: int, write: Callable[[memoryview], object] | None = None) -> tuple[str, int]:
-    """SHA-256 and size of all that is behind a descriptor; what was hashed is written on the way.
-
-    Hashing is done beside reading and writing: both let go of the interpreter.
-    """
-    digest, size = hashlib.sha256(), 0
-    chunks: queue.Queue[memoryview] = queue.Queue()
-    room = threading.Semaphore(IN_STEP)
-    spare: queue.Queue[bytearray] = queue.Queue()
-
-    def work() -> None:
-        while chunk := chunks.get():
-            digest.update(chunk)
-            spare.put(chunk.obj)  # type: ignore[arg-type]
-            room.release()
-
-    helper: threading.Thread | None = None
-    try:
-        while True:
-            room.acquire()
-            buffer = spare.get_nowait() if not spare.empty() else bytearray(CHUNK)
-            count = os.preadv(source, [buffer], size)
-            if not count:
-                break
+    """SHA-256 and size of all that is behind a descriptor; what was hashed is written on the way."""
+    if os.fstat(source).st_size <= CHUNK:
+        content = _read_small(source)
+        if write is not None:
+            write(memoryview(content))
+        return hashlib.sha256(content).hexdigest(), len(content)
+    with _Hasher() as hasher:
+        size = 0
+        while count := os.preadv(source, [buffer := hasher.room()], size):
             chunk = memoryview(buffer)[:count]
+            hasher.put(chunk)
             size += count
-            if helper is None and count == CHUNK:
-                helper = threading.Thread(target=work, name="tracker hash", daemon=True)
-                helper.start()
-            if helper is not None:
-                chunks.put(chunk)
-            else:
-                digest.update(chunk)
-                room.release()
             if write is not None:
                 write(chunk)
-    finally:
-        if helper is not None:
-            chunks.put(memoryview(b""))
-            helper.join()
-    return digest.hexdigest(), size
+    return hasher.digest.hexdigest(), size
+
+
+class _Hasher:
+    """Hashes in a thread, beside reading and writing: all three let go of the interpreter."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+        self._chunks: queue.Queue[memoryview] = queue.Queue()
+        self._spare: queue.Queue[bytearray] = queue.Queue()
+        self._made = 0
+        self._thread = threading.Thread(target=self._work, name="tracker hash", daemon=True)
+
+    def __enter__(self) -> _Hasher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._chunks.put(memoryview(b""))
+        self._thread.join()
+
+    def room(self) -> bytearray:
+        """Where the next chunk goes; waits while there are `IN_STEP` that are not hashed."""
+        if self._made < IN_STEP and self._spare.empty():
+            self._made += 1
+            return bytearray(CHUNK)
+        return self._spare.get()
+
+    def put(self, chunk: memoryview) -> None:
+        """Hash a chunk, which is not changed before `room` gives its place again."""
+        self._chunks.put(chunk)
+
+    def _work(self) -> None:
+        while chunk := self._chunks.get():
+            self.digest.update(chunk)
+            self._spare.put(chunk.obj)  # type: ignore[arg-type]
 
 
 def _read_small(source: int) -> bytes:
