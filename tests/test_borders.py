@@ -13,7 +13,7 @@ import pytest
 
 import tracker
 from support import REPOSITORY, script_environment
-from tracker.api import ApiRun, Runs
+from tracker.api import ApiFile, ApiRun, Runs
 from tracker.mappings import Config, Summary
 
 HOST = REPOSITORY / "store" / "tracker" / "host.py"
@@ -97,7 +97,7 @@ def test_public_name_is_listed(name: str) -> None:
     assert name in dir(tracker)
 
 
-@pytest.mark.parametrize("public", [tracker.Run, tracker.Api, Runs, ApiRun, Config, Summary])
+@pytest.mark.parametrize("public", [tracker.Run, tracker.Api, Runs, ApiRun, ApiFile, tracker.Artifact, Config, Summary])
 def test_public_method_is_documented(public: type) -> None:
     """Every function that users find on what they hold has a docstring, its own or an inherited one."""
     methods = [name for name, _ in inspect.getmembers(public, inspect.isfunction) if not name.startswith("_")]
@@ -112,6 +112,6 @@ def test_reference_names_everything_public() -> None:
     text = (REPOSITORY / "docs" / "reference.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(?:Api\.)?(\w+)`", text))
     public = set(tracker.__all__)
-    for kind in (tracker.Run, Api, ApiRun):
+    for kind in (tracker.Run, Api, ApiRun, tracker.Artifact):
         public |= {name for name in vars(kind) if not name.startswith("_")}
     assert sorted(public - named) == []

@@ -64,8 +64,11 @@ class Saver:
         """Take what is to be taken at the end, as it is now."""
         wishes, self._wishes = self._wishes, []
         for wish in wishes:
-            for path in _files(wish):
-                self._put(path, wish)
+            try:
+                for path in _files(wish):
+                    self._put(path, wish)
+            except Exception as error:  # the run must end all the same
+                self._warn(f"save {wish.pattern}", f"cannot save {wish.pattern} ({error})")
 
     def _target(self, path: str, base: str) -> str:
         return os.path.join(self._folder(), os.path.relpath(path, base))
