@@ -214,3 +214,12 @@ def test_artifacts_of_another_machine(root: Path, command: Command) -> None:
     command("delete", "second", *place)
     assert "p/m:v2" in command("purge", "--artifacts", "--yes", *place)
     assert contents(root) == [1, 3000]
+
+
+def test_artifacts_are_completed(root: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tab offers the names of artifacts."""
+    monkeypatch.setenv("TRACKER_DIR", str(root))
+    assert [line.split("\t")[0] for line in command("__complete", "words", "artifacts", "").splitlines()] == [
+        "m",
+        "other",
+    ]

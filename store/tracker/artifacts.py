@@ -207,11 +207,12 @@ class Artifact(Contents):
             _run.active("log_artifact").log_artifact(self, aliases=self._aliases)
             return
         collection, manifest = self._logged()
-        before = collection.read().aliases_of(manifest.version)
+        known = collection.read()
+        before = known.aliases_of(manifest.version)
         add = [alias for alias in check_aliases(self._aliases) if alias not in before]
         remove = [alias for alias in before if alias not in self._aliases]
         if add or remove:
-            collection.move(manifest.version, add, remove)
+            collection.move(known, manifest.version, add, remove)
 
     def delete(self, delete_aliases: bool = False) -> None:
         """Delete this version. Its number is never given again; `tracker-tui purge` removes contents that nothing has.
@@ -244,13 +245,11 @@ class Artifact(Contents):
             self._sealed()
             manifest.aliases = [alias for alias in aliases if alias != LATEST]
             manifest.project, manifest.run = run.project, run.id
-            kept = collection.add(manifest)
+            kept = collection.add(manifest, known)
             self._keep(collection.store)  # a sweep at the same time knows the manifest now
-            known = collection.read()
             wanted = {*manifest.aliases, LATEST}
             if kept is not manifest and not wanted <= set(known.aliases_of(kept.version)):
-                collection.move(kept.version, sorted(wanted))
-                known = collection.read()
+                collection.move(known, kept.version, sorted(wanted))
         except (StoreError, OSError) as error:
             self._trouble = f"artifact {self._manifest.name} is not kept: {error}"
             run._warn(f"artifact {self._manifest.name}", self._trouble)

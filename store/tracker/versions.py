@@ -46,14 +46,29 @@ class Versions:
 
     manifests: dict[int, Manifest] = field(default_factory=dict)
     """By number, those that are whole and were not deleted."""
+    moves: list[Move] = field(default_factory=list)
+    """Aliases that moved later."""
     aliases: dict[str, int] = field(default_factory=dict)
-    """Which of them each alias means."""
-    last_change: float = 0.0
-    """The newest time in any of it."""
+    """Which version each alias means."""
     last_number: int = -1
     """The greatest number that was ever given."""
     damaged: list[str] = field(default_factory=list)
     """Files that cannot be read."""
+
+    @property
+    def last_change(self) -> float:
+        """The newest time in any of it."""
+        times = [*(manifest.created for manifest in self.manifests.values()), *(move.time for move in self.moves)]
+        return max(times, default=0.0)
+
+    def take(self, manifest: Manifest | None = None, move: Move | None = None) -> None:
+        """Know one more version, or that aliases moved."""
+        if manifest is not None:
+            self.manifests[manifest.version] = manifest
+            self.last_number = max(self.last_number, manifest.version)
+        if move is not None:
+            self.moves.append(move)
+        self.aliases = aliases_of(self.manifests, self.moves)
 
     def find(self, word: str) -> Manifest | None:
         """What `v3` or an alias means."""
@@ -75,7 +90,6 @@ def read(folder: str, files: Iterable[str], get: Read) -> Versions:
         get: reads one of them.
     """
     found = Versions()
-    moves: list[Move] = []
     for file in sorted(files):
         if numbered := VERSION.fullmatch(file):
             number = int(numbered[1])
@@ -87,10 +101,8 @@ def read(folder: str, files: Iterable[str], get: Read) -> Versions:
             elif not is_tombstone(data):
                 found.damaged.append(file)
         elif file.startswith(ALIASES) and file.endswith(".jsonl"):
-            moves += moves_in(get(file, MAX_ALIAS_BYTES) or b"", file)
-    found.aliases = aliases_of(found.manifests, moves)
-    times = [*(manifest.created for manifest in found.manifests.values()), *(move.time for move in moves)]
-    found.last_change = max(times, default=0.0)
+            found.moves += moves_in(get(file, MAX_ALIAS_BYTES) or b"", file)
+    found.take()
     return found
 
 
@@ -118,15 +130,18 @@ class Collection:
             return Versions()
         return read(self.name, files, lambda file, most: host.read(os.path.join(self.folder, file), 0, most))
 
-    def add(self, manifest: Manifest) -> Manifest:
+    def add(self, manifest: Manifest, known: Versions) -> Manifest:
         """Give a manifest the next number, and put it there; where a version has the same files, that is given back.
+
+        Args:
+            manifest: what is to be there.
+            known: what there was a moment ago; it knows the version then.
 
         Raises:
             StoreError: it cannot be written.
             ValueError: it has too many files.
         """
         self._check_place()
-        known = self.read()
         if same := _same(known.manifests.values(), manifest):
             return same
         manifest.version = known.last_number + 1
@@ -134,20 +149,22 @@ class Collection:
         while not self._place(manifest):
             path = self._path(manifest.version)  # another process was first
             other = load(host.read(path, 0, MAX_MANIFEST) or b"", self.name, manifest.version)
+            known.take(other)
             if other is not None and (same := _same([other], manifest)):
                 return same
             manifest.version += 1
             manifest.created = max(manifest.created, other.created + 0.001 if other is not None else 0.0)
+        known.take(manifest)
         return manifest
 
-    def move(self, version: int, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
+    def move(self, known: Versions, version: int, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
         """Give a version aliases, which others lose, and take some away.
 
         Raises:
             StoreError: it cannot be written.
         """
-        at = max(time.time(), self.read().last_change + 0.001)
-        line = Move(at, "", version, tuple(add), tuple(remove)).dump()
+        move = Move(max(time.time(), known.last_change + 0.001), "", version, tuple(add), tuple(remove))
+        line = move.dump()
         path = os.path.join(self.folder, ALIASES + host.edits_file_name().removeprefix("edits-"))
         self._check_place()
         try:
@@ -163,6 +180,7 @@ class Collection:
                 os.close(descriptor)
         except OSError as error:
             raise StoreError(f"cannot write {path} ({error.strerror})") from error
+        known.take(move=move)
 
     def delete(self, version: int) -> None:
         """Let a version be no more; its number stays taken, its contents are left to `purge`.
