@@ -87,8 +87,9 @@ class Answers:
 
 
 def is_worth_asking(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether the terminal itself would answer."""
-    return environment.get("TERM", "") not in ("linux", "dumb") and not any(map(environment.get, BETWEEN))
+    """Whether the terminal itself would answer, and would not print the question, as that of macOS does."""
+    is_dumb = environment.get("TERM", "") in ("linux", "dumb") or environment.get("TERM_PROGRAM") == "Apple_Terminal"
+    return not is_dumb and not any(map(environment.get, BETWEEN))
 
 
 # ---- pictures ----
