@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from terminal import Terminal
 
@@ -41,6 +42,9 @@ def steps(columns: int) -> Iterator[Step]:
     to_charts = [] if is_narrow else ["tab"]
     yield "one chart alone", [*to_charts, "enter" if columns >= 40 else ""], []
     yield "crosshair", ["i", "left", "left"], ["escape", "escape", "escape"]
+    yield "media", ["7", "left"], []
+    yield "one name alone", ["enter"], ["escape", "escape", "7"]
+    yield "files of a run", ["F"], ["escape"]
     yield "help", ["?"], ["escape"]
     yield "palette", ["\x10", "comp"], ["escape"]
     yield "table", ["1", *(["1"] if not is_narrow else []), "escape", "home", "enter"], []
@@ -59,7 +63,7 @@ def steps(columns: int) -> Iterator[Step]:
 def write_run(root: Path, number: int, name: str, end: dict[str, object], **more: object) -> None:
     """A run's files as a job leaves them, the same ones each time but for the clock."""
     chance = random.Random(number)
-    begin = time.time() - AGE + 60 * number
+    begin = int(time.time()) - AGE + 60 * number  # so that files are of the same size each time
     identity = {"id": f"id{number:06}", "name": name, "project": "vision", "host": "box", "user": "ann", "pid": 100}
     config = {"lr": round(0.1 / (number + 1), 4), "batch_size": 32 << number % 2, "model": {"depth": 12, "width": 384}}
     start = {"_type": "start", "_timestamp": begin, "format": 1, **identity, "config": config, **more}
@@ -69,13 +73,13 @@ def write_run(root: Path, number: int, name: str, end: dict[str, object], **more
         loss = 2.4 * math.exp(-step / (30 + 10 * number)) + 0.2 + chance.random() / 20
         summary = {"train/loss": loss, "train/acc": 1 - loss / 3, "lr": 0.1 * (1 - step / 200), "grad_norm": 1 + loss}
         summary |= {"val/loss": loss + 0.1} if step % 10 == 0 else {}
-        records.append({"_step": step, "_timestamp": begin + 5 * step, **summary})
+        records.append({"_step": step, "_timestamp": begin + 5 * step, **summary, **media(root, number, step)})
     records.append({"_type": "end", "_timestamp": begin + 1000, **end})
     folder = root / "vision"
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"run-20260101_0000{number:02}-id{number:06}"
     (folder / f"{stem}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    (folder / stem).mkdir()
+    (folder / stem).mkdir(exist_ok=True)
     printed = [
         {
             "_timestamp": begin + 5 * n,
@@ -89,6 +93,23 @@ def write_run(root: Path, number: int, name: str, end: dict[str, object], **more
     (folder / stem / "console.jsonl").write_text(
         "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in printed)
     )
+
+
+def media(root: Path, number: int, step: int) -> dict[str, object]:
+    """What a row holds besides numbers, every hundred steps; its files are written."""
+    if step % 100:
+        return {}
+    folder = root / "vision" / f"run-20260101_0000{number:02}-id{number:06}" / "media"
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (24, 16), (step, 90, 200)).save(folder / f"{step}.png", compress_level=0)
+    table = {"columns": ["id", "label"], "data": [[row, f"item {row}"] for row in range(40)]}
+    (folder / "table.json").write_text(json.dumps(table))
+    image = {"_type": "image-file", "path": f"media/{step}.png", "width": 24, "height": 16, "caption": f"cat {step}"}
+    return {
+        "examples": image,
+        "weights": {"_type": "histogram", "values": [1, 4 + step, 2], "bins": [-1, 0, 1, 2]},
+        "mistakes": {"_type": "table-file", "path": "media/table.json", "ncols": 2, "nrows": 40},
+    }
 
 
 @pytest.fixture
@@ -130,7 +151,13 @@ def test_every_view_looks_as_it_did(root: Path, columns: int, rows: int, request
     file = HERE / f"{columns}x{rows}.txt"
     kept = read(file)
     shown: dict[str, str] = {}
-    with Terminal(["-m", "tracker_tui", "runs"], columns, rows, cwd=root.parent, env={"HOME": str(root.parent)}) as it:
+    with Terminal(
+        ["-m", "tracker_tui", "runs"],
+        columns,
+        rows,
+        cwd=root.parent,
+        env={"HOME": str(root.parent), "TMUX": "/tmp/none,1,0"},
+    ) as it:
         it.wait_for("train/loss  0.")
         for name, there, back in steps(columns):
             go(it, there)
@@ -147,7 +174,9 @@ def test_every_view_looks_as_it_did(root: Path, columns: int, rows: int, request
 
 def test_no_view_breaks_while_the_terminal_is_resized(root: Path) -> None:
     """From 40x12 to 300x100 and back in every view: boxes are closed at every size, and no error is told."""
-    with Terminal(["-m", "tracker_tui", "runs"], 160, 45, cwd=root.parent, env={"HOME": str(root.parent)}) as it:
+    with Terminal(
+        ["-m", "tracker_tui", "runs"], 160, 45, cwd=root.parent, env={"HOME": str(root.parent), "TMUX": "/tmp/none,1,0"}
+    ) as it:
         it.wait_for("train/loss  0.")
         for _, there, back in steps(160):
             go(it, there)

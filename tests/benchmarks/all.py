@@ -21,7 +21,7 @@ from pathlib import Path
 
 from measuring import Options, asked, put, say, table
 
-FILES = ("store", "peers", "dashboard", "charts", "console", "scale", "reading", "artifacts", "opening", "far")
+FILES = ("store", "peers", "dashboard", "charts", "console", "scale", "media", "reading", "artifacts", "opening", "far")
 
 
 def main() -> None:

@@ -114,7 +114,7 @@ class FilesScreen(Page[None]):
     def _show(self) -> None:
         """Show the tree as it is now."""
         is_first = not self._tree.files
-        self._tree.put(self._found.files, files.artifacts_of(getattr(self._run, "artifacts", ())), self._inside)
+        self._tree.put(self._found.files, files.artifacts_of(self._run.artifacts), self._inside)
         self._list.show_nodes(self._tree.nodes())
         own = self._found.files
         size = size_text(sum(file.size for file in own))

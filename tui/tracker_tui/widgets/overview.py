@@ -171,7 +171,7 @@ class Overview(Lines):
 
     def _artifacts(self, run: StoredRun, width: int) -> list[Entry]:
         """What the run made and used, the newest first."""
-        found = artifacts_of(getattr(run, "artifacts", ()))
+        found = artifacts_of(run.artifacts)
         kept = [each for each in reversed(found) if all(word in each.label.lower() for word in self.words)]
         if not kept:
             return []
