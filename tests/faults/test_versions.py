@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import keeper
 
 import tracker
 from support import StartScript, tell, wait_line
+from tracker import sweeping
 
 
 def keepers(start: StartScript) -> subprocess.Popen[str]:
@@ -124,3 +127,44 @@ def test_ten_processes_log_one_name(root: Path, start: StartScript, cases: Calla
         assert api.artifact(f"p/m:by-{me}").version == versions[-1]
     assert not [path for path in root.rglob("*") if re.search(r"\.part$", path.name)]
     tried("10 processes log one artifact", f"{20 * count} logged", f"{11 * count} versions, no number twice")
+
+
+def test_a_sweep_while_artifacts_are_logged(
+    root: Path, tmp_path: Path, start: StartScript, cases: Callable[[int], int], tried: Any
+) -> None:
+    """Contents that are old and nobody's are found by a writer and a sweep in the same moment: no version lacks one."""
+    count = cases(150)
+    run = tracker.init(project="p", dir=root, console="off")
+    folder = tmp_path / "data"
+    folder.mkdir()
+    before = time.time() - sweeping.AGE - 60
+    for number in range(count):
+        (folder / str(number)).write_text(f"content {number}")
+    artifact = tracker.Artifact("first", "dataset")
+    artifact.add_dir(folder)
+    run.log_artifact(artifact).delete()
+    for path in root.glob("*/.artifacts/blobs/*/*"):
+        os.utime(path, (before, before))
+    sweeper = start(SWEEPER, str(root / "p"))
+    wait_line(sweeper, "begun")
+    for number in range(count):
+        if number == count // 3:
+            tell(sweeper)
+        run.log_artifact(folder / str(number), f"m{number}", "dataset").wait()
+    taken = int(wait_line(sweeper))
+    for number in range(count):
+        assert (
+            Path(tracker.Api(root).artifact(f"p/m{number}").file(tmp_path / "out")).read_text() == f"content {number}"
+        )
+    tried("a sweep while artifacts are logged", f"{count} contents, {taken} swept", "no version lacks one")
+
+
+SWEEPER = """
+import sys
+from tracker import sweeping
+print("begun", flush=True)
+sys.stdin.readline()
+count, size, trouble = sweeping.sweep(sys.argv[1], [], False)
+assert not trouble, trouble
+print(count, flush=True)
+"""
