@@ -13,6 +13,7 @@ import pytest
 import tracker
 from farhost import NAME
 from tracker import sweeping
+from tracker.replay import MAX_ARTIFACTS
 from tracker_tui.cli import main
 
 Command = Callable[..., str]
@@ -77,7 +78,7 @@ def test_artifacts(root: Path, command: Command) -> None:
     place = ("--dir", str(root))
     title, first, second = command("artifacts", *place).splitlines()
     assert title.split()[:3] == ["ARTIFACT", "TYPE", "VERSIONS"]
-    assert first.split()[:6] == ["p/m:v2", "model", "3", "1", "bytes", "1"]
+    assert first.split()[:6] == ["p/m:v2", "model", "3", "1", "byte", "1"]
     assert second.split()[0] == "p/other:v0"
     rows = [line.split() for line in command("artifacts", "m", *place).splitlines()]
     assert [row[0] for row in rows[1:]] == ["p/m:v2", "p/m:v1", "p/m:v0"]
@@ -163,8 +164,8 @@ def test_purge_artifacts(root: Path, command: Command, tmp_path: Path) -> None:
     grow_old(root)
     command("delete", "first", "second", "--dir", str(root))
     said = command("purge", "--artifacts", "--yes", "--dir", str(root))
-    assert "p/m:v2  model  1 bytes" in said
-    assert "1 contents that no artifact has then  1 bytes" in said
+    assert "p/m:v2  model  1 byte" in said
+    assert "1 content that no artifact has then  1 byte\n" in said
     api = tracker.Api(root)
     assert [each.version for each in api.artifacts("model", "p/m")] == ["v1", "v0"]
     assert contents(root) == [1, 3000]
@@ -176,9 +177,26 @@ def test_purge_artifacts(root: Path, command: Command, tmp_path: Path) -> None:
     api.artifact("p/m:v0").delete(delete_aliases=True)
     api.artifact("p/other").delete()
     grow_old(root)
-    assert "1 contents" in command("purge", "--yes", "--dir", str(root))
+    assert "1 content " in command("purge", "--yes", "--dir", str(root))
     assert contents(root) == [1, 1]
     assert command("purge", "--yes", "--dir", str(root)) == "no run is deleted\n"
+
+
+def test_purge_leaves_what_another_run_made_too(root: Path, command: Command) -> None:
+    """The same files are one version, whoever made them first; also where a run made more than a list of its keeps."""
+    log(root, "fourth", "m", "b")
+    with tracker.init(project="p", dir=root, id="fifth", name="fifth") as run:
+        run.use_artifact("m:v2")
+        for version in range(MAX_ARTIFACTS):
+            artifact = tracker.Artifact("many", "model")
+            artifact.add_reference(f"s3://bucket/{version}")
+            run.log_artifact(artifact)
+    assert "m:v2" not in str(tracker.Api(root).run("p/fifth")._stored.artifacts)
+    command("delete", "second", "--dir", str(root))
+    assert "p/m" not in command("purge", "--artifacts", "--yes", "--dir", str(root))
+    command("delete", "fifth", "--dir", str(root))
+    assert "removed 1 of 1 run" in command("purge", "--artifacts", "--yes", "--dir", str(root))
+    assert [each.version for each in tracker.Api(root).artifacts("model", "p/m")] == ["v2", "v1", "v0"]
 
 
 def test_purge_takes_nothing_that_is_new(root: Path, command: Command) -> None:

@@ -376,7 +376,7 @@ class RunState:
             self.alerts = [*self.alerts, alert][-MAX_ALERTS:]
 
     def _artifact(self, record: Record) -> None:
-        artifact = _lineage_of(record, time_of(record.get("_timestamp")) or self.updated)
+        artifact = lineage_of(record, time_of(record.get("_timestamp")) or self.updated)
         if artifact is not None:
             others = [other for other in self.artifacts if _is_other(other, artifact)]
             self.artifacts = [*others, artifact][-MAX_ARTIFACTS:]
@@ -522,7 +522,7 @@ def is_history_until(record: Record, last: float) -> bool:
     return is_row_until(record, last) or (record.get("_type") == records.SYSTEM and last == math.inf)
 
 
-def _lineage_of(record: Record, time: float) -> Record | None:
+def lineage_of(record: Record, time: float) -> Record | None:
     """What is said of a version of an artifact, cleaned; None where it is none."""
     use, version = record.get("use"), record.get("version")
     texts = {field: _text(record.get(field)) for field in ("name", "type", "digest", "project")}

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from tracker import host, layout
 from tracker.catalog import Catalog
 from tracker.folders import MAX_PART
+from tracker.journal import Tail
 from tracker.manifests import LATEST, Manifest
-from tracker.records import clean
+from tracker.records import ARTIFACT, Record, clean
+from tracker.replay import MAX_ARTIFACTS, lineage_of
 from tracker.stored import StoredRun
 from tracker.sweeping import FOLDER
 from tracker.versions import Versions, read
 from tracker_tui.sources import Sources
+
+READ: Final = 1 << 20
+"""Bytes of a journal at a time."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Version:
     """The runs that used it, the newest first."""
     maker: StoredRun | None = None
     """The run that made it, if it is there."""
+    makers: list[StoredRun] = field(default_factory=list)
+    """That and all that made the same again, the newest first."""
 
     @property
     def project(self) -> str:
@@ -62,16 +69,16 @@ def versions(sources: Sources) -> tuple[list[Version], list[str]]:
     found: list[Version] = []
     damaged: list[str] = []
     for catalog in sources.catalogs.values():
-        lineage = _Lineage([run for run in sources.newest_first(with_deleted=True) if sources.of(run) is catalog])
+        runs = [run for run in sources.newest_first(with_deleted=True) if sources.of(run) is catalog]
+        lineage = _Lineage(catalog, runs)
         for folder in projects(catalog):
             for artifact, known in _artifacts(catalog, folder):
                 damaged += (f"{clean(layout.true_name(folder))}/{clean(artifact)}/{file}" for file in known.damaged)
                 latest = known.aliases.get(LATEST, max(known.manifests, default=-1))
                 for number, manifest in sorted(known.manifests.items(), reverse=True):
-                    users, maker = lineage.of(folder, manifest)
                     aliases, count = known.aliases_of(number), len(known.manifests)
-                    is_latest = number == latest
-                    found.append(Version(catalog, folder, artifact, manifest, aliases, count, is_latest, users, maker))
+                    who = lineage.of(folder, manifest)
+                    found.append(Version(catalog, folder, artifact, manifest, aliases, count, number == latest, *who))
     return found, damaged
 
 
@@ -112,30 +119,53 @@ def _whole(catalog: Catalog, project: str, path: str, most: int) -> bytes | None
 class _Lineage:
     """Who made and used what, by what the runs of a root say."""
 
-    def __init__(self, runs: list[StoredRun]) -> None:
+    def __init__(self, catalog: Catalog, runs: list[StoredRun]) -> None:
         self._runs = {(run.key.project, run.id): run for run in runs}
-        self._users: dict[tuple[str, str, int], list[StoredRun]] = defaultdict(list)
+        self._known: dict[tuple[str, str, str, int], list[StoredRun]] = defaultdict(list)
         for run in runs:
-            for record in run.artifacts:
-                if record["use"] == "used":
-                    self._users[layout.file_name(record["project"]), record["name"], record["version"]].append(run)
+            for record in _told(catalog, run):
+                place = layout.file_name(record["project"]) if record["project"] else run.key.project
+                known = self._known[record["use"], place, record["name"], record["version"]]
+                if run not in known:
+                    known.append(run)
 
-    def of(self, project: str, manifest: Manifest) -> tuple[list[StoredRun], StoredRun | None]:
-        """The users of a version in a project's folder, and its maker."""
+    def of(self, project: str, manifest: Manifest) -> tuple[list[StoredRun], StoredRun | None, list[StoredRun]]:
+        """The users of a version in a project's folder, its maker, and all that made it."""
         maker = self._runs.get((layout.file_name(manifest.project), manifest.run)) if manifest.run else None
-        return self._users.get((project, manifest.name, manifest.version), []), maker
+        version = project, manifest.name, manifest.version
+        makers = self._known.get(("made", *version), [])
+        if maker is not None and maker not in makers:
+            makers = [*makers, maker]
+        return self._known.get(("used", *version), []), maker, makers
+
+
+def _told(catalog: Catalog, run: StoredRun) -> Iterable[Record]:
+    """What a run says it made and used: of one that may have told more than its state keeps, all of it."""
+    if len(run.artifacts) < MAX_ARTIFACTS:
+        return run.artifacts
+    found = list(run.artifacts)
+    for name, _ in catalog.lineage(run):
+        tail = Tail(catalog.files.lines(run.key.project, name))
+        while True:
+            told = (record for record in tail.read(READ) if record.get("_type") == ARTIFACT)
+            found += filter(None, (lineage_of(record, run.created) for record in told))
+            if tail.lines.is_whole or tail.lines.is_replaced:
+                break
+            if not tail.lines.is_behind:
+                catalog.files.wait()
+        tail.lines.close()
+    return found
 
 
 def unneeded(found: list[Version], going: list[StoredRun]) -> list[Version]:
-    """The versions that some runs made, that no other run uses, and that have no name but `latest`."""
+    """The versions that some runs made, that no other run made too or uses, and that have no name but `latest`."""
     keys = {run.key for run in going}
     return [
         version
         for version in found
-        if version.maker is not None
-        and version.maker.key in keys
+        if version.makers
         and {*version.aliases} <= {LATEST}
-        and all(run.key in keys for run in version.users)
+        and all(run.key in keys for run in (*version.makers, *version.users))
     ]
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
+from tracker.manifests import LATEST
 from tracker.records import FORMAT, clean
 from tracker.report import format_value, short_path
 from tracker.stored import StoredRun
@@ -152,7 +153,7 @@ def size(number: float) -> str:
     for power, unit in ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")):
         if number >= power:
             return f"{number / power:.3g} {unit}"
-    return f"{int(number)} bytes" if number else ""
+    return f"{int(number)} byte{'s' * (number != 1)}" if number else ""
 
 
 def _dirt(git: _Facts) -> str:
@@ -187,7 +188,8 @@ def artifacts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
     """What it made and used, the newest first: `made`, and which version of what."""
     for record in reversed(run.artifacts):
         project = f"{record['project']}/" if record["project"] not in ("", run.project) else ""
-        aliases = f" ({', '.join(record['aliases'])})" if record["aliases"] else ""
+        named = [alias for alias in record["aliases"] if alias != LATEST]  # which it has been, and may not be any more
+        aliases = f" ({', '.join(named)})" if named else ""
         what = (f"{project}{record['name']}:v{record['version']}{aliases}", record["type"], size(record["size"]))
         yield record["use"], "  ".join(filter(None, what))
 

@@ -56,7 +56,7 @@ def purge(words: list[str]) -> int:
         return 0
     _tell(sources, runs, versions)
     if count:
-        print_lines(f"{count:,} contents that no artifact has{' then' if versions else ''}  {size(bytes_)}")
+        print_lines(f"{_contents(count)} that no artifact has{' then' if versions else ''}  {size(bytes_)}")
     if not given.yes and not agrees(f"Remove {_what(runs, versions)} for good?"):
         print_lines("nothing removed")
         return 1
@@ -66,7 +66,7 @@ def purge(words: list[str]) -> int:
     for trouble in (*troubles, *more):
         warn(f"not removed: {trouble}")
     if count:
-        print_lines(f"removed {count:,} contents, {size(bytes_)}")
+        print_lines(f"removed {_contents(count)}, {size(bytes_)}")
     if runs:
         print_lines(f"removed {removed} of {some_runs(len(runs))}")
     return 1 if troubles or more else 0
@@ -75,8 +75,12 @@ def purge(words: list[str]) -> int:
 def _what(runs: Sequence[StoredRun], versions: Sequence[Version]) -> str:
     if not runs:
         return "what no artifact has"
-    more = f" and {len(versions)} versions of artifacts" if versions else ""
+    more = f" and {len(versions)} version{'s' * (len(versions) != 1)} of artifacts" if versions else ""
     return f"the files of {some_runs(len(runs))}{more}"
+
+
+def _contents(count: int) -> str:
+    return f"{count:,} content{'s' * (count != 1)}"
 
 
 def _tell(sources: Sources, runs: list[StoredRun], versions: list[Version]) -> None:
