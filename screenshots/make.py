@@ -39,6 +39,7 @@ PICTURES = {
     "runs": Picture(BEST, 160, 45),
     "alone": Picture(["home", "tab", "tab", "enter", "m", "m", "l", "i", *["shift+left"] * 3]),
     "console": Picture(["4", *["k"] * 40], 160, 45),
+    "media": Picture(["home", "7"], 160, 45),
     "compare": Picture([*BEST, "c"]),
     "events": Picture(["E"], rows=20),
     "help": Picture(["question_mark"], 160, 45),

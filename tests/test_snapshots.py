@@ -163,6 +163,7 @@ def test_every_view_looks_as_it_did(root: Path, columns: int, rows: int, request
             go(it, there)
             if is_new:
                 it.settle(0.5)
+                it.wait_for(lambda terminal: "reading…" not in terminal.text)
                 shown[name] = seen(it)
             else:
                 it.wait_for(shows(kept.get(name, "")))
