@@ -229,8 +229,8 @@ class MediaGrid(Painted, can_focus=True):
 
     # ---- making ----
 
-    def _get(self, slot: object, key: object, make: Callable[[], Made]) -> tuple[Made | None, bool]:
-        """What was made by a key, else what stood in its place before; and whether that is what it should be.
+    def _get(self, slot: object, key: object, make: Callable[[], Made]) -> Made | None:
+        """What was made by a key, else what stood in its place before; what is not there yet will be made.
 
         Args:
             slot: the place.
@@ -241,12 +241,12 @@ class MediaGrid(Painted, can_focus=True):
         if made is not None and monotonic() - self._failed.get(key, monotonic()) < AGAIN:
             self._made.move_to_end(key)
             self._before[slot] = made
-            return made, True
+            return made
         self._wanted[key] = slot, make
         if not self._is_making and self.is_attached:
             self._is_making = True
             self._make()
-        return made or self._before.get(slot), False
+        return made or self._before.get(slot)
 
     @work(group="media")
     async def _make(self) -> None:
@@ -413,7 +413,7 @@ class MediaGrid(Painted, can_focus=True):
         else:
             place, look = self._place_of(subject.run, reference.path), self.look
             slot = (subject.run.key, band.key, corner)
-            made, _ = self._get(slot, (place.key, size, look), lambda: pictures.drawn(read(place), *size, look))
+            made = self._get(slot, (place.key, size, look), lambda: pictures.drawn(read(place), *size, look))
         if isinstance(made, Picture):
             if made.pixels is not None and self._place(made.pixels, corner):
                 return Strip([])
@@ -432,7 +432,8 @@ class MediaGrid(Painted, can_focus=True):
 
     def _sheet(self, subject: Subject, reference: Reference) -> Made | None:
         place = self._place_of(subject.run, reference.path)
-        return self._get((subject.run.key, "sheet"), place.key, lambda: Sheet(read(place, MAX_READ, is_start=True)))[0]
+        slot = subject.run.key, "sheet"
+        return self._get(slot, place.key, lambda: Sheet(read(place, MAX_READ, is_start=True)))
 
     @property
     def sheet(self) -> Sheet | None:
@@ -459,7 +460,7 @@ class MediaGrid(Painted, can_focus=True):
         height, inner = max(1, band.body - 1), max(1, width - MARGIN)
         stamp = (len(column.steps), column.rewrites, column.steps[-1] if column.steps else 0.0)
         key = (subject.run.key, band.key, stamp, inner, height)
-        made, _ = self._get(key[:2], key, lambda: heat(column, inner, 2 * height) or "no histogram that can be shown")
+        made = self._get(key[:2], key, lambda: heat(column, inner, 2 * height) or "no histogram that can be shown")
         if not isinstance(made, Heat):
             text = made if isinstance(made, str) else "reading…"
             return self._written(((fit(text, width) if row == 0 else "", "trouble" if made else "dim"),))
