@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import random
@@ -16,11 +17,12 @@ import pytest
 from PIL import Image
 from textual.events import Key
 
+import tracker
 from support import write_journal
 from tracker.catalog import Catalog
 from tracker.history import History, MediaColumn
 from tracker.references import references
-from tracker_tui import contents, files, media
+from tracker_tui import artifacts, contents, files, media
 from tracker_tui.background import Background, Listener
 from tracker_tui.contents import Place, UnreadableError
 from tracker_tui.graphics import Cell, Graphics, Layer, Placed, encoded, is_worth_asking
@@ -349,11 +351,10 @@ def test_the_tree_of_files(catalog: Catalog, root: Path) -> None:
     found = files.found(catalog, run)
     assert files.counts(found.files) == {"media": (30, 435), "files": (1, 7)}
     tree = files.FileTree()
-    records = [
-        {"use": "made", "name": "model", "version": 3, "type": "model", "size": 7, "files": 1, "aliases": ["best"]}
-    ]
-    made = files.artifacts_of([*records, {"name": 5}, {"name": "x", "version": -1}, {}])
-    tree.put(found.files, made, {})
+    record = {"_type": "artifact", "use": "made", "name": "model", "version": 3, "type": "model", "aliases": ["best"]}
+    for each in (record, {**record, "name": 5}, {**record, "version": -1}, {"_type": "artifact"}):
+        run.apply(each)
+    tree.put(found.files, files.artifacts_of(run), {})
     assert ["/".join(node.path) for node in tree.nodes()] == [
         *("files", "files/model.pt", "media", "artifacts", "artifacts/made model:v3", f"{FOLDER}.jsonl"),
     ]
@@ -361,31 +362,43 @@ def test_the_tree_of_files(catalog: Catalog, root: Path) -> None:
     assert ["/".join(node.path) for node in tree.nodes()] == ["media", "media/images", "media/images/07.png"]
 
 
-def test_an_artifact_shows_its_files(catalog: Catalog, root: Path) -> None:
-    """By its manifest, which may be anything: what is no digest is no file of ours, and nothing outside is named."""
-    (run,) = catalog.runs.values()
-    (artifact,) = files.artifacts_of([{"use": "used", "name": "da ta", "version": 0, "project": "p"}])
-    folder = root / "p" / ".artifacts" / "da%20ta"
-    folder.mkdir(parents=True)
-    for text in ("", "[]", '{"entries": 5}', "{"):
-        (folder / "v0.json").write_text(text)
-        with pytest.raises(UnreadableError):
-            files.manifest(catalog, run, artifact)
-    digest = "ab" * 32
-    entries = {
-        "a/b.txt": {"digest": digest, "size": 5},
-        "c": {"digest": "../../x"},
-        "d": {"reference": "s3://x"},
-        "e": 1,
-    }
-    (folder / "v0.json").write_text(json.dumps({"entries": entries, "metadata": {"k": 1}}))
-    said, inside = files.manifest(catalog, run, artifact)
-    assert said["metadata"] == {"k": 1}
-    assert [(file.path, file.place.paths if file.place else None) for file in inside] == [
-        (("a", "b.txt"), (f".artifacts/blobs/ab/{digest}",)),
-        (("c",), None),
-        (("d",), None),
+def test_an_artifact_shows_its_files(root: Path) -> None:
+    """By its manifest, which may be anything."""
+    for name in ("maker", "user"):
+        with tracker.init(project="p", dir=root, id=name) as run:
+            artifact = tracker.Artifact("data", "dataset", metadata={"k": 1})
+            with artifact.new_file("a/b.txt") as file:
+                file.write("hello")
+            artifact.add_reference("s3://bucket/c", "c")
+            if name == "maker":
+                run.log_artifact(artifact, aliases=["best"])
+            else:
+                run.use_artifact("data:best")
+    catalog = Catalog(root)
+    catalog.refresh()
+    runs = list(catalog.runs.values())
+    (user,) = (run for run in runs if run.id == "user")
+    (used,) = files.artifacts_of(user)
+    version = files.version(catalog, runs, user, used)
+    assert [run.id for run in version.makers + version.users] == ["maker", "user"]
+    assert artifacts.facts(version).items() >= {"aliases": "best, latest", "  k": "1"}.items()
+    digest = hashlib.sha256(b"hello").hexdigest()
+    assert [(file.path, file.place.paths if file.place else file.about) for file in files.inside(version)] == [
+        (("a", "b.txt"), (f".artifacts/blobs/{digest[:2]}/{digest}",)),
+        (("c",), "s3://bucket/c"),
     ]
+    manifest = root / "p" / ".artifacts" / "data" / "v0.json"
+    for text in (
+        "",
+        "[]",
+        '{"entries": 5}',
+        "{",
+        manifest.read_text().replace("hello", "x").replace("k", "k" * 9)[:-9],
+    ):
+        manifest.unlink()
+        manifest.write_text(text)
+        with pytest.raises(UnreadableError):
+            files.version(catalog, runs, user, used)
 
 
 def test_a_history_of_a_thousand_images_is_shown_by_what_is_in_sight() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 import tracker
 from farhost import NAME
-from support import journal, rows_of, write_journal
+from support import journal, rows_of
 from terminal import Terminal
 from test_find_and_edit import copied
 from test_media_parts import ITERM, KITTY, SIXEL, bomb
@@ -235,26 +236,23 @@ def test_the_files_of_a_run(root: Path) -> None:
 
 def test_artifacts_of_a_run(root: Path) -> None:
     """What it made and used, with versions, aliases and the files in them."""
-    digest = "ab" * 32
-    lineage = {"_type": "artifact", "_timestamp": 2.0, "use": "made", "name": "model", "version": 3, "type": "model"}
-    lineage |= {"size": 9, "files": 1, "aliases": ["latest", "best"], "project": "p"}
-    start = {"_type": "start", "_timestamp": 1.0, "id": "abcd1234", "name": "one", "project": "p"}
-    write_journal(
-        root, [start, {"_step": 0, "_timestamp": 2.0, "loss": 1.0}, lineage, {"_type": "end", "exit_code": 0}]
-    )
-    store = root / "p" / ".artifacts"
-    (store / "model").mkdir(parents=True)
-    (store / "blobs" / "ab").mkdir(parents=True)
-    entries = {"weights.txt": {"digest": digest, "size": 9}}
-    (store / "model" / "v3.json").write_text(json.dumps({"entries": entries, "description": "the best so far"}))
-    (store / "blobs" / "ab" / digest).write_text("0.1 0.2 0.3")
+    with tracker.init(project="p", name="one", dir=root) as run:
+        run.log({"loss": 1.0})
+        artifact = tracker.Artifact("model", "model", description="the best so far")
+        with artifact.new_file("weights.txt") as file:
+            file.write("0.1 0.2 0.3")
+        run.log_artifact(artifact, aliases=["best"])
+    with tracker.init(project="p", name="eval", dir=root, id="eval") as run:
+        run.use_artifact("model:best")
+    tracker.Api(root).run("p/eval").delete()
     with Terminal([*DASHBOARD, str(root)], env=BEHIND) as terminal:
-        terminal.wait_for("model:v3")
+        terminal.wait_for("model:v0")
         terminal.press("F")
         terminal.wait_for("Files of one")
-        terminal.wait_for("▸ made model:v3")
+        terminal.wait_for("▸ made model:v0")
         terminal.press("home", "down", "enter")
         terminal.wait_for("the best so far")
+        assert re.search(r"aliases +best, latest.*made by +one.*used by +eval", terminal.text, re.DOTALL)
         terminal.press("down")
         terminal.wait_for("0.1 0.2 0.3")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,9 +17,12 @@ from tracker.journal import Tail
 from tracker.manifests import LATEST, Manifest
 from tracker.records import ARTIFACT, Record, clean
 from tracker.replay import MAX_ARTIFACTS, lineage_of
+from tracker.report import format_value
 from tracker.stored import StoredRun
 from tracker.sweeping import FOLDER
 from tracker.versions import Versions, read
+from tracker_tui.facts import flat
+from tracker_tui.look import size_text
 from tracker_tui.sources import Sources
 
 READ: Final = 1 << 20
@@ -72,14 +76,56 @@ def versions(sources: Sources) -> tuple[list[Version], list[str]]:
         runs = [run for run in sources.newest_first(with_deleted=True) if sources.of(run) is catalog]
         lineage = _Lineage(catalog, runs)
         for folder in projects(catalog):
-            for artifact, known in _artifacts(catalog, folder):
+            for artifact, known in _artifacts(catalog, folder, FOLDER, 2):
                 damaged += (f"{clean(layout.true_name(folder))}/{clean(artifact)}/{file}" for file in known.damaged)
-                latest = known.aliases.get(LATEST, max(known.manifests, default=-1))
-                for number, manifest in sorted(known.manifests.items(), reverse=True):
-                    aliases, count = known.aliases_of(number), len(known.manifests)
-                    who = lineage.of(folder, manifest)
-                    found.append(Version(catalog, folder, artifact, manifest, aliases, count, number == latest, *who))
+                found += _versions(catalog, folder, artifact, known, lineage)
     return found, damaged
+
+
+def version(catalog: Catalog, runs: list[StoredRun], folder: str, name: str, number: int) -> Version | None:
+    """One version of an artifact; None where it is gone or damaged.
+
+    Args:
+        catalog: of the root it is in.
+        runs: all under the root.
+        folder: the name of its project's folder.
+        name: the artifact's.
+        number: the version's.
+
+    Raises:
+        OSError, ValueError: another machine gives no answer, or none that is understood.
+    """
+    for artifact, known in _artifacts(catalog, folder, f"{FOLDER}/{layout.file_name(name)}", 1):
+        found = _versions(catalog, folder, artifact, known, _Lineage(catalog, runs))
+        return next((each for each in found if each.manifest.version == number), None)
+    return None
+
+
+def _versions(catalog: Catalog, folder: str, artifact: str, known: Versions, lineage: _Lineage) -> Iterator[Version]:
+    """The versions of an artifact, the newest first."""
+    latest = known.aliases.get(LATEST, max(known.manifests, default=-1))
+    for number, manifest in sorted(known.manifests.items(), reverse=True):
+        aliases, count = known.aliases_of(number), len(known.manifests)
+        who = lineage.of(folder, manifest)
+        yield Version(catalog, folder, artifact, manifest, aliases, count, number == latest, *who)
+
+
+def facts(version: Version) -> dict[str, str]:
+    """What there is to say of a version, by label; clean."""
+    manifest = version.manifest
+    metadata = {f"  {name}": format_value(value, 200) for name, value in flat(manifest.metadata)}
+    told = {
+        "type": manifest.type,
+        "aliases": ", ".join(version.aliases),
+        "size": f"{size_text(manifest.size)} in {len(manifest.entries):,} file{'s' * (len(manifest.entries) != 1)}",
+        "made by": ", ".join(run.label for run in version.makers) or manifest.run,
+        "used by": ", ".join(run.label for run in version.users),
+        "created": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.created)),
+        "digest": manifest.digest,
+        **({"metadata": f"{len(metadata)} value{'s' * (len(metadata) != 1)}"} if metadata else {}),
+        **metadata,
+    }
+    return {label: clean(value, 300) for label, value in told.items() if value}
 
 
 def projects(catalog: Catalog) -> list[str]:
@@ -91,10 +137,10 @@ def projects(catalog: Catalog) -> list[str]:
     return sorted(found)
 
 
-def _artifacts(catalog: Catalog, project: str) -> Iterator[tuple[str, Versions]]:
-    """The artifacts of a project, each with the name of its folder."""
+def _artifacts(catalog: Catalog, project: str, place: str, depth: int) -> Iterator[tuple[str, Versions]]:
+    """The artifacts at a place of a project, so many folders deep, each with the name of its folder."""
     folders: dict[str, dict[str, str]] = defaultdict(dict)
-    for file in catalog.files.folder_files(project, FOLDER, 2) or ():
+    for file in catalog.files.folder_files(project, place, depth) or ():
         _, artifact, *rest = file.path.split("/")
         if len(rest) == 1:
             folders[artifact][rest[0]] = file.path

@@ -126,14 +126,6 @@ def open_outside(place: Place) -> str:
     return ""
 
 
-def size_text(size: int) -> str:
-    """Bytes in few signs: 12.4 kB."""
-    for power, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if size >= power:
-            return f"{size / power:.3g} {unit}"
-    return f"{size} bytes"
-
-
 def text_of(data: bytes, lines: int = 2000) -> Sequence[str] | None:
     """The lines of a text, safe for a terminal; None where it is none."""
     if b"\0" in data:

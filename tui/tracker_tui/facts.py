@@ -10,7 +10,7 @@ from tracker.manifests import LATEST
 from tracker.records import FORMAT, clean
 from tracker.report import format_value, short_path
 from tracker.stored import StoredRun
-from tracker_tui.look import duration, last_value, long_span, metric_value, with_tilde
+from tracker_tui.look import duration, last_value, long_span, metric_value, size_text, with_tilde
 
 Kind = TypeVar("Kind")
 MAX_NUMBER: Final = 1e18
@@ -102,7 +102,7 @@ def environment_of(run: StoredRun) -> dict[str, str]:
         "python": " ".join((found.text("python"), with_tilde(found.text("executable")))),
         "os": found.text("os"),
         "cpu": _cpu(cpu),
-        "memory": size(found.number("memory")),
+        "memory": _size(found.number("memory")),
         "disk": _disk(disk),
         "gpu": gpus_of(run),
         "driver": _joined((("", found.text("driver")), ("CUDA", found.text("cuda")))),
@@ -139,7 +139,7 @@ def gpus_of(run: StoredRun) -> str:
     """The GPUs of the machine: `2 x NVIDIA A100 40 GB`."""
     listed = run.environment.get("gpus")
     kinds = [_Facts(kind) for kind in (listed if isinstance(listed, list) else ()) if isinstance(kind, dict)]
-    texts = ((int(kind.number("count")), kind.text("name"), size(kind.number("memory"))) for kind in kinds)
+    texts = ((int(kind.number("count")), kind.text("name"), _size(kind.number("memory"))) for kind in kinds)
     return ", ".join(f"{f'{n} x ' if n > 1 else ''}{name} {memory}".strip() for n, name, memory in texts)
 
 
@@ -148,12 +148,9 @@ def branch_of(run: StoredRun) -> str:
     return _Facts(_Facts(run.environment).of("git", dict)).text("branch")
 
 
-def size(number: float) -> str:
-    """Bytes in few signs, as disks and memories are sold by: 24 GB; empty for none."""
-    for power, unit in ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")):
-        if number >= power:
-            return f"{number / power:.3g} {unit}"
-    return f"{int(number)} byte{'s' * (number != 1)}" if number else ""
+def _size(number: float) -> str:
+    """Bytes in few signs; empty where they are not known."""
+    return size_text(number) if number else ""
 
 
 def _dirt(git: _Facts) -> str:
@@ -169,7 +166,7 @@ def _cpu(cpu: _Facts) -> str:
 
 
 def _disk(disk: _Facts) -> str:
-    free, total = size(disk.number("free")), size(disk.number("total"))
+    free, total = _size(disk.number("free")), _size(disk.number("total"))
     return f"{free or 'nothing'} free of {total}" if total else ""
 
 
@@ -188,10 +185,15 @@ def artifacts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
     """What it made and used, the newest first: `made`, and which version of what."""
     for record in reversed(run.artifacts):
         project = f"{record['project']}/" if record["project"] not in ("", run.project) else ""
-        named = [alias for alias in record["aliases"] if alias != LATEST]  # which it has been, and may not be any more
+        named = named_of(record)
         aliases = f" ({', '.join(named)})" if named else ""
-        what = (f"{project}{record['name']}:v{record['version']}{aliases}", record["type"], size(record["size"]))
+        what = (f"{project}{record['name']}:v{record['version']}{aliases}", record["type"], size_text(record["size"]))
         yield record["use"], "  ".join(filter(None, what))
+
+
+def named_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """The aliases of a version in a run's lineage, but `latest`: that it has been, and may not be any more."""
+    return tuple(alias for alias in record["aliases"] if alias != LATEST)
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

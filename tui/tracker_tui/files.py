@@ -1,31 +1,30 @@
 """The files of a run, and those of the artifacts it made and used, as a tree. No Textual in it.
 
-`found` and `manifest` read files or ask another machine, in a thread; everything else only arranges what they brought.
+`found` and `version` read files or ask another machine, in a thread; everything else only arranges what they brought.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
-
-import orjson
+from typing import Final, NamedTuple
 
 from tracker import layout
 from tracker.catalog import Catalog
 from tracker.folders import MAX_NAMES
 from tracker.records import clean
 from tracker.stored import StoredRun
-from tracker_tui.contents import Place, UnreadableError, read
+from tracker.sweeping import FOLDER
+from tracker_tui import artifacts
+from tracker_tui.artifacts import Version
+from tracker_tui.contents import Place, UnreadableError
+from tracker_tui.facts import named_of
 
 MANY: Final = 20
 """Files from which on a folder is closed at first."""
 MAX_ENTRIES: Final = 5000
 """Files of an artifact that are listed."""
-MAX_MANIFEST: Final = 16 << 20
 ARTIFACTS: Final = "artifacts"
-STORE: Final = ".artifacts"
-"""In a project's folder: where artifacts are."""
 
 Path = tuple[str, ...]
 """The names on the way to a file or folder of the tree."""
@@ -67,6 +66,7 @@ class Artifact(NamedTuple):
     size: int
     files: int
     aliases: tuple[str, ...]
+    """But for `latest`, those it had when the run said so."""
     project: str
 
     @property
@@ -84,32 +84,10 @@ class Found:
     """Why not all of it is here."""
 
 
-def artifacts_of(records: Iterable[Mapping[str, Any]]) -> list[Artifact]:
-    """What `artifact` records tell, the newest last; each version once, and what is none is passed over."""
-    kept: dict[tuple[str, str, str, int], Artifact] = {}
-    for record in records:
-        name, version, aliases = record.get("name"), record.get("version"), record.get("aliases")
-        project = record.get("project")
-        if not isinstance(name, str) or not name or type(version) is not int or not 0 <= version < 10**9:
-            continue
-        artifact = Artifact(
-            "used" if record.get("use") == "used" else "made",
-            clean(name, 200),
-            version,
-            clean(record.get("type") or "", 60),
-            _count(record.get("size")),
-            _count(record.get("files")),
-            tuple(clean(each, 60) for each in aliases[:20]) if isinstance(aliases, list) else (),
-            project if isinstance(project, str) else "",
-        )
-        key = artifact.use, artifact.project, artifact.name, version
-        kept.pop(key, None)
-        kept[key] = artifact
-    return list(kept.values())
-
-
-def _count(value: object) -> int:
-    return value if type(value) is int and 0 <= value < 2**63 else 0
+def artifacts_of(run: StoredRun) -> list[Artifact]:
+    """What a run made and used, the newest last."""
+    told = [name for name in Artifact._fields if name != "aliases"]
+    return [Artifact(**{name: record[name] for name in told}, aliases=named_of(record)) for record in run.artifacts]
 
 
 def counts(files: Iterable[File]) -> dict[str, tuple[int, int]]:
@@ -151,39 +129,37 @@ def found(catalog: Catalog, run: StoredRun) -> Found:
     return here
 
 
-def manifest(catalog: Catalog, run: StoredRun, artifact: Artifact) -> tuple[dict[str, Any], list[File]]:
-    """What an artifact's own file says of it, and its files, named by their paths in it.
+def version(catalog: Catalog, runs: list[StoredRun], run: StoredRun, artifact: Artifact) -> Version:
+    """A version of an artifact that a run made or used.
+
+    Args:
+        catalog: of the root.
+        runs: all under the root.
+        run: which one.
+        artifact: of those it made or used.
 
     Raises:
-        UnreadableError: it cannot be read, or is none.
+        UnreadableError: it is gone, or cannot be read.
     """
     project = layout.file_name(artifact.project) if artifact.project else run.key.project
-    path = f"{STORE}/{layout.file_name(artifact.name)}/v{artifact.version}.json"
     try:
-        said = orjson.loads(read(Place(catalog.files, project, (path,)), MAX_MANIFEST))
-    except orjson.JSONDecodeError:
-        said = None
-    entries = said.get("entries") if isinstance(said, dict) else None
-    if not isinstance(said, dict) or not isinstance(entries, dict):
-        raise UnreadableError("its manifest is damaged")
+        found = artifacts.version(catalog, runs, project, artifact.name, artifact.version)
+    except (OSError, ValueError) as error:
+        raise UnreadableError(clean(error)) from None
+    if found is None:
+        raise UnreadableError("it was deleted, or its manifest is damaged")
+    return found
+
+
+def inside(version: Version) -> list[File]:
+    """The files of a version, named by their paths in it."""
     files = []
-    for name, entry in list(entries.items())[:MAX_ENTRIES]:
-        digest = entry.get("digest") if isinstance(entry, dict) else None
-        if not isinstance(entry, dict):
-            continue
-        parts = tuple(clean(part, 200) for part in name.split("/") if part)
-        if "reference" in entry or not _is_digest(digest):
-            files.append(
-                File(parts, _count(entry.get("size")), None, clean(entry.get("reference") or "no digest", 500))
-            )
-        else:
-            place = Place(catalog.files, project, (f"{STORE}/blobs/{str(digest)[:2]}/{digest}",))
-            files.append(File(parts, _count(entry.get("size")), place))
-    return said, files
-
-
-def _is_digest(digest: object) -> bool:
-    return isinstance(digest, str) and len(digest) == 64 and set(digest) <= set("0123456789abcdef")
+    for path, entry in list(version.manifest.entries.items())[:MAX_ENTRIES]:
+        parts = tuple(clean(part, 200) for part in path.split("/"))
+        content = f"{FOLDER}/blobs/{entry.digest[:2]}/{entry.digest}"
+        place = None if entry.reference else Place(version.catalog.files, version.folder, (content,))
+        files.append(File(parts, entry.size, place, clean(entry.reference, 500)))
+    return files
 
 
 # ---- the tree ----

@@ -130,3 +130,11 @@ def right(text: str, width: int) -> str:
     """Text at the right of exactly this many cells."""
     cut = fit(text, min(width, cell_len(text)))
     return " " * (width - cell_len(cut)) + cut
+
+
+def size_text(number: float) -> str:
+    """Bytes in few signs, as disks and memories are sold by: 24 GB."""
+    for power, unit in ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")):
+        if number >= power:
+            return f"{number / power:.3g} {unit}"
+    return f"{int(number)} byte{'s' * (number != 1)}"

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from tracker.history import MediaColumn
 from tracker.references import Reference, references
-from tracker_tui.contents import size_text
 from tracker_tui.kinds import sections
+from tracker_tui.look import size_text
 from tracker_tui.plot import Subject
 
 MIN_CELL: Final = 24

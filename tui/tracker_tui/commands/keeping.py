@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 
 from tracker.records import clean
-from tracker.report import format_value
 from tracker.versions import parse_path
 from tracker_tui import artifacts as kept
 from tracker_tui.artifacts import Version
 from tracker_tui.commands.shell import Parser, fail, open_where, print_columns, print_json, print_lines, roots_of, warn
-from tracker_tui.facts import flat, size
-from tracker_tui.look import ago
+from tracker_tui.look import ago, size_text
 
 EXAMPLES = """\
 examples:
@@ -89,23 +87,10 @@ def _names(versions: list[Version]) -> list[str]:
 
 def _print_one(version: Version) -> None:
     manifest = version.manifest
-    maker = version.maker.label if version.maker is not None else clean(manifest.run)
-    facts = {
-        "type": manifest.type,
-        "aliases": ", ".join(version.aliases),
-        "size": f"{size(manifest.size) or 'nothing'} in {len(manifest.entries):,} files",
-        "made by": maker,
-        "used by": ", ".join(run.label for run in version.users),
-        "created": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.created)),
-        "digest": manifest.digest,
-        **{f"  {name}": format_value(value, 200) for name, value in flat(manifest.metadata)},
-    }
     print_lines(clean(version.label, 200), *manifest.description.split("\n") if manifest.description else ())
-    print_lines(*(f"{name:<10}{clean(value, 300)}" for name, value in facts.items() if value), "")
+    print_lines(*(f"{label:<10}{value}" for label, value in kept.facts(version).items()), "")
     files = sorted(manifest.entries.items())
-    rows = [
-        [size(entry.size) or "0", clean(path, 200), clean(entry.reference, 200)] for path, entry in files[:MAX_FILES]
-    ]
+    rows = [[size_text(entry.size), clean(path, 200), clean(entry.reference, 200)] for path, entry in files[:MAX_FILES]]
     if rows:
         print_columns(rows, [0])
     if len(files) > MAX_FILES:
@@ -127,7 +112,7 @@ def _print_table(shown: list[Version], with_count: bool = False) -> None:
                 clean(version.label, 2 * MAX_CELL),
                 clean(manifest.type, MAX_CELL),
                 *([str(version.count)] if with_count else []),
-                size(manifest.size),
+                size_text(manifest.size),
                 f"{len(manifest.entries):,}",
                 clean(", ".join(version.aliases), MAX_CELL),
                 clean(maker, MAX_CELL),

@@ -12,8 +12,7 @@ from tracker.stored import Key, StoredRun
 from tracker_tui import artifacts
 from tracker_tui.artifacts import Version
 from tracker_tui.commands.shell import Parser, agrees, fail, find, print_lines, warn
-from tracker_tui.facts import size
-from tracker_tui.look import some_runs
+from tracker_tui.look import size_text, some_runs
 from tracker_tui.sources import Sources
 
 Sweeps = Mapping[tuple[Catalog, str], list[list[str]]]
@@ -56,7 +55,7 @@ def purge(words: list[str]) -> int:
         return 0
     _tell(sources, runs, versions)
     if count:
-        print_lines(f"{_contents(count)} that no artifact has{' then' if versions else ''}  {size(bytes_)}")
+        print_lines(f"{_contents(count)} that no artifact has{' then' if versions else ''}  {size_text(bytes_)}")
     if not given.yes and not agrees(f"Remove {_what(runs, versions)} for good?"):
         print_lines("nothing removed")
         return 1
@@ -66,7 +65,7 @@ def purge(words: list[str]) -> int:
     for trouble in (*troubles, *more):
         warn(f"not removed: {trouble}")
     if count:
-        print_lines(f"removed {_contents(count)}, {size(bytes_)}")
+        print_lines(f"removed {_contents(count)}, {size_text(bytes_)}")
     if runs:
         print_lines(f"removed {removed} of {some_runs(len(runs))}")
     return 1 if troubles or more else 0
@@ -87,12 +86,12 @@ def _tell(sources: Sources, runs: list[StoredRun], versions: list[Version]) -> N
     """What will be removed."""
     forks = _forks(sources, runs)
     for run in runs:
-        bytes_ = size(sources.of(run).disk_use(run))
+        bytes_ = size_text(sources.of(run).disk_use(run))
         print_lines(f"{run.project}/{run.id}  {run.label}  {short_path(run.path)}  {bytes_}")
         print_lines(
             *(f"  its fork {fork.label} will lose the beginning of its history" for fork in forks.get(run.key, []))
         )
-    print_lines(*(f"{each.label}  {each.manifest.type}  {size(each.manifest.size)}" for each in versions))
+    print_lines(*(f"{each.label}  {each.manifest.type}  {size_text(each.manifest.size)}" for each in versions))
 
 
 def _sweeps(sources: Sources, versions: list[Version]) -> Sweeps:

@@ -211,7 +211,6 @@ def show(words: list[str]) -> int:
         environment_of,
         facts_of,
         reason_of,
-        size,
         summary_of,
     )
 
@@ -232,7 +231,7 @@ def show(words: list[str]) -> int:
         print_lines("", "Artifacts", *(f"  {use:<4}  {what}" for use, what in artifacts_of(run)))
     if files:
         print_lines("", "Files")
-        rows = [[f"  {size(file.size) or '0'}", clean(name, 200)] for name, file in list(files.items())[:MAX_FILES]]
+        rows = [[f"  {look.size_text(file.size)}", clean(name, 200)] for name, file in list(files.items())[:MAX_FILES]]
         print_columns(rows, [0])
     if len(files) > MAX_FILES:
         print_lines(f"  {len(files) - MAX_FILES:,} more (--json lists all)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -18,9 +17,11 @@ from tracker.catalog import Catalog
 from tracker.records import clean
 from tracker.stored import StoredRun
 from tracker_tui import files, pictures
-from tracker_tui.contents import Place, UnreadableError, full_path, open_outside, read, size_text, text_of
+from tracker_tui.artifacts import Version, facts
+from tracker_tui.contents import Place, UnreadableError, full_path, open_outside, read, text_of
 from tracker_tui.files import Artifact, File, FileTree, Found, Node
 from tracker_tui.graphics import Placed
+from tracker_tui.look import size_text
 from tracker_tui.pictures import Look, Picture
 from tracker_tui.screens.dialog import Page
 from tracker_tui.widgets.file_lines import FileLines
@@ -69,7 +70,8 @@ class FilesScreen(Page[None]):
         self._tree = FileTree()
         self._found = Found()
         self._inside: dict[Artifact, list[File]] = {}
-        self._said: dict[Artifact, Mapping[str, Any] | str] = {}
+        self._versions: dict[Artifact, Version | str] = {}
+        """Those that were opened, or why one cannot be."""
         self._list = FileLines()
         self._preview = Preview()
         self._names = Input(placeholder="words in paths · enter keeps · esc all", id="names")
@@ -114,7 +116,7 @@ class FilesScreen(Page[None]):
     def _show(self) -> None:
         """Show the tree as it is now."""
         is_first = not self._tree.files
-        self._tree.put(self._found.files, files.artifacts_of(self._run.artifacts), self._inside)
+        self._tree.put(self._found.files, files.artifacts_of(self._run), self._inside)
         self._list.show_nodes(self._tree.nodes())
         own = self._found.files
         size = size_text(sum(file.size for file in own))
@@ -128,17 +130,18 @@ class FilesScreen(Page[None]):
         if node is not None and node.is_folder:
             self._tree.toggle(node.path)
             self._list.show_nodes(self._tree.nodes())
-            if node.artifact is not None and node.artifact not in self._said:
+            if node.artifact is not None and node.artifact not in self._versions:
                 self._open_artifact(node.artifact)
 
     @work(group="artifact")
     async def _open_artifact(self, artifact: Artifact) -> None:
+        runs = list(self._catalog.runs.values())
         try:
-            said, inside = await asyncio.to_thread(files.manifest, self._catalog, self._run, artifact)
+            version = await asyncio.to_thread(files.version, self._catalog, runs, self._run, artifact)
         except UnreadableError as error:
-            self._said[artifact] = str(error)
+            self._versions[artifact] = str(error)
         else:
-            self._said[artifact], self._inside[artifact] = said, inside
+            self._versions[artifact], self._inside[artifact] = version, files.inside(version)
         self._show()
         self._show_file()
 
@@ -171,26 +174,20 @@ class FilesScreen(Page[None]):
 
     def _about(self, node: Node) -> list[str]:
         """What there is to say of a folder, or of an artifact."""
-        lines = [f"{node.below:,} files, {size_text(node.size)}"]
+        count = f"{node.below:,} file{'s' * (node.below != 1)}, {size_text(node.size)}"
         artifact = node.artifact
         if artifact is None:
-            return lines
-        said = self._said.get(artifact)
-        lines = [f"{artifact.use} by this run", artifact.label, f"type {artifact.type}", *lines]
-        lines += [f"aliases {', '.join(artifact.aliases)}"] if artifact.aliases else []
-        if said is None:
-            return [*lines, "", "enter opens it"]
-        if isinstance(said, str):
-            return [*lines, "", said]
-        for name in ("description", "digest", "created"):
-            value = said.get(name)
-            if name == "created" and isinstance(value, int | float) and 0 < value < 1e11:
-                value = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
-            lines += [f"{name} {clean(value, 300)}"] if value else []
-        metadata = said.get("metadata")
-        if isinstance(metadata, dict) and metadata:
-            lines += ["", "metadata", *(f"  {clean(key, 60)}  {clean(value, 200)}" for key, value in metadata.items())]
-        return lines
+            return [count]
+        version = self._versions.get(artifact)
+        lines = [f"{artifact.use} by this run", artifact.label, ""]
+        if not isinstance(version, Version):
+            return [*lines, f"type {artifact.type}", count, "", version or "enter opens it"]
+        described = version.manifest.description.split("\n")
+        return [
+            *lines,
+            *(f"{label:<10}{value}" for label, value in facts(version).items()),
+            *(["", *described] if any(described) else []),
+        ]
 
     # ---- keys ----
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from textual.binding import Binding
 
 from tracker.records import clean
-from tracker_tui.contents import size_text
 from tracker_tui.files import Node
-from tracker_tui.look import fit, right
+from tracker_tui.look import fit, right, size_text
 from tracker_tui.widgets.lines import Line, Lines
 
 SIZE_WIDTH = 11

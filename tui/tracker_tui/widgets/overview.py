@@ -12,11 +12,10 @@ from textual.message import Message
 from tracker.records import clean
 from tracker.report import format_value
 from tracker.stored import Key, StoredRun
-from tracker_tui.contents import size_text
 from tracker_tui.facts import alerts_of, environment_of, facts_of, reason_of
 from tracker_tui.files import artifacts_of
 from tracker_tui.kinds import section_of
-from tracker_tui.look import GLYPHS, fit, last_value, some_runs
+from tracker_tui.look import GLYPHS, fit, last_value, size_text, some_runs
 from tracker_tui.widgets.lines import Cell, Line, Lines
 
 LABEL_WIDTH = 10
@@ -171,7 +170,7 @@ class Overview(Lines):
 
     def _artifacts(self, run: StoredRun, width: int) -> list[Entry]:
         """What the run made and used, the newest first."""
-        found = artifacts_of(run.artifacts)
+        found = artifacts_of(run)
         kept = [each for each in reversed(found) if all(word in each.label.lower() for word in self.words)]
         if not kept:
             return []
