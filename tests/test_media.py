@@ -253,6 +253,58 @@ class Broken:
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError("broken")
 
+    def __str__(self) -> str:
+        raise RuntimeError("broken")
+
+
+def tabled(*rows: Any) -> tracker.Table:
+    """A table with rows that somebody put into it behind its back."""
+    table = tracker.Table(columns=["a", "b"])
+    table.data = list(rows) if rows != (None,) else None  # type: ignore[assignment]
+    return table
+
+
+class Mine(tracker.Image):
+    """A user's own."""
+
+
+def test_media_are_found_wherever_they_are(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a user's own class, in the middle of a list, in a list in a list, even one that holds itself."""
+    endless: list[Any] = [tracker.Image(RAMP)]
+    endless.append(endless)
+    table = tracker.Table(data=[[endless]])
+    row, folder = logged(
+        root,
+        mine=Mine(RAMP),
+        some=[None, tracker.Image(RAMP), 1],
+        deep=[[tracker.Image(RAMP)]],
+        endless=endless,
+        table=table,
+    )
+    assert (picture(folder, row["mine"]) == RAMP).all()
+    assert row["some"] == [None, row["mine"], 1]
+    assert row["deep"] == [[row["mine"]]]
+    assert row["endless"][0] == row["mine"]
+    assert row["table"]["nrows"] == 1
+    assert "WARNING image" not in capsys.readouterr().err
+
+
+def test_a_data_frame_may_have_two_columns_of_one_name(root: Path) -> None:
+    """Both are kept."""
+    row, folder = logged(root, table=pandas.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]))
+    assert json.loads(content(folder, row["table"])) == {"columns": ["a", "a"], "data": [[1, 2], [3, 4]]}
+
+
+@pytest.mark.parametrize(
+    "numbers", [[1e308, -1e308], numpy.array([1e308, -1e308]), [5e-324, 0.0], [1e17] * 2, numpy.array([1e17] * 2)]
+)
+def test_a_histogram_of_numbers_far_apart_or_alike(numbers: Any) -> None:
+    """All are counted, between edges that are numbers."""
+    histogram = tracker.Histogram(numbers)
+    assert sum(histogram.histogram) == 2
+    assert numpy.isfinite(histogram.bins).all()
+    assert list(histogram.bins) == sorted(histogram.bins)
+
 
 @pytest.mark.parametrize(
     ("make", "reason"),
@@ -276,6 +328,9 @@ class Broken:
         (lambda: tracker.Object3D(numpy.zeros((3, 5))), "no points"),
         (lambda: tracker.Plotly(5), "no figure"),
         (lambda: tracker.Plotly("{"), ""),
+        (lambda: tracker.Image(RAMP, caption=Broken()), "broken"),
+        (lambda: tabled([1, 2], 5), "iterable"),
+        (lambda: tabled(None), "iterable"),
     ],
 )
 def test_bad_media_are_warned_of_once(

@@ -69,6 +69,15 @@ def test_what_is_transparent_shows_the_background() -> None:
     assert decode(file_of(image), 2, 2, (1, 2, 3)).getpixel((0, 0)) == (1, 2, 3)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "I;16", "1"])
+def test_a_large_image_is_made_small_before_all_else(mode: str) -> None:
+    """What it takes beside its own pixels is little."""
+    data = io.BytesIO()
+    Image.new(mode, (3000, 2000)).save(data, "PNG")
+    decode(data.getvalue(), 60, 40, (0, 0, 0))  # what is loaded the first time
+    assert decode(data.getvalue(), 60, 40, (0, 0, 0)).size in ((60, 40), (61, 41))
+
+
 def test_of_an_animation_the_first_frame_is_shown() -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ((255, 0, 0), (0, 255, 0))]
     for kind in ("GIF", "PNG"):
@@ -241,6 +250,22 @@ def test_what_is_no_histogram_is_left_out(record: dict[str, Any]) -> None:
 
 
 # ---- tables ----
+
+
+def test_a_map_of_a_range_that_is_hardly_one() -> None:
+    """The smallest numbers there are do not end the dashboard."""
+    column = MediaColumn()
+    column.put(0, b'{"_type":"histogram","values":[1,0],"bins":[0,5e-324,1e-310]}', 1 << 20)
+    made = heat(column, 10, 4)
+    assert made is not None
+    assert max(map(max, made.rows)) == 1
+
+
+def test_a_cell_may_be_nested_deeply() -> None:
+    """Deeper than anything can print."""
+    nested = b"[" * 1000 + b"]" * 1000
+    sheet = Sheet(b'{"columns":["a"],"data":[[' + nested + b"]]}")
+    assert sheet.line(0, 0, 80).startswith("[[[")
 
 
 def test_a_table_is_cut_where_it_must_be() -> None:

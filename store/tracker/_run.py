@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -250,8 +251,7 @@ class Run:
 
     def _stored(self, key: str, value: Any) -> Any:
         """A value with media in it as files of the run and what a row says of them; any other as it is."""
-        parts = (value[0], value[-1]) if isinstance(value, (list, tuple)) and value else (value,)
-        if not any(isinstance(part, ModuleType) or type(part).__module__.partition(".")[0] in MEDIA for part in parts):
+        if not any(map(_may_be_media, set(map(type, value)) if isinstance(value, (list, tuple)) else (type(value),))):
             return value
         from tracker.media import kept
 
@@ -880,6 +880,13 @@ class Run:
         if about not in self._warned:
             self._warned.add(about)
             report.say([f"WARNING {records.clean(text)}"])
+
+
+def _may_be_media(kind: type) -> bool:
+    """Whether values of a type may be media, or hold some."""
+    if issubclass(kind, (list, tuple)):
+        return "tracker.media" in sys.modules
+    return kind is ModuleType or any(base.__module__.partition(".")[0] in MEDIA for base in kind.__mro__)
 
 
 def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:

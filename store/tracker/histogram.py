@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from tracker.records import Record
@@ -51,17 +52,20 @@ def _count(sequence: Any, bins: int) -> tuple[list[float], list[float]]:
     numpy = sys.modules.get("numpy")
     if numpy is not None and hasattr(sequence, "__array__"):  # arrays bring numpy along; we never load it
         array = numpy.asarray(sequence.detach().cpu() if hasattr(sequence, "detach") else sequence, dtype=float).ravel()
-        counts, edges = numpy.histogram(array[numpy.isfinite(array)], bins=bins)
-        return counts.tolist(), edges.tolist()
+        array = sequence = array[numpy.isfinite(array)]
+        with suppress(ValueError), numpy.errstate(all="ignore"):  # for a range too narrow or too wide for it
+            counts, edges = numpy.histogram(array, bins=bins)
+            return counts.tolist(), edges.tolist()
     values = [v for v in _numbers(sequence) if math.isfinite(v)]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    width = (high - low) / bins
+    width = high / bins - low / bins  # their difference may be no number
+    if not width:
+        half = max(0.5, abs(low) * 1e-6)
+        low, high, width = low - half, high + half, 2 * half / bins
     counts = [0.0] * bins
     for value in values:
-        counts[min(bins - 1, int((value - low) / width))] += 1
-    return counts, [low + i * width for i in range(bins)] + [high]
+        counts[min(bins - 1, int((value / 2 - low / 2) / width * 2))] += 1
+    return counts, [low * (1 - i / bins) + high * (i / bins) for i in range(bins)] + [high]
 
 
 def _numbers(values: Any) -> list[float]:

@@ -25,7 +25,7 @@ import orjson
 
 from tracker import pictures
 from tracker.blobs import copy, opened, part_name, write_all
-from tracker.records import Record, plain
+from tracker.records import MAX_DEPTH, Record, plain
 
 HASH: Final = 32
 """Hex digits of a file's name."""
@@ -51,7 +51,7 @@ class Medium:
     """Below `media/`."""
 
     def __init__(self, caption: object = None) -> None:
-        self.caption = None if caption is None else str(caption)[:MAX_CAPTION]
+        self.caption: str | None = None
         self.trouble = ""
         self.suffix = ""
         """Of the file's name, with its dot."""
@@ -59,6 +59,8 @@ class Medium:
         """What else is written of it."""
         self._content: bytes | str = b""
         """The content, or the path of a file that has it."""
+        if caption is not None:
+            self.take(lambda: setattr(self, "caption", str(caption)[:MAX_CAPTION]))
 
     def take(self, make: Callable[[], None]) -> None:
         """Make the content; what goes wrong is kept in `trouble`."""
@@ -103,7 +105,7 @@ class Medium:
         if not trouble and run_folder is not None:
             try:
                 return record | self.store(run_folder, tell) | self.facts
-            except (OSError, ValueError) as error:
+            except Exception as error:  # of the disk, or of a table's cells: training goes on
                 trouble = _told(error)
         if not trouble:
             return record
@@ -264,7 +266,7 @@ class Audio(Medium):
 
         samples = pictures.as_array(data)
         if samples.dtype.kind == "f":
-            samples = (samples.clip(-1, 1) * 32767).astype("<i2")
+            samples = (pictures.finite(samples).clip(-1, 1) * 32767).astype("<i2")
         samples = samples.clip(-32768, 32767).astype("<i2")
         buffer = BytesIO()
         with wave.open(buffer, "wb") as file:
@@ -404,7 +406,7 @@ class Plotly(Medium):
 # ---- logging ----
 
 
-def kept(value: Any, run_folder: str | None, tell: Tell) -> Any:
+def kept(value: Any, run_folder: str | None, tell: Tell, depth: int = MAX_DEPTH) -> Any:
     """A row's value with all media in it, also in lists, stored and replaced by what is written of them.
 
     Pictures of Pillow, figures of matplotlib and plotly and data frames count as media.
@@ -413,9 +415,10 @@ def kept(value: Any, run_folder: str | None, tell: Tell) -> Any:
         value: of any type.
         run_folder: where to; None: nowhere.
         tell: is told of trouble.
+        depth: lists in each other that are looked into.
     """
-    if isinstance(value, (list, tuple)):
-        return [kept(item, run_folder, tell) for item in value]
+    if isinstance(value, (list, tuple)) and depth:
+        return [kept(item, run_folder, tell, depth - 1) for item in value]
     medium = value if isinstance(value, Medium) else _medium_of(value)
     return value if medium is None else medium.keep(run_folder, tell)
 

@@ -92,6 +92,13 @@ def _picture(array: Any, channels_first: bool) -> Any:
     return array
 
 
+def finite(array: Any) -> Any:
+    """Floats with 0 for NaN and very large numbers for infinities."""
+    import numpy
+
+    return numpy.nan_to_num(array.astype(numpy.float64))
+
+
 def _colours(array: Any, normalize: bool) -> Any:
     """Bytes: floats within 0 to 1, or -1 to 1, are spread over 0 to 255, and so are booleans; all else is clipped."""
     import numpy

@@ -56,7 +56,8 @@ class Table(Medium):
         self.data: list[list[Any]] = []
         if dataframe is not None:
             self.columns = list(dataframe.columns)
-            parts = [list(dataframe[name]) for name in dataframe.columns]
+            places = range(len(self.columns))
+            parts = [list(dataframe.iloc[:, at] if hasattr(dataframe, "iloc") else dataframe[:, at]) for at in places]
             self.data = [list(row) for row in zip(*parts, strict=True)]
             return
         if isinstance(data, (str, bytes)) or not (data is None or isinstance(data, Iterable)):

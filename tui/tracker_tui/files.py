@@ -218,8 +218,10 @@ class FileTree:
             is_open = bool(self.words and files) or (
                 (len(files) < MANY and artifact is None) != (path in self._toggled)
             )
-            size = artifact.size if artifact is not None else sum(file.size for file in files)
-            count = artifact.files if artifact is not None else len(files)
+            size, count = sum(file.size for file in files), len(files)
+            versions = [each for at, each in self.artifacts.items() if at[: len(path)] == path]
+            if versions:  # not all were opened
+                size, count = sum(each.size for each in versions), sum(each.files for each in versions)
             yield Node(path, size, count, True, is_open, artifact=artifact)
             if is_open:
                 yield from self._inside(path, below, folders)

@@ -12,6 +12,8 @@ from tracker.references import references
 
 MAX_BINS: Final = 4096
 SHADES: Final = " ░▒▓█"
+LEAST: Final = 1e-300
+"""From the lowest to the highest value; what is less cannot be divided."""
 
 
 class Heat(NamedTuple):
@@ -79,7 +81,7 @@ def heat(column: MediaColumn, width: int, height: int) -> Heat | None:
         return None
     low = min(bins.edges[0] for bins in known.values())
     high = max(bins.edges[-1] for bins in known.values())
-    if not high > low:
+    if high - low < LEAST:
         low, high = low - 0.5, high + 0.5
     columns = {x: _shares(bins, low, high, height) for x, bins in known.items()}
     most = max(max(column) for column in columns.values()) or 1.0

@@ -146,10 +146,12 @@ def _body(subject: Subject, key: str, width: int, height: int) -> int:
     first = shown.references[0]
     if first.kind == "histogram":
         return HISTOGRAM_BODY
+    if first.trouble or not first.path:
+        return FILE_BODY
     if first.kind == "table":
         rows = first.record.get("nrows")
         return min(TABLE_BODY, rows + 1 if type(rows) is int and rows >= 0 else TABLE_BODY)
-    if first.kind != "image" or first.trouble:
+    if first.kind != "image":
         return FILE_BODY
     count = in_row(len(shown.references), width)
     widest = (width - count + 1) // count
@@ -198,7 +200,7 @@ def grid(shown: Sequence[Reference], width: int, height: int) -> Grid:
 def about(reference: Reference) -> str:
     """What there is to say of a medium in a line: caption, boxes, masks."""
     parts = [reference.caption] if reference.caption else []
-    boxes = _counted(reference.record.get("boxes"), "box_data")
+    boxes = _counted(reference.record.get("boxes"))
     masks = reference.record.get("masks")
     parts += [f"{boxes} box{'es' * (boxes != 1)}"] if boxes else []
     parts += [f"{len(masks)} mask{'s' * (len(masks) != 1)}"] if isinstance(masks, dict) and masks else []
@@ -213,8 +215,10 @@ def facts_of(reference: Reference) -> str:
     return ", ".join(parts)
 
 
-def _counted(groups: object, name: str) -> int:
-    """How many things there are in groups of them."""
-    found = groups.values() if isinstance(groups, dict) else ()
-    lists = (group.get(name) if isinstance(group, dict) else group for group in found)
-    return sum(len(each) for each in lists if isinstance(each, list))
+def _counted(groups: object) -> int:
+    """How many boxes there are in groups of them: they are counted, or there themselves."""
+    found = (group for group in (groups.values() if isinstance(groups, dict) else ()) if isinstance(group, dict))
+    counts = (
+        group.get("count", len(data) if isinstance(data := group.get("box_data"), list) else 0) for group in found
+    )
+    return sum(count for count in counts if type(count) is int and count > 0)

@@ -21,8 +21,8 @@ from tracker_tui.graphics import Cell, Pixels, Way, encoded
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_PIXELS: Final = 40_000_000
-"""Pixels of an image that is decoded: 160 MB at most."""
+MAX_PIXELS: Final = 24_000_000
+"""Pixels of an image that is decoded: some 200 MB at most, for a moment."""
 FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 """What is decoded. Others, such as EPS, would start programs."""
 SHADES: Final = " ░▒▓█"
@@ -72,17 +72,27 @@ def decode(data: bytes, width: int, height: int, background: Pixel) -> Image:
     Pillow.MAX_IMAGE_PIXELS = None  # would warn on the screen; told by its header an image is judged below
     try:
         with Pillow.open(io.BytesIO(data), formats=FORMATS) as image:
+            size = f"{image.width:,} x {image.height:,}"
+            image.draft("RGB", (width, height))  # of a JPEG no more pixels are decoded than are of use
             if image.width * image.height > MAX_PIXELS:
-                raise UnreadableError(
-                    f"{image.width:,} x {image.height:,} pixels are too many to show: {MAX_PIXELS:,} at most"
-                )
-            image.draft("RGB", (width, height))
+                raise UnreadableError(f"{size} pixels are too many to show: {MAX_PIXELS:,} at most")
             image.load()
-            return _coloured(image, background)
+            return _coloured(_reduced(image, min(image.width // width, image.height // height)), background)
     except UnreadableError:
         raise
     except Exception as error:  # a decoder may raise anything for a file that is broken
         raise UnreadableError(f"no image that can be shown ({type(error).__name__})") from None
+
+
+def _reduced(image: Image, factor: int) -> Image:
+    """So many times as small, before it is made into anything that takes more memory."""
+    from PIL.Image import Resampling
+
+    if factor <= 1:
+        return image
+    if image.mode in ("L", "LA", "RGB", "RGBA"):
+        return image.reduce(factor)
+    return image.resize((image.width // factor, image.height // factor), Resampling.NEAREST)
 
 
 def _coloured(image: Image, background: Pixel) -> Image:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 from rich.cells import cell_len
 
-from tracker.records import clean
+from tracker.records import clean, restore
 from tracker.references import references_in
 from tracker.report import format_value
 from tracker_tui.contents import UnreadableError
@@ -20,6 +20,8 @@ MEASURED: Final = 100
 MAX_CELL: Final = 32
 """Cells of a column."""
 MAX_COLUMNS: Final = 200
+MAX_NESTED: Final = 8
+"""Lists in each other that are shown."""
 MAX_CUTS: Final = 50
 """Places that are tried as the end of what was cut off."""
 
@@ -80,7 +82,7 @@ def cell_text(value: Any) -> str:
             return f"[{first.kind}{size}{more}]"
     if isinstance(value, str):
         return clean(value, 200)
-    return clean(format_value(value, 200), 200)
+    return clean(format_value(restore(value, MAX_NESTED), 200), 200)
 
 
 def _decoded(data: bytes) -> Any:

@@ -515,6 +515,8 @@ def _tried(make: Callable[[], Any]) -> Made:
         made: Made = make()
     except UnreadableError as error:
         return str(error)
+    except Exception as error:  # of a decoder, for a file that anybody may have written
+        return f"cannot be shown ({type(error).__name__})"
     return made
 
 
