@@ -216,6 +216,18 @@ def test_pictures_are_written_when_they_must_be() -> None:
     assert layer.paint([], lambda _: False)
 
 
+def test_a_terminal_keeps_few_pictures_and_none_in_the_end() -> None:
+    """Each of kitty's is deleted with its data."""
+    out: list[str] = []
+    layer = Layer(out.append)
+    image = Image.new("RGB", (10, 20))
+    for number in range(100):
+        layer.paint([Placed(0, 0, encoded(image, "kitty", Cell(10, 20)))], lambda _: False)
+        assert "".join(out).count("d=I") == max(0, number - 32)
+    layer.clear()
+    assert "".join(out).count("a=T") == "".join(out).count("d=I") == 100
+
+
 # ---- histograms ----
 
 

@@ -35,6 +35,8 @@ CODES: Final = r"\[(?:\?[\d;]*c|6;\d+;\d+t)"
 LIKE_ITERM: Final = ("iterm2", "wezterm", "mintty")
 """Names of terminals that know iTerm2's inline images."""
 BETWEEN: Final = ("TMUX", "STY", "ZELLIJ")
+KEPT: Final = 32
+"""Pictures that a terminal is to keep, besides those in sight, for the way back to them."""
 MAX_COMMAND: Final = 4096
 """Characters of a picture in one of kitty's commands."""
 
@@ -153,7 +155,8 @@ class Layer:
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
         self._shown: set[Placed] = set()
-        self._sent: set[int] = set()
+        self._sent: dict[int, None] = {}
+        """Kitty's, which the terminal keeps until it is told otherwise; the longest unused first."""
 
     def paint(self, wanted: Iterable[Placed], is_touched: Callable[[Region], bool]) -> bool:
         """After a frame, show these pictures and no others.
@@ -171,10 +174,15 @@ class Layer:
         for each in pictures:
             is_kitty = each.pixels.way == "kitty"
             if each not in self._shown or (not is_kitty and is_touched(each.region)):
-                is_known = is_kitty and each.pixels.id in self._sent
+                is_known = each.pixels.id in self._sent
                 out.append(f"\x1b[{each.y + 1};{each.x + 1}H{each.pixels.again if is_known else each.pixels.data}")
-                self._sent.add(each.pixels.id)
+                if is_kitty:
+                    self._sent.pop(each.pixels.id, None)
+                    self._sent[each.pixels.id] = None
         self._shown = pictures
+        shown = {each.pixels.id for each in pictures}
+        unused = [number for number in self._sent if number not in shown]
+        out += map(self._forget, unused[: max(0, len(unused) - KEPT)])
         if out:
             self._write("\x1b7" + "".join(out) + "\x1b8")
         covered = [each.region for each in pictures]
@@ -185,6 +193,11 @@ class Layer:
 
     def clear(self) -> None:
         """Take all of them off: the screen is another's, or another one."""
-        if any(each.pixels.way == "kitty" for each in self._shown):
-            self._write("\x1b_Ga=d,d=a,q=2\x1b\\")
+        if self._sent:
+            self._write("".join(map(self._forget, list(self._sent))))
         self._shown.clear()
+
+    def _forget(self, number: int) -> str:
+        """What lets the terminal keep a picture no longer."""
+        del self._sent[number]
+        return f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\"
