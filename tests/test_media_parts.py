@@ -273,6 +273,16 @@ def test_a_map_of_a_range_that_is_hardly_one() -> None:
     assert max(map(max, made.rows)) == 1
 
 
+@pytest.mark.parametrize("cut", range(2, 40))
+def test_of_a_table_that_was_cut_off_whole_rows_are_shown(cut: int) -> None:
+    """Whatever is in its texts."""
+    rows = [[number, '"]},[[{' * 3, {"_type": "image-file"}] for number in range(50)]
+    data = orjson.dumps({"columns": ["a", "b", "c"], "data": rows})
+    sheet = Sheet(data[: len(data) * cut // 40])
+    assert sheet.rows == rows[: len(sheet.rows)]
+    assert len(sheet.rows) >= 50 * cut // 40 - 3
+
+
 def test_a_cell_may_be_nested_deeply() -> None:
     """Deeper than anything can print."""
     nested = b"[" * 1000 + b"]" * 1000

@@ -475,6 +475,8 @@ def _store(content: bytes | str, run_folder: str, folder: str, suffix: str) -> R
         if _size(os.path.join(place, digest[:HASH] + suffix)) == size:  # to make a file takes long
             return {"path": f"media/{folder}/{digest[:HASH]}{suffix}", "size": size}
     os.makedirs(place, exist_ok=True)
+    if os.path.realpath(place) != os.path.join(os.path.realpath(run_folder), "media", folder):
+        raise OSError(f"{place} is a link that leads elsewhere")
     try:
         if isinstance(content, bytes):
             with open(part, "xb", buffering=0) as file:

@@ -83,8 +83,8 @@ class Table(Medium):
         """W&B's older word for `add_data`."""
         self.add_data(*row)
 
-    def add_column(self, name: Any, data: Sequence[Any]) -> None:
-        """Put a column behind the others.
+    def add_column(self, name: Any, data: Sequence[Any], optional: bool = False) -> None:
+        """Put a column behind the others; `optional` is W&B's.
 
         Raises:
             ValueError: it is there already, or has another number of values than there are rows.

@@ -68,11 +68,12 @@ class Artifact(NamedTuple):
     aliases: tuple[str, ...]
     """But for `latest`, those it had when the run said so."""
     project: str
+    """Empty for the run's own."""
 
     @property
     def label(self) -> str:
-        """`model:v3`."""
-        return f"{self.name}:v{self.version}"
+        """`model:v3`, of another project `vision/model:v3`."""
+        return f"{self.project}/{self.name}:v{self.version}".lstrip("/")
 
 
 @dataclass
@@ -86,8 +87,12 @@ class Found:
 
 def artifacts_of(run: StoredRun) -> list[Artifact]:
     """What a run made and used, the newest last."""
-    told = [name for name in Artifact._fields if name != "aliases"]
-    return [Artifact(**{name: record[name] for name in told}, aliases=named_of(record)) for record in run.artifacts]
+    found = []
+    for record in run.artifacts:
+        told = {name: record[name] for name in Artifact._fields if name not in ("aliases", "project")}
+        project = record["project"] if record["project"] != run.project else ""
+        found.append(Artifact(**told, aliases=named_of(record), project=project))
+    return found
 
 
 def counts(files: Iterable[File]) -> dict[str, tuple[int, int]]:

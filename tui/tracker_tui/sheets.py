@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -22,8 +25,9 @@ MAX_CELL: Final = 32
 MAX_COLUMNS: Final = 200
 MAX_NESTED: Final = 8
 """Lists in each other that are shown."""
-MAX_CUTS: Final = 50
-"""Places that are tried as the end of what was cut off."""
+_COLUMNS: Final = re.compile(r'\s*\{\s*"columns"\s*:\s*')
+_ROWS: Final = re.compile(r'\s*,\s*"data"\s*:\s*\[\s*')
+_NEXT: Final = re.compile(r"\s*,\s*")
 
 
 class Sheet:
@@ -89,14 +93,29 @@ def _decoded(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        end = len(data)
-    for _ in range(MAX_CUTS):  # cut off somewhere: at the end of which row, trying tells
-        end = data.rfind(b"]", 0, end)
-        if end < 0:
-            break
-        for closing in (b"]}", b"]]}"):
-            try:
-                return orjson.loads(data[: end + 1] + closing)
-            except orjson.JSONDecodeError:
-                continue
-    raise UnreadableError("no table that can be shown")
+        return _beginning(data.decode("utf-8", "ignore"))
+
+
+def _beginning(text: str) -> Any:
+    """What there is of a table that was cut off somewhere: its whole rows."""
+    decode = json.JSONDecoder().raw_decode
+    try:
+        columns, at = decode(text, _after(_COLUMNS, text, 0))
+        at = _after(_ROWS, text, at)
+    except (ValueError, RecursionError):
+        raise UnreadableError("no table that can be shown") from None
+    rows = []
+    with suppress(ValueError, RecursionError):
+        while True:
+            row, at = decode(text, at)
+            at = _after(_NEXT, text, at)
+            rows.append(row)
+    return {"columns": columns, "data": rows}
+
+
+def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Where a text goes on behind a pattern that has to be there."""
+    found = pattern.match(text, at)
+    if found is None:
+        raise ValueError
+    return found.end()
