@@ -201,6 +201,29 @@ def test_versions_and_aliases(run: tracker.Run, root: Path) -> None:
     assert [each.version for each in api.artifacts("model", "p/m")] == ["v4", "v3", "v2", "v1", "v0"]
 
 
+def test_aliases_are_saved_as_they_were_changed(run: tracker.Run, root: Path) -> None:
+    """`save` writes what was changed since the object was read: what others did meanwhile stays, `latest` too."""
+    first = log(run, "a")
+    second = log(run, "b", aliases=["best"])
+    first.aliases.append("good")
+    first.save()
+    api = tracker.Api(root)
+    assert api.artifact("p/m:latest").version == "v1"
+    one, other = api.artifact("p/m:v1"), api.artifact("p/m:v1")
+    one.aliases.append("prod")
+    one.save()
+    other.aliases.append("next")
+    other.save()
+    assert sorted(other.aliases) == sorted(api.artifact("p/m:v1").aliases) == ["best", "latest", "next", "prod"]
+    log(run, "c", aliases=["best"])
+    run.log_artifact(second, aliases=["x"])
+    found = {alias: api.artifact(f"p/m:{alias}").version for alias in ("latest", "best", "x", "good")}
+    assert found == {"latest": "v2", "best": "v2", "x": "v1", "good": "v0"}
+    assert second.updated_at is not None
+    assert second.created_at is not None
+    assert second.updated_at > second.created_at
+
+
 def test_the_same_files_are_the_same_version(run: tracker.Run, root: Path) -> None:
     """Logged again they give that version again, and its aliases move to it."""
     log(run, "a", aliases=["best"])
@@ -288,15 +311,24 @@ def test_using_what_is_not_there(run: tracker.Run) -> None:
         run.use_artifact("m", type="dataset")
 
 
-def test_disabled(root: Path, model: Path) -> None:
-    """A disabled run writes nothing and gives the artifact back."""
-    run = tracker.init(project="p", dir=root, mode="disabled")
-    artifact = tracker.Artifact("m", "model")
-    artifact.add_file(model)
-    assert run.log_artifact(artifact) is artifact
-    assert artifact.wait() is artifact
-    assert run.log_artifact(model, "n", "model").state == "PENDING"
-    assert not root.exists()
+def test_disabled(root: Path, tmp_path: Path, model: Path) -> None:
+    """A script goes on as if artifacts were kept; nothing is written to the root, and nothing stays elsewhere."""
+    with tracker.init(project="p", dir=root, id="before") as run:
+        log(run, "there", name="old")
+    before = sorted(root.rglob("*"))
+    with tracker.init(project="p", dir=root, mode="disabled") as run:
+        artifact = tracker.Artifact("m", "model")
+        artifact.add_file(model)
+        assert run.log_artifact(artifact, aliases=["best"]).wait() is artifact
+        assert (artifact.name, sorted(artifact.aliases)) == ("m:v0", ["best", "latest"])
+        assert Path(artifact.download(tmp_path / "a"), "model.bin").read_bytes() == model.read_bytes()
+        assert run.use_artifact("m:best", type="model").file(tmp_path / "b")
+        assert text_of(run.use_artifact("old:latest")) == "there"
+        assert os.listdir(run.use_artifact("p/none:v3", type="dataset").download(tmp_path / "c")) == []
+        assert run.log_artifact(model).used_by() == []
+        artifact.aliases.append("prod")
+        artifact.save()
+    assert sorted(root.rglob("*")) == before
 
 
 # ---- bad input ----
@@ -310,6 +342,41 @@ def test_names_that_lead_elsewhere(path: str, model: Path) -> None:
         with pytest.raises(ValueError, match="cannot be a name"):
             add()
     assert artifact.entries == {}
+
+
+def test_a_file_is_no_folder_too(model: Path, run: tracker.Run) -> None:
+    """Whichever comes first; what is taken out is in nobody's way. What is added replaces what is inherited."""
+    artifact = tracker.Artifact("m", "model")
+    artifact.add_file(model, "a/b/c")
+    for name in ("a", "a/b", "a/b/c/d"):
+        with pytest.raises(ValueError, match="in the artifact already"):
+            artifact.add_file(model, name)
+    run.log_artifact(artifact)
+    artifact = tracker.Artifact("m", "model", incremental=True)
+    artifact.add_file(model, "a/b")
+    assert list(run.log_artifact(artifact).entries) == ["a/b"]
+    draft = artifact.new_draft()
+    draft.remove("a/b")
+    draft.add_file(model, "a")
+    draft.finalize()
+    with pytest.raises(UsageError, match="finalize"):
+        draft.add_file(model, "b")
+    assert list(run.log_artifact(draft).wait().entries) == ["a"]
+
+
+def test_texts_that_are_not_utf_8(run: tracker.Run, root: Path, tmp_path: Path) -> None:
+    """Descriptions and metadata are kept without what UTF-8 cannot hold; types and addresses with it are refused."""
+    path = tmp_path / "f\udcff"
+    path.write_text("a")
+    artifact = tracker.Artifact("m", "model", description="x\udcff", metadata={"k\udcff": "\udcff"})
+    artifact.description = "y\udcff"
+    artifact.add_reference(f"file://{tmp_path}/f%FF", "f")
+    assert Path(run.log_artifact(artifact).wait().file(tmp_path / "out")).read_text() == "a"
+    there = tracker.Api(root).artifact("p/m")
+    assert (there.description, there.metadata) == ("y?", {"k?": "?"})
+    for make in (lambda: tracker.Artifact("m", "t\udcff"), lambda: there.new_draft().add_reference("s3://x/\udcff")):
+        with pytest.raises(ValueError, match=r"surrogate|URI"):
+            make()
 
 
 @pytest.mark.parametrize(
@@ -368,6 +435,51 @@ def test_what_is_no_file_is_left_out(run: tracker.Run, tmp_path: Path, capsys: p
         artifact.add_file(folder / "pipe")
     run.log_artifact(artifact).download(tmp_path / "out")
     assert (tmp_path / "out" / "e\x1b[2J\nvil").read_text() == "b"
+
+
+def test_files_that_vanish(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files that are removed, or become something else, while their folder is added are left out with a warning."""
+    import threading
+
+    folder, over = tmp_path / "data", threading.Event()
+    folder.mkdir()
+    (folder / "stays").write_text("a")
+
+    def churn() -> None:
+        while not over.is_set():
+            for number in range(30):
+                (folder / f"f{number}").write_text("x")
+            for number in range(30):
+                (folder / f"f{number}").unlink()
+                os.mkfifo(folder / f"f{number}")
+            for number in range(30):
+                (folder / f"f{number}").unlink()
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        for _ in range(300):
+            artifact = tracker.Artifact("d", "dataset")
+            artifact.add_dir(folder)
+            assert "stays" in artifact.entries
+    finally:
+        over.set()
+        thread.join()
+    assert "is without" in capsys.readouterr().err
+
+
+def test_runs_are_left_out_of_a_folder(run: tracker.Run, tmp_path: Path) -> None:
+    """Of one that they are below, also where the folder itself is the root; what is in them may be added by itself."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "a").write_text("a")
+    Path(run.dir, "own").write_text("b")
+    artifact = tracker.Artifact("d", "dataset")
+    artifact.add_dir(tmp_path)
+    artifact.add_dir(run.dir, "run")
+    assert sorted(artifact.entries) == ["run/own", "work/a"]
+    run.finish()
+    with tracker.init(project="p", dir=tmp_path / "work") as other:
+        assert sorted(other.log_artifact(tmp_path / "work").entries) == ["a"]
 
 
 def test_a_file_that_changes_all_the_time(run: tracker.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -472,6 +584,20 @@ def test_a_download_stays_below_its_folder(run: tracker.Run, tmp_path: Path) -> 
     with pytest.raises(Error, match="leads out"):
         there.download(tmp_path / "out")
     assert not any((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("checksum", [True, False])
+def test_a_download_replaces_links(checksum: bool, run: tracker.Run, tmp_path: Path) -> None:
+    """What they lead to stays as it is, also where it is the same already, and of references too."""
+    (tmp_path / "source").write_text("same")
+    (tmp_path / "elsewhere").write_text("same" if checksum else "mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "source").symlink_to("../elsewhere" if checksum else tmp_path / "elsewhere")
+    artifact = tracker.Artifact("m", "model")
+    artifact.add_reference(f"file://{tmp_path}/source", checksum=checksum)
+    path = Path(run.log_artifact(artifact).file(tmp_path / "out"))
+    assert (path.is_symlink(), path.read_text()) == (False, "same")
+    assert (tmp_path / "elsewhere").read_text() == ("same" if checksum else "mine")
 
 
 def test_a_folder_that_takes_nothing(

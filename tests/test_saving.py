@@ -85,6 +85,29 @@ def test_save_stays_in_the_folder(run: tracker.Run, tmp_path: Path, capsys: pyte
     assert not any((tmp_path / "elsewhere").iterdir())
 
 
+def test_save_leaves_runs_out(tmp_path: Path) -> None:
+    """A pattern takes nothing of runs below its folder, or each would keep those before it; their own paths do."""
+    for place in ("runs", "."):
+        (tmp_path / place / "job" / "work").mkdir(parents=True)
+        os.chdir(tmp_path / place / "job")
+        Path("work", "f.txt").write_bytes(b"1")
+        for number in range(2):
+            with tracker.init(project="q", dir=place, id=f"r{number}") as run:
+                Path(run.dir, "own.txt").write_bytes(b"2")
+                run.save("**/*.txt")
+            assert sorted(kept(run)) == ["own.txt", "work/f.txt"]
+        with tracker.init(project="q", dir=place) as other:
+            other.save(os.path.join(run.dir, "own.txt"))
+        assert sorted(kept(other)) == ["own.txt"]
+
+
+def test_save_without_patterns(run: tracker.Run, tmp_path: Path) -> None:
+    """`glob=False` takes a path as it stands."""
+    for name in ("a[1]", "a1"):
+        (tmp_path / name).write_bytes(b"1")
+    assert [os.path.basename(path) for path in run.save("a[1]", glob=False)] == ["a[1]"]
+
+
 def test_what_the_job_writes_itself(run: tracker.Run) -> None:
     """`run.dir` is the place of such files; to save them changes nothing."""
     path = Path(run.dir) / "own"
@@ -198,6 +221,19 @@ def test_log_code(run: tracker.Run, tmp_path: Path, root: Path) -> None:
     assert run.log_code(exclude_fn=lambda _: True) is None
     with pytest.raises(ValueError, match="no folder"):
         run.log_code("nothing here")
+
+
+def test_log_code_stays_in_the_folder(run: tracker.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A link to a file that is elsewhere is left out with a warning; one within the folder is code."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "secret.py").write_text("1")
+    (tmp_path / "src" / "a.py").write_text("1")
+    (tmp_path / "src" / "inside.py").symlink_to("a.py")
+    (tmp_path / "src" / "outside.py").symlink_to("../secret.py")
+    code = run.log_code("src")
+    assert code is not None
+    assert sorted(code.entries) == ["a.py", "inside.py"]
+    assert capsys.readouterr().err.count("outside.py is left out") == 1
 
 
 def test_disabled(root: Path, tmp_path: Path) -> None:

@@ -382,7 +382,8 @@ class Run:
         """Keep files as the next version of an artifact, made by this run; it is there when this returns.
 
         Files that make a version already give that one again. Where the disk refuses, there is one warning, training
-        goes on, and `wait()` of the artifact raises.
+        goes on, and `wait()` of the artifact raises. What a disabled run logs is kept in a temporary folder, the last
+        version of each name as long as the run's object lives.
 
         Args:
             artifact_or_path: an artifact, or the path of a file or folder, or a URI, for one of that alone.
@@ -401,14 +402,22 @@ class Run:
         self._check_going_on()
         return artifacts.log(self, artifact_or_path, name, type, aliases)
 
-    def use_artifact(self, artifact_or_name: Artifact | str, type: str | None = None, **others: Any) -> Artifact:  # noqa: A002
+    def use_artifact(
+        self,
+        artifact_or_name: Artifact | str,
+        type: str | None = None,  # noqa: A002 - W&B's words
+        aliases: Sequence[str] | None = None,
+        use_as: str | None = None,
+    ) -> Artifact:
         """Say that the run uses an artifact.
+
+        A disabled run gives what it has logged itself, else what is there, else an artifact without files.
 
         Args:
             artifact_or_name: `name`, `name:latest`, `name:v3`, `name:alias`, with `project/` in front if it is in
                 another project; or an artifact, which is logged if it is not yet.
             type: what it has to be.
-            others: W&B's `aliases` and `use_as`; without effect.
+            aliases: W&B's, as `use_as` is; without effect.
 
         Raises:
             TypeError, ValueError: an argument has the wrong type or value, or the artifact is of another type.
@@ -422,14 +431,15 @@ class Run:
 
     def log_code(
         self,
-        root: str | os.PathLike[str] = ".",
+        root: str | os.PathLike[str] | None = ".",
         name: str | None = None,
         include_fn: Callable[..., bool] | None = None,
         exclude_fn: Callable[..., bool] | None = None,
     ) -> Artifact | None:
         """Keep the code below a folder as an artifact of type `code`; unchanged code is the same version again.
 
-        Hidden folders, virtual environments, `wandb` and the folder of runs are never looked into.
+        Hidden folders, virtual environments, `wandb` and the folder of runs are never looked into; links that lead out
+        of the folder are left out.
 
         Args:
             root: the folder.
@@ -451,9 +461,15 @@ class Run:
         return None if self.disabled else saving.log_code(self, root, name, include_fn, exclude_fn)
 
     def save(
-        self, glob_str: str | os.PathLike[str], base_path: str | os.PathLike[str] | None = None, policy: str = "live"
+        self,
+        glob_str: str | os.PathLike[str],
+        base_path: str | os.PathLike[str] | None = None,
+        policy: str = "live",
+        glob: bool = True,
     ) -> list[str]:
         """Keep files in the run's folder, below `run.dir`.
+
+        What a pattern finds in the folder of runs is left out, unless it begins within that.
 
         Args:
             glob_str: a path, or a pattern of paths.
@@ -461,6 +477,7 @@ class Run:
                 working folder, or that of an absolute path.
             policy: `live` shares the file by a hard link, so that what is written later is kept too; where that cannot
                 be it is copied now and at the end. `now` copies it now, `end` at the end.
+            glob: whether `glob_str` may be a pattern; otherwise it is a path as it stands.
 
         Returns:
             The paths of what was found, in the run's folder. Trouble with the disk is warned of once a file.
@@ -476,7 +493,7 @@ class Run:
             return []
         if self._saver is None:
             self._saver = Saver(lambda: self._files, self._warn)
-        return self._saver.save(glob_str, base_path, policy)
+        return self._saver.save(glob_str, base_path, policy, glob)
 
     def restore(
         self, name: str, run_path: str | None = None, replace: bool = False, root: str | os.PathLike[str] | None = None

@@ -110,8 +110,9 @@ class Api:
         from tracker.versions import find
 
         collection, _, known = find(self._catalog.root, name)
-        found = [Artifact._of(collection, known.manifests[number], known) for number in sorted(known.manifests)]
-        return [artifact for artifact in reversed(found) if type_name in (None, artifact.type)]
+        wanted = [number for number, each in known.manifests.items() if type_name in (None, each.type)]
+        found = map(collection.manifest, sorted(wanted, reverse=True))
+        return [Artifact._of(collection, manifest, known) for manifest in found if manifest is not None]
 
     def artifact_exists(self, name: str, type: str | None = None) -> bool:  # noqa: A002
         """Whether there is such a version.

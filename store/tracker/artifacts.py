@@ -7,19 +7,20 @@ and the version is there.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import unquote, urlsplit
 
 from tracker import _run, layout, report
 from tracker.blobs import Blob, Blobs, StoreError, deliver, is_content
-from tracker.contents import ArtifactEntry, Contents, walk
+from tracker.contents import ArtifactEntry, Contents, file_of, walk
 from tracker.errors import ChecksumError, Error, UsageError
-from tracker.manifests import LATEST, Manifest, check_aliases, check_name
+from tracker.manifests import LATEST, Manifest, check_aliases, check_name, is_utf8
 from tracker.records import clean
-from tracker.versions import Collection, Versions, find
+from tracker.versions import Collection, Versions, find, parse_path
 
 if TYPE_CHECKING:
     from tracker._run import Run
@@ -38,7 +39,7 @@ class Artifact(Contents):
         description: in words.
         metadata: whatever JSON holds.
         incremental: it has the files of the version before too, but for those that are added.
-        others: W&B's `use_as` and `storage_region`; without effect here.
+        others: W&B's `use_as`, `storage_region` and `digest_algorithm`; without effect here.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type or value; the message names it.
@@ -53,16 +54,18 @@ class Artifact(Contents):
         incremental: bool = False,
         **others: Any,
     ) -> None:
-        if strange := set(others) - {"use_as", "storage_region"}:
+        if strange := set(others) - {"use_as", "storage_region", "digest_algorithm"}:
             raise TypeError(f"Artifact() does not know {', '.join(sorted(strange))}")
         if not isinstance(type, str):
             raise TypeError(f"type must be a string, not {type.__class__.__name__}")
-        if not clean(type).strip() or len(type) > 128:
-            raise ValueError(f"type must have 1 to 128 characters (got {type[:140]!r})")
+        if not clean(type).strip() or len(type) > 128 or not is_utf8(type):
+            raise ValueError(f"type must have 1 to 128 characters, none of them half a surrogate (got {type[:140]!r})")
         super().__init__(Manifest(check_name(name), type))
         self._collection: Collection | None = None
         self._incremental = incremental
         self._aliases: list[str] = []
+        self._aliases_before: tuple[str, ...] = ()
+        self._updated = 0.0
         self._trouble = ""
         self._is_deleted = False
         self.description = description
@@ -77,8 +80,15 @@ class Artifact(Contents):
 
     def _settle(self, collection: Collection, manifest: Manifest, known: Versions) -> None:
         self._collection, self._manifest, self._is_draft = collection, manifest, False
-        self._entries = {path: ArtifactEntry(self, path, entry) for path, entry in manifest.entries.items()}
-        self._aliases = known.aliases_of(manifest.version)
+        self._fill(manifest.entries.items())
+        self._aliases = []
+        self._see(known)
+
+    def _see(self, known: Versions) -> None:
+        """Know the aliases as they are now; `save` writes what is changed from here on."""
+        number = self._manifest.version
+        self._aliases[:] = self._aliases_before = tuple(known.aliases_of(number))
+        self._updated = max([self._manifest.created, *(move.time for move in known.moves if move.version == number)])
 
     # ---- what it is ----
 
@@ -96,6 +106,21 @@ class Artifact(Contents):
     def qualified_name(self) -> str:
         """`project/name:v3`."""
         return f"{self.project}/{self.name}" if self.project else self.name
+
+    @property
+    def source_qualified_name(self) -> str:
+        """The same as `qualified_name`."""
+        return self.qualified_name
+
+    @property
+    def source_project(self) -> str:
+        """The same as `project`."""
+        return self.project
+
+    @property
+    def source_version(self) -> str:
+        """The same as `version`."""
+        return self.version
 
     @property
     def project(self) -> str:
@@ -132,7 +157,7 @@ class Artifact(Contents):
     def description(self, text: str | None) -> None:
         if text is not None and not isinstance(text, str):
             raise TypeError(f"description must be a string, not {text.__class__.__name__}")
-        self._draft().description = text or ""
+        self._draft().description = (text or "").encode("utf-8", "replace").decode("utf-8")
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -147,7 +172,8 @@ class Artifact(Contents):
 
     @property
     def aliases(self) -> list[str]:
-        """Names of this version, e.g. `latest` and `best`. Change the list or set another; `save()` writes it."""
+        """Names of this version when it was read, e.g. `latest` and `best`. Change the list or set another; `save()`
+        writes what was changed."""
         return self._aliases
 
     @aliases.setter
@@ -158,6 +184,11 @@ class Artifact(Contents):
     def created_at(self) -> str | None:
         """When it was logged, in UTC, as ISO 8601; None before."""
         return None if self.is_draft() else datetime.fromtimestamp(self._manifest.created, UTC).isoformat()
+
+    @property
+    def updated_at(self) -> str | None:
+        """When it was logged or its aliases moved, as `created_at`; None before."""
+        return None if self.is_draft() else datetime.fromtimestamp(self._updated, UTC).isoformat()
 
     def is_draft(self) -> bool:
         """Whether it is not logged yet."""
@@ -181,7 +212,7 @@ class Artifact(Contents):
         collection, manifest = self._logged()
         draft = Artifact(manifest.name, manifest.type, manifest.description, manifest.metadata)
         draft._store = collection.store
-        draft._entries = {path: ArtifactEntry(draft, path, entry) for path, entry in manifest.entries.items()}
+        draft._fill(manifest.entries.items())
         return draft
 
     # ---- logging ----
@@ -197,7 +228,9 @@ class Artifact(Contents):
         return self
 
     def save(self, project: str | None = None, settings: Any = None) -> None:
-        """Write the aliases that were set; log the artifact with the current run, if it is not logged.
+        """Write what was changed of the aliases; log the artifact with the current run, if it is not logged.
+
+        Others that came or went meanwhile stay as they are.
 
         Raises:
             UsageError: it is not logged, and there is no current run.
@@ -206,13 +239,18 @@ class Artifact(Contents):
         if self.is_draft():
             _run.active("log_artifact").log_artifact(self, aliases=self._aliases)
             return
+        before, after = self._aliases_before, check_aliases(self._aliases)
+        self._move([alias for alias in after if alias not in before], [each for each in before if each not in after])
+
+    def _move(self, add: Sequence[str], remove: Sequence[str] = ()) -> None:
+        """Give the version aliases, and take some away."""
         collection, manifest = self._logged()
         known = collection.read()
-        before = known.aliases_of(manifest.version)
-        add = [alias for alias in check_aliases(self._aliases) if alias not in before]
-        remove = [alias for alias in before if alias not in self._aliases]
+        there = known.aliases_of(manifest.version)
+        add, remove = [each for each in add if each not in there], [each for each in remove if each in there]
         if add or remove:
             collection.move(known, manifest.version, add, remove)
+        self._see(known)
 
     def delete(self, delete_aliases: bool = False) -> None:
         """Delete this version. Its number is never given again; `tracker-tui purge` removes contents that nothing has.
@@ -233,14 +271,12 @@ class Artifact(Contents):
 
     def _commit(self, run: Run, aliases: Sequence[str]) -> None:
         """Become a version in the project of a run, if the disk takes it."""
-        project = os.path.dirname(run.file)
-        collection = Collection(*os.path.split(project), layout.file_name(self._manifest.name))
-        manifest = self._draft()
+        manifest = self._manifest
         try:
+            collection = _collection(run, manifest.name)
             known = collection.read()
-            if self._incremental and (last := known.find(LATEST)) is not None:
-                inherited = {path: ArtifactEntry(self, path, entry) for path, entry in last.entries.items()}
-                self._entries = inherited | self._entries
+            if self._incremental and (last := collection.find(known, LATEST)) is not None:
+                self._inherit(last.entries.items())
             self._keep(collection.store)
             self._sealed()
             manifest.aliases = [alias for alias in aliases if alias != LATEST]
@@ -396,8 +432,7 @@ def _source_of(entry: ArtifactEntry, store: Blobs) -> str | None:
     """Where a file can be copied from; None where that is on another machine."""
     if entry.ref is None:
         return store.path(entry.digest)
-    parts = urlsplit(entry.ref)
-    return unquote(parts.path) if parts.scheme == "file" else None
+    return file_of(entry.ref)
 
 
 def _make_folder(folder: str, root: str, made: set[str]) -> None:
@@ -412,12 +447,8 @@ def _make_folder(folder: str, root: str, made: set[str]) -> None:
 
 
 def _deliver(entry: ArtifactEntry, source: str, path: str, may_link: bool) -> None:
-    blob = Blob(entry.digest, entry.size)
-    if not entry.digest:  # of a reference without a checksum
-        import shutil
-
-        shutil.copyfile(source, path)
-    elif not is_content(path, blob):
+    blob = Blob(entry.digest, entry.size) if entry.digest else None  # of a reference without a checksum
+    if blob is None or not is_content(path, blob):
         deliver(source, blob, path, may_link)
 
 
@@ -434,14 +465,17 @@ def log(
     """What `Run.log_artifact` does."""
     artifact = given if isinstance(given, Artifact) else _gathered(run, given, name, type)
     wanted = check_aliases(aliases or ())
-    if run.disabled:
-        return artifact
     if not artifact.is_draft():
-        artifact.aliases = [*artifact.aliases, *wanted]
-        artifact.save()
+        try:
+            artifact.save()
+            artifact._move(wanted)
+        except StoreError as error:
+            run._warn(f"artifact {artifact.name}", f"the aliases of {artifact.name} are not kept: {error}")
         return artifact
     artifact._commit(run, wanted)
-    if not artifact.is_draft():
+    if run.disabled:
+        _pretended.setdefault(run, {})[artifact._manifest.name] = artifact
+    elif not artifact.is_draft():
         run._note_artifact("made", describe(artifact))
     return artifact
 
@@ -467,13 +501,40 @@ def use(run: Run, given: str | Artifact, type: str | None) -> Artifact:  # noqa:
     if isinstance(given, Artifact):
         artifact = log(run, given, None, None, None) if given.is_draft() else given
     else:
-        root = os.path.dirname(os.path.dirname(run.file))
-        artifact = Artifact._of(*find(root, given, run.project))
+        artifact = _found(run, given, type)
     if type is not None and artifact.type != type:
         raise ValueError(f"{artifact.name} is of type {artifact.type!r}, not {type!r}")
     if not run.disabled and not artifact.is_draft():
         run._note_artifact("used", describe(artifact))
     return artifact
+
+
+def _found(run: Run, text: str, type: str | None) -> Artifact:  # noqa: A002
+    """The version that a run means."""
+    name = parse_path(text, run.project)[1]
+    if run.disabled and name in (pretended := _pretended.get(run, {})):
+        return pretended[name]
+    try:
+        return Artifact._of(*find(os.path.dirname(os.path.dirname(run.file)), text, run.project))
+    except Error:
+        if not run.disabled:
+            raise
+        return log(run, Artifact(name, type or "unspecified"), None, None, None)
+
+
+_pretended: Final[weakref.WeakKeyDictionary[Run, dict[str, Artifact]]] = weakref.WeakKeyDictionary()
+"""What disabled runs logged: the last of each name. Their scripts go on as if it were kept."""
+
+
+def _collection(run: Run, name: str) -> Collection:
+    """Where a run's versions of an artifact are kept; what a disabled one logs, as long as somebody holds it."""
+    root, project = os.path.split(os.path.dirname(run.file))
+    if run.disabled:
+        root = tempfile.mkdtemp(prefix="tracker-artifact-")
+    collection = Collection(root, project, layout.file_name(name))
+    if run.disabled:
+        weakref.finalize(collection.store, shutil.rmtree, root, ignore_errors=True)
+    return collection
 
 
 def describe(artifact: Artifact) -> dict[str, Any]:

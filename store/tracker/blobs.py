@@ -209,12 +209,12 @@ def _telling(folder: str) -> Iterator[None]:
 # ---- files ----
 
 
-def deliver(source: str, blob: Blob, path: str, may_link: bool = False) -> None:
+def deliver(source: str, blob: Blob | None, path: str, may_link: bool = False) -> None:
     """Put a content at a path, in place of what is there; the file appears as a whole, and only if it is right.
 
     Args:
         source: where the content is.
-        blob: what it has to be.
+        blob: what it has to be; None for whatever it is.
         path: in a folder that is there.
         may_link: nobody is to change it: it may be another name of the source, and is read-only.
 
@@ -229,7 +229,7 @@ def deliver(source: str, blob: Blob, path: str, may_link: bool = False) -> None:
                 found = Blob(*hash_of(descriptor))
             else:
                 found = copy(descriptor, temporary, 0o444 if may_link else 0o666)
-        if found != blob:
+        if blob is not None and found != blob:
             raise ChecksumError(f"{source} is damaged: its content is not what the checksum says")
         os.replace(temporary, path)
     except ValueError as error:
@@ -265,9 +265,10 @@ def _link(source: str, path: str) -> bool:
 
 
 def is_content(path: str, blob: Blob) -> bool:
-    """Whether a file has a content."""
+    """Whether a file has a content; a link has none of its own."""
     try:
-        if os.lstat(path).st_size != blob.size:
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != blob.size:
             return False
         with opened(path) as descriptor:
             return Blob(*hash_of(descriptor)) == blob

@@ -10,14 +10,15 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any, Final, cast
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
-from tracker import _run, report
+from tracker import _run, layout, report
 from tracker.blobs import Blobs, StoreError, hash_of, opened, part_name
 from tracker.errors import UsageError
-from tracker.manifests import Entry, Manifest, why_unsafe
+from tracker.lifecycle import process
+from tracker.manifests import Entry, Manifest, is_utf8, why_unsafe
 from tracker.records import clean
 from tracker.sweeping import FOLDER
 
@@ -91,8 +92,9 @@ class Contents:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._entries: dict[str, ArtifactEntry] = {}
+        self._folders: set[str] = set()
         self._store: Blobs | None = None
-        self._is_draft = True
+        self._is_draft, self._is_final = True, False
 
     @property
     def entries(self) -> dict[str, ArtifactEntry]:
@@ -117,7 +119,30 @@ class Contents:
         if not self._is_draft:
             name = f"{self._manifest.name}:v{self._manifest.version}"
             raise UsageError(f"{name} is logged and does not change any more: `new_draft()` begins another version")
+        if self._is_final:
+            raise UsageError(f"artifact {self._manifest.name!r} does not change any more: finalize() was called")
         return self._manifest
+
+    def finalize(self) -> None:
+        """Let nothing more be added, removed or set; `log_artifact` does so by itself."""
+        self._is_final = True
+
+    def _fill(self, entries: Iterable[tuple[str, Entry]]) -> None:
+        """Have these files and no others."""
+        self._entries = {path: ArtifactEntry(cast("Artifact", self), path, entry) for path, entry in entries}
+        self._folders = {folder for path in self._entries for folder in _above(path)}
+
+    def _inherit(self, entries: Iterable[tuple[str, Entry]]) -> None:
+        """Have these files too, but for those in whose places others were added."""
+        own = self._entries
+        free = [
+            (path, entry)
+            for path, entry in entries
+            if path not in own and path not in self._folders and own.keys().isdisjoint(_above(path))
+        ]
+        self._fill(free)
+        self._entries |= own
+        self._folders |= {folder for path in own for folder in _above(path)}
 
     def _sealed(self) -> Manifest:
         if self._is_draft:
@@ -151,13 +176,12 @@ class Contents:
             UsageError: the artifact is logged already.
         """
         self._draft()
-        if policy is not None and policy not in POLICIES:
-            raise ValueError(f"policy must be one of {', '.join(POLICIES)} (got {policy!r})")
+        may_link = _may_link(policy)
         path = os.fsdecode(local_path)
         if not os.path.isfile(path):
             raise ValueError(f"{path!r} is no regular file")
         name = self._check_path(os.path.basename(path) if name is None else name)
-        entry = self._take(path, policy == "immutable")
+        entry = self._take(path, may_link)
         if is_tmp:
             folder, _, last = name.rpartition("/")
             name = f"{folder}/{entry.digest[:20]}.{last}" if folder else f"{entry.digest[:20]}.{last}"
@@ -174,7 +198,7 @@ class Contents:
         """Add all files below a folder.
 
         Left out, with one warning, are links that lead out of it or to folders, pipes and devices, and what cannot be
-        read.
+        read or is gone meanwhile; and the folder of runs, where that is below it.
 
         Args:
             local_path: the folder.
@@ -188,19 +212,24 @@ class Contents:
             UsageError: the artifact is logged already.
         """
         self._draft()
+        may_link = _may_link(policy)
         root = os.fsdecode(local_path)
         if not os.path.isdir(root):
             raise ValueError(f"{root!r} is no folder")
         left_out: list[str] = []
-        for path in walk(root, left_out):
+        runs = folders_of_runs()
+        for path in walk(root, left_out, lambda folder: os.path.realpath(folder) in runs):
             inner = os.path.relpath(path, root).replace(os.sep, "/")
             if why_unsafe(inner):
                 left_out.append(inner)
                 continue
+            within = self._check_path(f"{name}/{inner}" if name else inner)
             try:
-                self.add_file(path, f"{name}/{inner}" if name else inner, policy=policy, overwrite=merge)
-            except OSError:
+                entry = self._take(path, may_link)
+            except (OSError, ValueError):
                 left_out.append(inner)
+                continue
+            self._put(within, entry, path, merge)
         if left_out:
             more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
             told = f"artifact {self._manifest.name} is without {clean(left_out[0])}{more}"
@@ -230,12 +259,12 @@ class Contents:
         if not isinstance(uri, str):
             raise TypeError(f"uri must be a string, not {uri.__class__.__name__}")
         parts = urlsplit(uri)
-        if not parts.scheme:
+        if not parts.scheme or not is_utf8(uri):
             raise ValueError(f"a reference is a URI; of a file here file://... (got {uri[:200]!r})")
         if parts.scheme != "file":
             last = unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.netloc
             return [self._put(self._check_path(name or last), Entry(reference=uri), None, overwrite=False)]
-        path = unquote(parts.path)
+        path = file_of(uri) or ""
         if not os.path.isdir(path):
             found = {name or os.path.basename(path): path}
         else:
@@ -249,13 +278,16 @@ class Contents:
         ]
 
     @contextlib.contextmanager
-    def new_file(self, name: str, mode: str = "x", encoding: str | None = None) -> Iterator[IO[Any]]:
+    def new_file(
+        self, name: str, mode: str = "x", encoding: str | None = None, policy: str | None = "mutable"
+    ) -> Iterator[IO[Any]]:
         """A new file to write to; it is added at the end of `with`, unless that is left by an exception.
 
         Args:
             name: what it is called in the artifact.
             mode: as for `open`; with `w` it may take the place of another.
             encoding: of text; default UTF-8.
+            policy: as for `add_file`; the file is the artifact's own, so it is without effect.
 
         Raises:
             TypeError, ValueError: the name is no path below the artifact, or taken.
@@ -263,6 +295,7 @@ class Contents:
             UsageError: the artifact is logged already.
         """
         self._draft()
+        _may_link(policy)
         name = self._check_path(name)
         if name in self._entries and "w" not in mode:
             raise ValueError(f"there is a file {name!r} in the artifact already")
@@ -279,7 +312,7 @@ class Contents:
             with contextlib.suppress(OSError):
                 os.unlink(path)
 
-    def add(self, obj: Any, name: str, overwrite: bool = False) -> ArtifactEntry:
+    def add(self, obj: Any, name: str | os.PathLike[str], overwrite: bool = False) -> ArtifactEntry:
         """Add a medium, e.g. a `Table`, as `name` with the ending of its file; pictures in its cells are added too.
 
         Raises:
@@ -300,7 +333,8 @@ class Contents:
                 inner = os.path.relpath(path, folder).replace(os.sep, "/")
                 if inner != own:
                     self.add_file(path, inner, overwrite=True)
-            return self.add_file(os.path.join(folder, own), name + suffix_of(own, name), overwrite=overwrite)
+            path = os.fspath(name)
+            return self.add_file(os.path.join(folder, own), path + suffix_of(own, path), overwrite=overwrite)
 
     def remove(self, item: str | os.PathLike[str] | ArtifactEntry) -> None:
         """Take a file out, or all below a folder.
@@ -316,6 +350,7 @@ class Contents:
             raise FileNotFoundError(f"there is no {path!r} in the artifact")
         for each in going:
             del self._entries[each]
+        self._folders = {folder for each in self._entries for folder in _above(each)}
 
     def get_entry(self, name: str | os.PathLike[str]) -> ArtifactEntry:
         """A file, by its path.
@@ -332,17 +367,19 @@ class Contents:
         """W&B's older word for `get_entry`."""
         return self.get_entry(name)
 
-    def files(self, names: Sequence[str] | None = None, per_page: int = 50) -> list[ArtifactEntry]:
-        """All files in order of path, or those of some names; `per_page` is W&B's."""
+    def files(
+        self, names: Sequence[str] | None = None, per_page: int = 50, start: str | None = None
+    ) -> list[ArtifactEntry]:
+        """All files in order of path, or those of some names; `per_page` and `start` are W&B's, nothing is paged."""
         wanted = None if names is None else set(names)
         return [self._entries[path] for path in sorted(self._entries) if wanted is None or path in wanted]
 
-    def _check_path(self, name: str) -> str:
-        if not isinstance(name, str):
+    def _check_path(self, name: str | os.PathLike[str]) -> str:
+        if not isinstance(name, (str, os.PathLike)):
             raise TypeError(f"name must be a string, not {name.__class__.__name__}")
-        path = name.removeprefix("./")
+        path = os.fspath(name).removeprefix("./")
         if why := why_unsafe(path):
-            raise ValueError(f"{name[:200]!r} cannot be a name in an artifact: {why}")
+            raise ValueError(f"{path[:200]!r} cannot be a name in an artifact: {why}")
         return path
 
     def _drafts(self) -> Blobs:
@@ -373,6 +410,11 @@ class Contents:
         before = self._entries.get(path)
         if before is not None and before._entry != entry and not overwrite:
             raise ValueError(f"there is another file {path!r} in the artifact already (overwrite=True replaces it)")
+        if path in self._folders:
+            raise ValueError(f"{path!r} is a folder in the artifact already: it cannot be a file too")
+        if file := next((folder for folder in _above(path) if folder in self._entries), None):
+            raise ValueError(f"{file!r} is a file in the artifact already: {path!r} cannot be below it")
+        self._folders.update(_above(path))
         self._entries[path] = found = ArtifactEntry(cast("Artifact", self), path, entry, local_path)
         return found
 
@@ -396,11 +438,50 @@ def suffix_of(path: str, name: str) -> str:
     return "" if name.endswith(suffix) else suffix
 
 
-def walk(root: str, left_out: list[str]) -> Iterator[str]:
-    """The regular files below a folder, in order; links are followed to files within it alone."""
+def _may_link(policy: str | None) -> bool:
+    """Whether a policy lets a file be shared.
+
+    Raises:
+        ValueError: there is no such policy.
+    """
+    if policy is not None and policy not in POLICIES:
+        raise ValueError(f"policy must be one of {', '.join(POLICIES)} (got {policy!r})")
+    return policy == "immutable"
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders that a path is in: of `a/b/c` `a/b` and `a`."""
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def file_of(uri: str) -> str | None:
+    """The path that a `file://` address leads to; None of another."""
+    parts = urlsplit(uri)
+    return os.fsdecode(unquote_to_bytes(parts.path)) if parts.scheme == "file" else None
+
+
+def folders_of_runs() -> set[str]:
+    """The real paths of where runs are kept: the roots of active runs and their projects, else the usual root.
+
+    What a job keeps of a folder around them is without them: each run would keep all those before it.
+    """
+    projects = [os.path.dirname(run.file) for run in process.runs]
+    roots = list(map(os.path.dirname, projects)) or [layout.resolve_root()]
+    return set(map(os.path.realpath, projects + roots))
+
+
+def walk(root: str, left_out: list[str], is_skipped: Callable[[str], bool] = lambda _: False) -> Iterator[str]:
+    """The regular files below a folder, in order; links are followed to files within it alone.
+
+    Args:
+        root: the folder.
+        left_out: gets the paths of what is none.
+        is_skipped: tells of a folder below it whether nothing in it is looked at.
+    """
     real = os.path.realpath(root)
     for folder, folders, files in os.walk(root, onerror=lambda error, found=left_out: found.append(error.filename)):  # type: ignore[misc]
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not is_skipped(os.path.join(folder, name)))
         left_out += (path for name in folders if os.path.islink(path := os.path.join(folder, name)))
         for name in sorted(files):
             path = os.path.join(folder, name)
@@ -413,6 +494,6 @@ def walk(root: str, left_out: list[str]) -> Iterator[str]:
 
 def _referred(path: str, checksum: bool) -> Entry:
     """A file that stays where it is."""
-    uri = "file://" + quote(os.path.abspath(path))
+    uri = "file://" + quote(os.fsencode(os.path.abspath(path)))
     with opened(path) as source:
         return Entry(*hash_of(source), uri) if checksum else Entry("", os.fstat(source).st_size, uri)

@@ -154,11 +154,16 @@ def why_unsafe(path: str) -> str:
         return "it is empty, too long or has a NUL character"
     if path.startswith("/") or {"", ".", ".."} & set(path.split("/")):
         return "it must be relative, without '.' and '..'"
+    return "" if is_utf8(path) else "it is not UTF-8"
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text is without lone surrogates, which UTF-8 cannot hold."""
     try:
-        path.encode()
+        text.encode()
     except UnicodeEncodeError:
-        return "it is not UTF-8"
-    return ""
+        return False
+    return True
 
 
 def check_name(name: object) -> str:

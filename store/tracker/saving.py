@@ -13,9 +13,11 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracker.blobs import part_name
+from tracker.contents import folders_of_runs, walk
 from tracker.records import clean
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class _Wish(NamedTuple):
     pattern: str
     base: str
     policy: str
+    is_left_out: Callable[[str], bool]
+    """As `_runs_beside` tells it."""
 
 
 class Saver:
@@ -51,11 +55,12 @@ class Saver:
         self._folder, self._warn = folder, warn
         self._wishes: list[_Wish] = []
 
-    def save(self, pattern: object, base: object, policy: object) -> list[str]:
+    def save(self, pattern: object, base: object, policy: object, is_pattern: bool) -> list[str]:
         """What `Run.save` does."""
         if policy not in POLICIES:
             raise ValueError(f"policy must be one of {', '.join(POLICIES)} (got {policy!r})")
-        wish = _Wish(*_checked(pattern, base), str(policy))
+        path, above = _checked(pattern, base)
+        wish = _Wish(path if is_pattern else glob.escape(path), above, str(policy), _runs_beside(path))
         if policy != "now":
             self._wishes.append(wish)
         return [self._target(path, wish.base) for path in _files(wish) if policy == "end" or self._put(path, wish)]
@@ -123,12 +128,26 @@ def _text(argument: str, path: object) -> str:
 
 def _files(wish: _Wish) -> Iterator[str]:
     """The regular files that a wish means; a link is one where it leads to one."""
+    is_left_out = cache(wish.is_left_out)
     for path in sorted(glob.glob(wish.pattern, recursive=True)):
         try:
-            if stat.S_ISREG(os.stat(path).st_mode):
+            if not is_left_out(os.path.dirname(path)) and stat.S_ISREG(os.stat(path).st_mode):
                 yield path
         except OSError:
             continue
+
+
+def _runs_beside(pattern: str) -> Callable[[str], bool]:
+    """Tells of a folder whether it is one of runs, or below one, that the pattern does not lead into by itself."""
+    start = pattern
+    while glob.has_magic(start):
+        start = os.path.dirname(start)
+
+    def is_within(path: str, folder: str) -> bool:
+        return os.path.join(os.path.realpath(path), "").startswith(os.path.join(folder, ""))
+
+    beside = [folder for folder in folders_of_runs() if not is_within(start, folder)]
+    return lambda path: any(is_within(path, folder) for folder in beside)
 
 
 def _is_below(path: str, folder: str) -> bool:
@@ -173,42 +192,40 @@ def _short(program: str) -> str:
 
 
 def log_code(
-    run: Run, root: str | os.PathLike[str], name: str | None, include: Filter | None, exclude: Filter | None
+    run: Run, root: str | os.PathLike[str] | None, name: str | None, include: Filter | None, exclude: Filter | None
 ) -> Artifact | None:
     """What `Run.log_code` does."""
     from tracker.artifacts import Artifact
 
-    top = os.path.abspath(os.fsdecode(root))
+    top = os.path.abspath(os.fsdecode(root or "."))
     if not os.path.isdir(top):
-        raise ValueError(f"{os.fsdecode(root)!r} is no folder")
+        raise ValueError(f"{top!r} is no folder")
     wanted = _filter(include, lambda path: _SOURCE.fullmatch(os.path.basename(path)) is not None, top)
     unwanted = _filter(exclude, lambda _: False, top)
     program = run._state.start.get("program")
     last = _short(program) if isinstance(program, str) else "notebook"
     safe = re.sub(r"[^A-Za-z0-9_.-]", "_", f"source-{run.project}-{last}")[:128]
     artifact = Artifact(name or safe, "code")
-    runs = os.path.realpath(os.path.dirname(os.path.dirname(run.file)))
-    for path in _sources(top, runs):
+    left_out: list[str] = []
+    runs = folders_of_runs()
+    for path in walk(top, left_out, lambda folder: _has_no_source(folder) or os.path.realpath(folder) in runs):
         if wanted(path) and not unwanted(path):
             try:
                 artifact.add_file(path, os.path.relpath(path, top).replace(os.sep, "/"))
             except (OSError, ValueError) as error:
                 run._warn(f"code {path}", f"log_code: {clean(path)} is left out ({clean(error)})")
+    for path in left_out:
+        if os.path.isfile(path) and wanted(path) and not unwanted(path):
+            run._warn(f"code {path}", f"log_code: {clean(path)} is left out: it is a link out of the folder")
     return run.log_artifact(artifact) if artifact.entries else None
 
 
-def _sources(top: str, runs: str) -> Iterator[str]:
-    """The regular files below a folder, but for hidden folders, virtual environments, W&B's and the runs themselves."""
-    for folder, folders, files in os.walk(top):
-        folders[:] = sorted(name for name in folders if _has_source(os.path.join(folder, name), runs))
-        yield from (path for name in sorted(files) if os.path.isfile(path := os.path.join(folder, name)))
-
-
-def _has_source(folder: str, runs: str) -> bool:
+def _has_no_source(folder: str) -> bool:
+    """Whether a folder is hidden, a virtual environment, or W&B's."""
     name = os.path.basename(folder)
-    if name.startswith(".") or name in ("wandb", "__pycache__", "node_modules") or os.path.realpath(folder) == runs:
-        return False
-    return not any(os.path.exists(os.path.join(folder, mark)) for mark in ("pyvenv.cfg", "conda-meta"))
+    if name.startswith(".") or name in ("wandb", "__pycache__", "node_modules"):
+        return True
+    return any(os.path.exists(os.path.join(folder, mark)) for mark in ("pyvenv.cfg", "conda-meta"))
 
 
 def _filter(given: Filter | None, usual: Filter, top: str) -> Filter:

@@ -14,7 +14,8 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tracker import host, layout
@@ -35,6 +36,11 @@ from tracker.sweeping import FOLDER, MAX_MANIFEST, VERSION, bury
 ALIASES: Final = "aliases-"
 MAX_ALIAS_BYTES: Final = 16 * 1024 * 1024
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+
+MAX_KNOWN: Final = 10_000
+"""Manifests that are known without their entries."""
+
+_known: Final[dict[str, tuple[tuple[int, ...], Manifest | bool]]] = {}
 
 Read = Callable[[str, int], bytes | None]
 """Gives up to so many bytes of a file by its name; None where it cannot be read."""
@@ -89,21 +95,31 @@ def read(folder: str, files: Iterable[str], get: Read) -> Versions:
         files: the names of the files in its folder.
         get: reads one of them.
     """
+    return _read(files, get, lambda file, number: _parsed(get(file, MAX_MANIFEST + 1) or b"", folder, number))
+
+
+def _read(files: Iterable[str], get: Read, version: Callable[[str, int], Manifest | bool]) -> Versions:
+    """The versions in some files; `version` gives what is in one, as `_parsed` tells it."""
     found = Versions()
     for file in sorted(files):
         if numbered := VERSION.fullmatch(file):
             number = int(numbered[1])
             found.last_number = max(found.last_number, number)
-            data = get(file, MAX_MANIFEST + 1) or b""
-            manifest = load(data, folder, number) if len(data) <= MAX_MANIFEST else None
-            if manifest is not None:
+            manifest = version(file, number)
+            if isinstance(manifest, Manifest):
                 found.manifests[number] = manifest
-            elif not is_tombstone(data):
+            elif manifest:
                 found.damaged.append(file)
         elif file.startswith(ALIASES) and file.endswith(".jsonl"):
             found.moves += moves_in(get(file, MAX_ALIAS_BYTES) or b"", file)
     found.take()
     return found
+
+
+def _parsed(data: bytes, folder: str, number: int) -> Manifest | bool:
+    """The manifest in the file of a version; else whether that is damaged: it may say that the version was deleted."""
+    manifest = load(data, folder, number) if len(data) <= MAX_MANIFEST else None
+    return not is_tombstone(data) if manifest is None else manifest
 
 
 class Collection:
@@ -121,14 +137,44 @@ class Collection:
         self.folder = os.path.join(self.store.folder, name)
 
     def read(self) -> Versions:
-        """What there is now."""
+        """What there is now; the manifests are without entries, which `find` and `manifest` read."""
         if os.path.islink(self.store.folder) or os.path.islink(self.folder):
             return Versions()
         try:
             files = os.listdir(self.folder)
         except OSError:
             return Versions()
-        return read(self.name, files, lambda file, most: host.read(os.path.join(self.folder, file), 0, most))
+        return _read(files, self._get, self._brief)
+
+    def _get(self, file: str, most: int) -> bytes | None:
+        return host.read(os.path.join(self.folder, file), 0, most)
+
+    def _brief(self, file: str, number: int) -> Manifest | bool:
+        """A manifest without entries, parsed once while its file stays the same: a job may log many large versions."""
+        path = os.path.join(self.folder, file)
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return True
+        identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        known = _known.get(path)
+        if known is None or known[0] != identity:
+            found = _parsed(self._get(file, MAX_MANIFEST + 1) or b"", self.name, number)
+            known = identity, replace(found, entries={}) if isinstance(found, Manifest) else found
+            if len(_known) >= MAX_KNOWN:
+                _known.clear()
+            _known[path] = known
+        return known[1]
+
+    def manifest(self, number: int) -> Manifest | None:
+        """A version as a whole; None where there is none."""
+        found = _parsed(self._get(f"v{number}.json", MAX_MANIFEST + 1) or b"", self.name, number)
+        return found if isinstance(found, Manifest) else None
+
+    def find(self, known: Versions, word: str) -> Manifest | None:
+        """What `v3` or an alias means, as a whole."""
+        found = known.find(word)
+        return None if found is None else self.manifest(found.version)
 
     def add(self, manifest: Manifest, known: Versions) -> Manifest:
         """Give a manifest the next number, and put it there; where a version has the same files, that is given back.
@@ -143,7 +189,7 @@ class Collection:
         """
         self._check_place()
         if same := _same(known.manifests.values(), manifest):
-            return same
+            return replace(same, entries=manifest.entries, metadata=deepcopy(same.metadata))
         manifest.version = known.last_number + 1
         manifest.created = max(time.time(), known.last_change + 0.001)
         while not self._place(manifest):
@@ -294,7 +340,7 @@ def find(root: str, text: str, project: str = "") -> tuple[Collection, Manifest,
         raise ValueError(f"say the project too: 'project/{text}'")
     collection = Collection(root, layout.file_name(place), layout.file_name(name))
     known = collection.read()
-    manifest = known.find(alias)
+    manifest = collection.find(known, alias)
     if manifest is None:
         there = ", ".join(["latest", *sorted(set(known.aliases) - {LATEST})][:5]) if known.manifests else ""
         why = f"it has v0 to v{known.last_number} and {there}" if there else "there is no artifact of that name"
