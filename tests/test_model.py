@@ -338,6 +338,21 @@ def test_edits_are_records_and_can_be_taken_back(root: Path) -> None:
     assert all(new.startswith(old) for new, old in zip(after, before, strict=True))
 
 
+def test_an_edit_that_is_read_before_it_is_folded_can_be_taken_back(root: Path) -> None:
+    """It is written in a thread: a look may find it in the file first."""
+    make(root, "one")
+    make(root, "two")
+    model = loaded(root)
+    runs = [named(model, "one"), named(model, "two")]
+    plan = model.edits.plan("archived", [(run, {"archived": True}) for run in runs])
+    written = model.edits.write(plan)
+    refresh(model)
+    assert [run.archived for run in runs] == [True, True]
+    model.edits.fold(plan, written)
+    assert undo(model) == ("archived 2 runs", 2, "", (runs[0].key, runs[1].key))
+    assert [run.archived for run in runs] == [False, False]
+
+
 def test_undo_leaves_alone_what_somebody_else_changed_since(root: Path) -> None:
     make(root, "one")
     here, there = loaded(root), loaded(root)

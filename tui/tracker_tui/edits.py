@@ -41,11 +41,21 @@ class _Step(NamedTuple):
     changes: tuple[_Change, ...]
 
 
+class _Edit(NamedTuple):
+    """What is to become of a run."""
+
+    run: StoredRun
+    fields: Mapping[str, Any]
+    label: str
+    before: Mapping[str, Any]
+    """What these fields were when it was planned: a look at the files may bring the edit before it is folded."""
+
+
 class Plan(NamedTuple):
-    """Edits that are to be written: of which runs, what they change; and what stands in the way of others."""
+    """Edits that are to be written, and what stands in the way of others."""
 
     what: str
-    edits: tuple[tuple[StoredRun, Mapping[str, Any]], ...]
+    edits: tuple[_Edit, ...]
     trouble: str = ""
     undoes: _Step | None = None
     """What they take back, where they do."""
@@ -89,7 +99,7 @@ class Edits:
             if run is None:
                 trouble = f"{known.label} is gone"
             elif changed := {name: value for name, value in fields.items() if getattr(run, name) != value}:
-                edits.append((run, changed))
+                edits.append(_edit(run, changed))
         return Plan(what, tuple(edits), trouble)
 
     @property
@@ -116,24 +126,23 @@ class Edits:
             if len(fields) < len(change.before):
                 trouble = f"{run.label} was changed again since"
             if fields:
-                edits.append((run, fields))
+                edits.append(_edit(run, fields))
         return Plan(step.what, tuple(edits), trouble, step)
 
     def write(self, plan: Plan) -> Sequence[Written]:
         """Append what is planned; what came of each. The only method for another thread."""
-        return self._sources.write_edits(plan.edits)
+        return self._sources.write_edits([(edit.run, edit.fields) for edit in plan.edits])
 
     def fold(self, plan: Plan, written: Sequence[Written]) -> Outcome:
         """Take what was written into the runs."""
         made: list[_Change] = []
         failed: set[Key] = set()
         trouble = plan.trouble
-        for (run, fields), (record, why_not) in zip(plan.edits, written, strict=True):
+        for (run, fields, label, before), (record, why_not) in zip(plan.edits, written, strict=True):
             if record is None:
                 trouble = why_not
                 failed.add(run.key)
                 continue
-            label, before = run.label, _values(run, fields)
             run.apply_edit(record)
             made.append(_Change(run.key, label, before, _values(run, fields)))
         keys = tuple(change.key for change in made)
@@ -148,6 +157,10 @@ class Edits:
     def _remember(self, step: _Step) -> None:
         if step.changes:
             self._steps = [*self._steps, step][-MAX_UNDO:]
+
+
+def _edit(run: StoredRun, fields: Mapping[str, Any]) -> _Edit:
+    return _Edit(run, fields, run.label, _values(run, fields))
 
 
 def _values(run: StoredRun, names: Iterable[str]) -> dict[str, Any]:
