@@ -162,7 +162,7 @@ class Terminal:
             before = len(self.raw)
             self.press(key)
             if key == "escape":  # with a key that a busy program reads in the same moment it would be another one
-                self.wait_while(lambda before=before: len(self.raw) == before, 2)
+                self.wait_while(lambda before=before: len(self.raw) == before, 1)
             self.settle(0.3 if key == "escape" else 0.1)
 
     def wait_while(self, question: Callable[[], bool], seconds: float) -> None:

@@ -374,14 +374,17 @@ def test_every_run_of_a_process_tells_its_own() -> None:
 
 
 FORKED = """
-import os, sys, tracker
+import os, sys, time, tracker
+def finish(run):
+    while b'"environment"' not in open(run.file, 'rb').read():  # at its end it would wait 50 ms alone for it
+        time.sleep(0.01)
+    run.finish()
 run = tracker.init(project="p")
 if os.fork() == 0:
-    own = tracker.init(project="p", name="child")
-    own.finish()
+    finish(tracker.init(project="p", name="child"))
     os._exit(0)
 os.wait()
-run.finish()
+finish(run)
 """
 
 
