@@ -274,6 +274,7 @@ class Artifact(Contents):
         manifest = self._manifest
         try:
             collection = _collection(run, manifest.name)
+            collection.check_place()
             known = collection.read()
             if self._incremental and (last := collection.find(known, LATEST)) is not None:
                 self._inherit(last.entries.items())

@@ -225,7 +225,8 @@ def deliver(source: str, blob: Blob | None, path: str, may_link: bool = False) -
     temporary = os.path.join(os.path.dirname(path), "." + part_name())
     try:
         with opened(source) as descriptor:
-            if may_link and os.geteuid() and _link(source, temporary):  # no mode keeps root from writing
+            is_closed = os.geteuid() and not os.fstat(descriptor).st_mode & 0o222  # no mode keeps root from writing
+            if may_link and is_closed and _link(source, temporary):
                 found = Blob(*hash_of(descriptor))
             else:
                 found = copy(descriptor, temporary, 0o444 if may_link else 0o666)

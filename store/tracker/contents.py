@@ -217,13 +217,14 @@ class Contents:
         if not os.path.isdir(root):
             raise ValueError(f"{root!r} is no folder")
         left_out: list[str] = []
+        prefix = self._check_path(name.rstrip("/")) + "/" if name else ""
         runs = folders_of_runs()
         for path in walk(root, left_out, lambda folder: os.path.realpath(folder) in runs):
             inner = os.path.relpath(path, root).replace(os.sep, "/")
             if why_unsafe(inner):
                 left_out.append(inner)
                 continue
-            within = self._check_path(f"{name}/{inner}" if name else inner)
+            within = self._check_path(f"{prefix}{inner}")
             try:
                 entry = self._take(path, may_link)
             except (OSError, ValueError):
@@ -261,10 +262,10 @@ class Contents:
         parts = urlsplit(uri)
         if not parts.scheme or not is_utf8(uri):
             raise ValueError(f"a reference is a URI; of a file here file://... (got {uri[:200]!r})")
-        if parts.scheme != "file":
+        path = file_of(uri)
+        if path is None:
             last = unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.netloc
             return [self._put(self._check_path(name or last), Entry(reference=uri), None, overwrite=False)]
-        path = file_of(uri) or ""
         if not os.path.isdir(path):
             found = {name or os.path.basename(path): path}
         else:
@@ -378,7 +379,10 @@ class Contents:
         if not isinstance(name, (str, os.PathLike)):
             raise TypeError(f"name must be a string, not {name.__class__.__name__}")
         path = os.fspath(name).removeprefix("./")
-        if why := why_unsafe(path):
+        why = why_unsafe(path)
+        if not why and any(len(part.encode()) > 255 for part in path.split("/")):
+            why = "a part of it has more than 255 bytes, and no file can be called so"
+        if why:
             raise ValueError(f"{path[:200]!r} cannot be a name in an artifact: {why}")
         return path
 
@@ -386,8 +390,10 @@ class Contents:
         """Where contents go before they are logged: where the current run keeps them, else a temporary folder."""
         if self._store is None:
             run = _run.current
-            if run is not None and not run.disabled and not run.is_over:
-                self._store = Blobs(os.path.join(os.path.dirname(run.file), FOLDER))
+            is_kept = run is not None and not run.disabled and not run.is_over
+            folder = os.path.join(os.path.dirname(run.file), FOLDER) if run is not None and is_kept else ""
+            if folder and not os.path.islink(folder):
+                self._store = Blobs(folder)
             else:
                 staging = tempfile.mkdtemp(prefix="tracker-artifact-")
                 self._store = Blobs(staging)
@@ -456,9 +462,10 @@ def _above(path: str) -> Iterator[str]:
 
 
 def file_of(uri: str) -> str | None:
-    """The path that a `file://` address leads to; None of another."""
+    """The path that a `file://` address leads to; None of another, also of one on another machine."""
     parts = urlsplit(uri)
-    return os.fsdecode(unquote_to_bytes(parts.path)) if parts.scheme == "file" else None
+    is_here = parts.scheme == "file" and parts.netloc in ("", "localhost")
+    return os.fsdecode(unquote_to_bytes(parts.path)) if is_here else None
 
 
 def folders_of_runs() -> set[str]:

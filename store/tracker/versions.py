@@ -187,7 +187,6 @@ class Collection:
             StoreError: it cannot be written.
             ValueError: it has too many files.
         """
-        self._check_place()
         if same := _same(known.manifests.values(), manifest):
             return replace(same, entries=manifest.entries, metadata=deepcopy(same.metadata))
         manifest.version = known.last_number + 1
@@ -212,7 +211,7 @@ class Collection:
         move = Move(max(time.time(), known.last_change + 0.001), "", version, tuple(add), tuple(remove))
         line = move.dump()
         path = os.path.join(self.folder, ALIASES + host.edits_file_name().removeprefix("edits-"))
-        self._check_place()
+        self.check_place()
         try:
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             descriptor = os.open(path, flags, 0o666)
@@ -242,7 +241,12 @@ class Collection:
     def _path(self, version: int) -> str:
         return os.path.join(self.folder, f"v{version}.json")
 
-    def _check_place(self) -> None:
+    def check_place(self) -> None:
+        """Refuse folders that are links.
+
+        Raises:
+            StoreError: one is.
+        """
         for folder in (self.store.folder, self.folder):
             if os.path.islink(folder):
                 raise StoreError(f"{folder} is a link: artifacts are not kept elsewhere")

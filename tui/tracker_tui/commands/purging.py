@@ -59,9 +59,9 @@ def purge(words: list[str]) -> int:
     if not given.yes and not agrees(f"Remove {_what(runs, versions)} for good?"):
         print_lines("nothing removed")
         return 1
+    count, bytes_, more = _sweep(sweeps, is_rehearsal=False)  # first: the next purge knows versions by their runs
     troubles = [trouble for run in runs if (trouble := sources.of(run).purge(run))]
     removed = len(runs) - len(troubles)
-    count, bytes_, more = _sweep(sweeps, is_rehearsal=False)
     for trouble in (*troubles, *more):
         warn(f"not removed: {trouble}")
     if count:
