@@ -235,6 +235,21 @@ def test_aliases_are_saved_as_they_were_changed(run: tracker.Run, root: Path) ->
     assert second.updated_at > second.created_at
 
 
+def test_aliases_on_a_bad_disk(run: tracker.Run, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`log_artifact` of a version warns and goes on, `save` raises."""
+    first = log(run, "a")
+    first.aliases.append("x")
+    first.save()
+    (path,) = root.glob("p/.artifacts/m/aliases-*.jsonl")
+    path.unlink()
+    path.mkdir()
+    assert run.log_artifact(first, aliases=["y"]) is first
+    assert "the aliases of m:v0 are not kept" in capsys.readouterr().err
+    first.aliases.append("z")
+    with pytest.raises(Error, match="cannot write"):
+        first.save()
+
+
 def test_the_same_files_are_the_same_version(run: tracker.Run, root: Path) -> None:
     """Logged again they give that version again, and its aliases move to it."""
     log(run, "a", aliases=["best"])
