@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Final
 
 import orjson
 
-from tracker import pictures
+from tracker import host, pictures
 from tracker.blobs import copy, opened, part_name, write_all
 from tracker.records import MAX_DEPTH, Record, plain
 
@@ -472,7 +472,7 @@ def _store(content: bytes | str, run_folder: str, folder: str, suffix: str) -> R
     part = os.path.join(place, "." + part_name())
     if isinstance(content, bytes):
         digest, size = hashlib.sha256(content).hexdigest(), len(content)
-        if _size(os.path.join(place, digest[:HASH] + suffix)) == size:  # to make a file takes long
+        if host.size_of(os.path.join(place, digest[:HASH] + suffix)) == size:  # to make a file takes long
             return {"path": f"media/{folder}/{digest[:HASH]}{suffix}", "size": size}
     os.makedirs(place, exist_ok=True)
     if os.path.realpath(place) != os.path.join(os.path.realpath(run_folder), "media", folder):
@@ -491,14 +491,6 @@ def _store(content: bytes | str, run_folder: str, folder: str, suffix: str) -> R
             os.unlink(part)
         raise
     return {"path": f"media/{folder}/{name}", "size": size}
-
-
-def _size(path: str) -> int:
-    """Bytes of a file; -1: there is none."""
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return -1
 
 
 def _told(error: Exception) -> str:

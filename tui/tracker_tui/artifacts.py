@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from tracker import host, layout
 from tracker.catalog import Catalog
-from tracker.folders import MAX_PART
 from tracker.journal import Tail
 from tracker.manifests import LATEST, Manifest
 from tracker.records import ARTIFACT, Record, clean
@@ -21,6 +20,8 @@ from tracker.report import format_value
 from tracker.stored import StoredRun
 from tracker.sweeping import FOLDER
 from tracker.versions import Versions, read
+from tracker_tui import contents
+from tracker_tui.contents import Place, UnreadableError
 from tracker_tui.facts import flat
 from tracker_tui.look import size_text
 from tracker_tui.sources import Sources
@@ -151,15 +152,11 @@ def _artifacts(catalog: Catalog, project: str, place: str, depth: int) -> Iterat
 
 
 def _whole(catalog: Catalog, project: str, path: str, most: int) -> bytes | None:
-    data = b""
-    while len(data) < most:
-        part = catalog.files.read_part(project, path, len(data), min(MAX_PART, most - len(data)))
-        if part.trouble:
-            return None
-        if not part.data:
-            break
-        data += part.data
-    return data
+    """The beginning of a file, mostly all of it; None where it cannot be read."""
+    try:
+        return contents.read(Place(catalog.files, project, (path,)), most, is_start=True)
+    except UnreadableError:
+        return None
 
 
 class _Lineage:
