@@ -243,8 +243,8 @@ class Audio(Medium):
     """A sound.
 
     Args:
-        data_or_path: a file's path, or an array (samples,) or (samples, channels), integers of 16 bits or floats of -1
-            to 1, which becomes a WAV file of 16 bits.
+        data_or_path: a file's path, the bytes of a WAV file, or an array (samples,) or (samples, channels), integers
+            of 16 bits or floats of -1 to 1, which becomes a WAV file of 16 bits.
         sample_rate: samples a second; needed for arrays.
         caption: shown with it.
     """
@@ -259,6 +259,9 @@ class Audio(Medium):
     def _make(self, data: Any, sample_rate: int | None) -> None:
         if isinstance(data, (str, os.PathLike)):
             self.take_path(data)
+            return
+        if isinstance(data, (bytes, bytearray)):
+            self.take_bytes(data, ".wav")
             return
         if sample_rate is None:
             raise ValueError("an array of samples needs its sample_rate")

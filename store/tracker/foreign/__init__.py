@@ -1,0 +1,1 @@
+"""Training runs as other programs write them, read without those programs."""
