@@ -128,6 +128,7 @@ class Run:
         self._watcher: watching.Watcher | None = None
         self._console: Console | None = None
         self._saver: Saver | None = None
+        self._last_acts: list[Callable[[], None]] = []
         self._survey: environment.Survey | None = None
         """What finds out about the environment, until that is put down."""
         if write:
@@ -493,6 +494,7 @@ class Run:
             return []
         if self._saver is None:
             self._saver = Saver(lambda: self._files, self._warn)
+            self.at_end(self._saver.finish)
         return self._saver.save(glob_str, base_path, policy, glob)
 
     def restore(
@@ -520,6 +522,10 @@ class Run:
         path = run_path or self.id
         run = Api(os.path.dirname(os.path.dirname(self._path))).run(path if "/" in path else f"{self.project}/{path}")
         return run.file(name).download(root or self.dir, replace=replace, exist_ok=True)
+
+    def at_end(self, act: Callable[[], None]) -> None:
+        """Have something done when the run ends, while it still can be logged to; it must not raise."""
+        self._last_acts.append(act)
 
     def _note_artifact(self, use: str, artifact: Record) -> None:
         """Put down that the run made or used a version of an artifact."""
@@ -694,8 +700,8 @@ class Run:
 
     def _end(self, how: Exit) -> None:
         global current
-        if self._saver is not None and not self._over:
-            self._saver.finish()
+        for act in self._last_acts if not self._over else ():
+            act()
         with self._lock:
             if self._over:
                 return

@@ -30,9 +30,6 @@ REINITS: Final = ("default", "return_previous", "finish_previous", "create_new")
 WITHOUT_EFFECT: Final = frozenset({"anonymous", "force", "magic", "monitor_gym"})
 """Arguments of W&B that are taken without a word: they are about its server, or do not change what is logged."""
 
-NOT_YET: Final = frozenset({"sync_tensorboard", "tensorboard"})
-"""Arguments of W&B that change what is logged, and do nothing here yet: asking for them gets a warning."""
-
 _MOMENT: Final = re.compile(r"(?P<id>[^?]+)\?_step=(?P<step>\d+)")
 
 
@@ -58,6 +55,8 @@ def init(
     settings: Settings | dict[str, Any] | None = None,
     console: str | None = None,
     save_code: bool | None = None,
+    sync_tensorboard: bool | None = None,
+    tensorboard: bool | None = None,
     **others: Any,
 ) -> Run:
     """Start a run and make it the current one.
@@ -94,6 +93,8 @@ def init(
         console: what the process prints is kept beside the run: `wrap` (default; `auto`) hears Python's streams,
             `redirect` the file descriptors, and so C code and child processes, `off` nothing.
         save_code: keep a copy of the program in the run's folder; see `Run.log_code` for more than that.
+        sync_tensorboard: log what TensorBoard writers of this process write; see `tracker.tensorboard`.
+        tensorboard: the same, as W&B called it once.
         others: arguments of W&B that have no meaning here are accepted, unknown ones with one warning.
 
     Returns:
@@ -109,7 +110,8 @@ def init(
             "entity": entity, "project": project, "dir": dir, "id": id, "name": name, "notes": notes, "tags": tags,
             "config": config, "group": group, "job_type": job_type, "mode": mode, "reinit": reinit, "resume": resume,
             "resume_from": resume_from, "fork_from": fork_from, "console": console,
-            "save_code": save_code, "x_stats_sampling_interval": None, "x_disable_stats": None,
+            "save_code": save_code, "sync_tensorboard": sync_tensorboard or tensorboard,
+            "x_stats_sampling_interval": None, "x_disable_stats": None,
         },
         settings,
     )  # fmt: skip
@@ -124,14 +126,16 @@ def init(
             return active
         if reinit == "finish_previous":
             active.finish()
-    for argument in sorted(NOT_YET & {name for name, value in others.items() if value}):
-        report.say([f"WARNING init({argument}=...) does nothing yet"])
-    if unknown := sorted(set(others) - WITHOUT_EFFECT - NOT_YET):
+    if unknown := sorted(set(others) - WITHOUT_EFFECT):
         report.say([f"WARNING init() does not know {', '.join(unknown)}: ignored"])
     values = _chosen(config_values(given["config"]), config_exclude_keys, config_include_keys)
     run = _start(given, values, allow_val_change)
     if reinit != "create_new":
         _run.current = run
+    if is_yes(given["sync_tensorboard"]):
+        from tracker import tensorboard as hooks
+
+        hooks.sync(run)
     return run
 
 
