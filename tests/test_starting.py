@@ -106,12 +106,6 @@ def test_arguments_about_wandbs_server_are_taken_silently(root: Path, capsys: py
     assert "WARNING" not in capsys.readouterr().err
 
 
-def test_what_is_not_there_yet_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A script that counts on TensorBoard's numbers must not find out at the end."""
-    tracker.init(dir=root, sync_tensorboard=True)
-    assert "init(sync_tensorboard=...) does nothing yet" in capsys.readouterr().err
-
-
 def test_quiet_says_only_where_the_run_is(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

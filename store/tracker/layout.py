@@ -3,6 +3,7 @@
     <root>/<project>/run-20241105_111816-pdo5110r.jsonl    a run's journal: date and time in UTC, then its id
     <root>/<project>/run-20241105_111816-pdo5110r/         what a run keeps besides records, when there is any
     <root>/<project>/edits-<host>-<user>.jsonl             changes made from outside a job
+    <root>/<project>/.synced                               folders of TensorBoard whose values runs have logged
 
 No id, name or project can reach outside the root: on disk they are percent-encoded, so `..`, slashes and NULs are
 harmless. The true names are in the journal's `start` record.
@@ -22,6 +23,9 @@ from tracker.host import JOURNAL
 DEFAULT_PROJECT: Final = "Uncategorized"
 """The project of a run that names none (as W&B's documentation says)."""
 MAX_FILE_NAME_BYTES: Final = 100
+SYNCED: Final = ".synced"
+"""In a project's folder: a line for each folder of TensorBoard that a run has logged (journal, tab, path), so that
+the same values are not shown twice."""
 
 _ID_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _PROJECT_FORBIDDEN: Final = frozenset("/\\#?%:")

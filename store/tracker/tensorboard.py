@@ -16,11 +16,12 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, BinaryIO, Final
 
-from tracker import _run, threads
+from tracker import _run, layout, threads
 from tracker._run import Run
 from tracker.foreign.events import Event, EventReader
 
@@ -115,6 +116,7 @@ class RowLog:
     def _prefix(self, folder: str) -> str:
         """What the tags of a folder begin with; never another once it was used."""
         if folder not in self._prefixes:
+            self._note(folder)
             if _HPARAMS_RUN.fullmatch(os.path.basename(folder)) and os.path.dirname(folder) in self._prefixes:
                 folder, given = os.path.dirname(folder), folder
                 self._prefixes[given] = self._prefixes[folder]
@@ -122,18 +124,29 @@ class RowLog:
             self._prefixes[folder] = self._path_below(folder)
         return self._prefixes[folder]
 
+    def _note(self, folder: str) -> None:
+        """Say in the project's folder that this run has what is logged there."""
+        line = f"{os.path.basename(self.run.file)}\t{folder}\n".encode("utf-8", "surrogateescape")
+        if not self.run.disabled and b"\n" not in line[:-1]:
+            with (
+                suppress(OSError),
+                open(os.path.join(os.path.dirname(self.run.file), layout.SYNCED), "ab", buffering=0) as file,
+            ):
+                file.write(line)
+
     def _path_below(self, folder: str) -> str:
-        root = self._root
-        if not root:
-            above = [known for known in self._prefixes if folder.startswith(known + os.sep)]
-            if above:
-                root = max(above, key=len)
-            elif self._prefixes:
-                root = os.path.commonpath([*self._prefixes, folder])
-            else:
-                return f"{os.path.basename(folder)}/" if os.path.basename(folder) in PARTS else ""
-        path = os.path.relpath(folder, root)
-        return "" if path == os.curdir or path.startswith(os.pardir) else path.replace(os.sep, "/") + "/"
+        above = max((known for known in self._prefixes if folder.startswith(known + os.sep)), key=len, default="")
+        if not self._root and above:
+            return self._prefixes[above] + _relative(folder, above)
+        if self._root or self._prefixes:
+            return _relative(folder, self._root or os.path.commonpath([*self._prefixes, folder]))
+        return f"{os.path.basename(folder)}/" if os.path.basename(folder) in PARTS else ""
+
+
+def _relative(folder: str, root: str) -> str:
+    """A folder's path below another, to begin names with; empty for that itself and for what lies elsewhere."""
+    path = os.path.relpath(folder, root)
+    return "" if path == os.curdir or path.startswith(os.pardir) else path.replace(os.sep, "/") + "/"
 
 
 def _safely(do: Callable[..., object], *arguments: Any) -> None:
