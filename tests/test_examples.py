@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tracker
-from support import REPOSITORY, script_environment
+from support import REPOSITORY, run_script, script_environment
 
 DOCUMENTS = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")]
 EXAMPLES = Path(__file__).parent / "examples"
@@ -96,3 +96,22 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         if heading:
             titles = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
             assert heading in [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles], link
+
+
+def changed_scripts() -> list[str]:
+    """What the page for those who come from another tool makes of its examples."""
+    page = (REPOSITORY / "docs" / "migrate.md").read_text(encoding="utf-8")
+    return [
+        "\n".join(line[1:] for line in block.splitlines() if not line.startswith("-"))
+        for block in re.findall(r"^```diff\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize("number", range(len(changed_scripts())))
+def test_scripts_that_come_from_another_tool(number: int, tmp_path: Path) -> None:
+    """Each is a whole script once its lines are changed, and its run is here."""
+    done = run_script(tmp_path, changed_scripts()[number])
+    assert done.returncode == 0, done.stderr
+    (run,) = tracker.Api(tmp_path / "runs").runs("mnist")
+    assert (run.state, run.summary["loss"]) == ("finished", pytest.approx(0.1))
+    assert "WARNING" not in done.stderr
