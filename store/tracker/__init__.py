@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tracker import _exit as _exit  # must hear `sys.exit` from the first moment on
 
 if TYPE_CHECKING:
+    from tracker import integration, plot
     from tracker._run import (
         AlertLevel,
         Run,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from tracker.mappings import Config, Summary
     from tracker.media import Audio, Html, Image, Object3D, Plotly, Video
     from tracker.settings import Settings
+    from tracker.standin import as_wandb
     from tracker.starting import create_run, init
     from tracker.table import Table
 
@@ -77,16 +79,19 @@ __all__ = [
     "UsageError",
     "Video",
     "alert",
+    "as_wandb",
     "config",
     "create_run",
     "define_metric",
     "finish",
     "init",
+    "integration",
     "log",
     "log_artifact",
     "log_code",
     "login",
     "mark_preempting",
+    "plot",
     "restore",
     "run",
     "save",
@@ -115,6 +120,7 @@ _HOMES = {
     "Table": "tracker.table",
     "UsageError": "tracker.errors",
     "alert": "tracker._run",
+    "as_wandb": "tracker.standin",
     "create_run": "tracker.starting",
     "define_metric": "tracker._run",
     "finish": "tracker._run",
@@ -141,6 +147,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         value = globals()[name] = getattr(import_module(_HOMES[name]), name)
         return value
+    if name in ("integration", "plot"):
+        return import_module(f"tracker.{name}")
     if name in ("run", "config", "summary"):
         module = import_module("tracker._run")
         return module.current if name == "run" else getattr(module.active(name), name)

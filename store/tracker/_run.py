@@ -430,6 +430,38 @@ class Run:
         self._check_going_on()
         return artifacts.use(self, artifact_or_name, type)
 
+    def log_model(
+        self, path: str | os.PathLike[str], name: str | None = None, aliases: Sequence[str] | None = None
+    ) -> Artifact:
+        """`log_artifact` of a file or folder as the next version of a model, default `model-<id>`."""
+        return self.log_artifact(path, name or f"model-{self.id}", "model", aliases)
+
+    def use_model(self, name: str) -> str:
+        """Say that the run uses a model, and copy it here: the path of its file, of its folder where it has several.
+
+        Raises:
+            ValueError, Error: as `use_artifact`; OSError: it cannot be copied.
+        """
+        folder = self.use_artifact(name, "model").download()
+        files = os.listdir(folder)
+        return os.path.join(folder, files[0]) if len(files) == 1 else folder
+
+    def link_artifact(self, artifact: Artifact, target_path: str, aliases: Sequence[str] | None = None) -> None:
+        """Nothing but a warning: there is no registry. Aliases of an artifact say which version is which."""
+        self._warn(f"link {target_path}", f"{target_path}: there is no registry to link to")
+
+    def link_model(
+        self,
+        path: str | os.PathLike[str],
+        registered_model_name: str,
+        name: str | None = None,
+        aliases: Sequence[str] | None = None,
+    ) -> Artifact:
+        """`log_model`, with a warning: there is no registry to link it to."""
+        artifact = self.log_model(path, name, aliases)
+        self.link_artifact(artifact, registered_model_name)
+        return artifact
+
     def log_code(
         self,
         root: str | os.PathLike[str] | None = ".",
@@ -536,6 +568,9 @@ class Run:
         if self._over:
             self._refuse()
 
+    def _label(self, *_: Any, **__: Any) -> None:
+        """W&B's note of which framework called; nothing is kept."""
+
     def status(self) -> Status:
         """How much waits to leave this machine: nothing ever does."""
         return Status()
@@ -603,6 +638,11 @@ class Run:
     def summary(self) -> Summary:
         """The last value of every metric, and whatever is set by hand."""
         return self._summary
+
+    @property
+    def sweep_id(self) -> None:
+        """None: there are no sweeps; runs of a search share a `group`."""
+        return
 
     @property
     def step(self) -> int:
@@ -955,13 +995,17 @@ def _of_current(name: str) -> Callable[..., Any]:
 
 alert = _of_current("alert")
 define_metric = _of_current("define_metric")
+link_artifact = _of_current("link_artifact")
+link_model = _of_current("link_model")
 log_artifact = _of_current("log_artifact")
 log_code = _of_current("log_code")
+log_model = _of_current("log_model")
 mark_preempting = _of_current("mark_preempting")
 restore = _of_current("restore")
 save = _of_current("save")
 unwatch = _of_current("unwatch")
 use_artifact = _of_current("use_artifact")
+use_model = _of_current("use_model")
 watch = _of_current("watch")
 
 

@@ -148,7 +148,7 @@ def _arguments() -> list[str]:
         if option["last"] == "c":
             after = place + (1 if option["rest"] else 2)
             return [*given[:place], option["flags"], "...", *given[after:]]
-        if option["last"] == "m":
+        if option["last"] == "m" and given[place + 1 : place + 2] != ["tracker"]:  # which takes a program itself
             break
         place += 1 if option["rest"] or not option["last"] else 2
     return given

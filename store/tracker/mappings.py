@@ -49,6 +49,10 @@ class Config(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return repr(self._values)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, also a pickled one, is a config of its own that is written nowhere."""
+        return Config, (self.as_dict(), _nowhere)
+
     def update(self, values: Any = (), /, allow_val_change: bool = False, **more: Any) -> None:
         """Set many keys, shallowly.
 
@@ -79,6 +83,10 @@ class Config(MutableMapping[str, Any]):
     def as_dict(self) -> dict[str, Any]:
         """A plain copy."""
         return dict(self._values)
+
+
+def _nowhere(_: dict[str, Any]) -> None:
+    """Where a copy is written."""
 
 
 def config_values(values: Any) -> dict[str, Any]:

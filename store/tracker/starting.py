@@ -359,6 +359,7 @@ def _check_reinit(given: object) -> str:
 
 
 def _is_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
     shell = sys.modules.get("IPython")
     return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
 
