@@ -123,6 +123,10 @@ class Table(Medium):
             return numpy.array(values)
         return values
 
+    def get_index(self) -> list[int]:
+        """The rows' numbers, from 0."""
+        return list(range(len(self.data)))
+
     def get_dataframe(self) -> Any:
         """All of it as a data frame of pandas."""
         return importlib.import_module("pandas").DataFrame(self.data, columns=self.columns)
