@@ -417,6 +417,7 @@ def test_charts_are_tables() -> None:
     assert told["chart"] == {"name": "wandb/scatter/v0", "fields": {"x": "x", "y": "y"}, "strings": {"title": "Points"}}
     assert first["list"][0]["path"] == told["path"]
     content = (Path(run.folder) / second["lines"]["path"]).read_bytes()
+    assert table.get_index() == [0, 1]
     assert tracker.Table.load(content).data == [[0, "a", 1], [1, "a", 2], [0, "b", 3], [1, "b", 4]]
 
 

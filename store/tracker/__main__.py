@@ -64,7 +64,7 @@ def _compiled(script: str) -> CodeType:
 def _run(code: CodeType, **facts: Any) -> None:
     """Run code as the main module, which stays that until the process ends."""
     program = sys.modules["__main__"] = ModuleType("__main__")
-    vars(program).update(facts, __builtins__=builtins, __annotations__={})
+    vars(program).update(facts, __builtins__=builtins)
     exec(code, vars(program))
 
 

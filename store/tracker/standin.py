@@ -46,7 +46,7 @@ _KERAS: Final = {"tracker.integration.keras": "WandbMetricsLogger=TrackerCallbac
 _XGBOOST: Final = {"tracker.integration.xgboost": "WandbCallback=TrackerCallback wandb_callback"}
 _LIGHTGBM: Final = {"tracker.integration.lightgbm": "wandb_callback=tracker_callback log_summary"}
 _SB3: Final = {"tracker.integration.sb3": "WandbCallback=TrackerCallback"}
-_TENSORBOARD: Final = {"tracker.tensorboard": "patch"}
+_TENSORBOARD: Final = {"tracker.tensorboard": "patch unpatch"}
 _PLOTS: Final = "bar confusion_matrix histogram line line_series plot_table pr_curve roc_curve scatter"
 
 OFFERS: Final[dict[str, dict[str, str]]] = {
