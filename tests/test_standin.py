@@ -14,6 +14,7 @@ import pytest
 import tracker
 from support import REPOSITORY, rows_of, run_script, script_environment, state_of
 from tracker import standin
+from tracker.layout import CHILDREN
 
 IMPORTS = """
 import wandb
@@ -87,6 +88,7 @@ from wandb.sdk.wandb_settings import Settings
 from wandb.sdk.wandb_summary import Summary
 from wandb.util import generate_id
 from wandb.util import get_module
+from wandb.util import json_dumps_safer
 from wandb.wandb_run import Run
 """
 """Lines as they stand in code that logs to W&B."""
@@ -172,7 +174,7 @@ print(before)
 
 def test_metadata_of_children_is_of_the_same_version() -> None:
     """What other processes read is what this one says."""
-    (folder,) = Path(standin.CHILDREN).glob("*.dist-info")
+    (folder,) = Path(CHILDREN).glob("*.dist-info")
     assert folder.name == f"wandb-{standin.VERSION}.dist-info"
     assert f"\nVersion: {standin.VERSION}\n" in (folder / "METADATA").read_text()
 
@@ -254,6 +256,9 @@ for copied in (copy.deepcopy(wandb.config), pickle.loads(pickle.dumps(wandb.conf
 assert wandb.config.lr == 1
 assert pickle.loads(pickle.dumps(wandb.Histogram)) is tracker.Histogram
 run._label(code="x")
+wandb.config = {"mine": 1}
+wandb.init(reinit="create_new", mode="disabled").finish()
+assert wandb.config is run.config
 wandb.log({"loss": 0.5})
 wandb.teardown()
 assert wandb.run is None
@@ -398,6 +403,12 @@ def test_program_on_the_command_line_is_not_kept(tmp_path: Path, root: Path) -> 
     """As with Python's own `-c`: it may hold anything."""
     run_module(tmp_path, "-c", "import wandb; wandb.init(project='p', mode='online')  # hush", "a")
     assert tracker.Api(root).runs()[0].metadata["command"].endswith("-m tracker -c ... a")
+
+
+def test_wandb_is_not_among_the_packages(tmp_path: Path) -> None:
+    """A run's list tells what is installed."""
+    code = "from tracker import surroundings; print([p for p in surroundings.packages() if p.startswith('wandb')])"
+    assert run_module(tmp_path, "-c", code).stdout == "[]\n"
 
 
 # ---- charts ----

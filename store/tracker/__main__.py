@@ -20,6 +20,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
 from tracker import _exit, standin
+from tracker.layout import CHILDREN
 
 OWN = (__file__, runpy.__file__, "<frozen runpy>")
 """Files whose frames stand above those of the program in its tracebacks."""
@@ -77,10 +78,10 @@ def _set_path(folder: str) -> None:
 def _tell_children() -> None:
     """Let processes that are started from here find the stand-in, by the environment or by a copy of `sys.path`."""
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    if standin.CHILDREN not in paths:
-        os.environ["PYTHONPATH"] = os.pathsep.join([standin.CHILDREN, *paths])
-    if standin.CHILDREN not in sys.path:
-        sys.path.insert(0 if sys.flags.safe_path else 1, standin.CHILDREN)
+    if CHILDREN not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([CHILDREN, *paths])
+    if CHILDREN not in sys.path:
+        sys.path.insert(0 if sys.flags.safe_path else 1, CHILDREN)
 
 
 class _Trimmed:

@@ -32,6 +32,10 @@ _PROJECT_FORBIDDEN: Final = frozenset("/\\#?%:")
 _ID_FORBIDDEN: Final = frozenset(":;,#?/'\\")
 
 
+CHILDREN: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "children")
+"""A folder for `PYTHONPATH` that has a `wandb` which is tracker; see `standin`."""
+
+
 def resolve_root(dir: str | os.PathLike[str] | None = None) -> str:  # noqa: A002 - W&B's word for it
     """The folder that holds all projects: `dir`, else `TRACKER_DIR`, else `./runs`."""
     return os.path.abspath(os.path.expanduser(dir or os.environ.get("TRACKER_DIR") or "runs"))

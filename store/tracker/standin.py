@@ -10,7 +10,6 @@ What `python -m tracker` starts finds the folder `children` on its path: a `wand
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -21,12 +20,10 @@ from types import ModuleType
 from typing import Any, Final
 
 from tracker.errors import UsageError
+from tracker.layout import CHILDREN
 
 VERSION: Final = "0.31.0"
 """The version whose names and behaviour these are; newer than any that frameworks ask for."""
-
-CHILDREN: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "children")
-"""A folder for `PYTHONPATH` that has a `wandb` which is the stand-in."""
 
 CURRENT: Final = ("run", "config", "summary")
 """Names of `wandb` that are those of the current run."""
@@ -51,13 +48,13 @@ _PLOTS: Final = "bar confusion_matrix histogram line line_series plot_table pr_c
 
 OFFERS: Final[dict[str, dict[str, str]]] = {
     "wandb": {
-        "tracker": "AlertLevel Artifact Config Histogram Run Settings Summary Table alert define_metric finish "
-        "join=finish log log_artifact log_code login mark_preempting restore save setup unwatch use_artifact watch "
+        "tracker": "AlertLevel Artifact Config Histogram Run Settings Table alert define_metric finish "
+        "join=finish log log_artifact login mark_preempting restore save setup unwatch use_artifact watch "
         f"{_ERRORS} {_MEDIA} {_TERM}",
         "tracker.plot": "plot_table",
         "tracker.wandb_names": "Api Classes CommError Molecule agent attach _attach=attach controller "
         "ensure_configured init require sweep teardown termerror",
-        "tracker._run": "link_artifact link_model log_model use_model",
+        "tracker._run": "link_model log_model use_model",
     },
     "wandb.apis": {},
     "wandb.apis.public": {"tracker.wandb_names": "Api", "tracker.api": "File=ApiFile Run=ApiRun Runs"},
@@ -70,7 +67,7 @@ OFFERS: Final[dict[str, dict[str, str]]] = {
         "tracker.media": "Media=Medium WBValue=Medium",
     },
     "wandb.env": {
-        "tracker.wandb_names": "API_KEY BASE_URL DIR DISABLED ENTITY MODE NAME NOTES PROJECT RESUME RUN_GROUP RUN_ID "
+        "tracker.wandb_names": "API_KEY BASE_URL DIR ENTITY MODE NAME NOTES PROJECT RESUME RUN_GROUP RUN_ID "
         "SILENT TAGS get_dir get_entity get_project is_offline is_quiet is_silent set_entity set_project"
     },
     "wandb.errors": {"tracker": _ERRORS, "tracker.wandb_names": _NO_ERRORS},
@@ -128,7 +125,9 @@ OFFERS: Final[dict[str, dict[str, str]]] = {
     "wandb.sdk.wandb_summary": {"tracker": "Summary"},
     "wandb.sdk.wandb_sweep": {"tracker.wandb_names": "controller sweep"},
     "wandb.tensorboard": _TENSORBOARD,
-    "wandb.util": {"tracker.wandb_names": "generate_id get_module json_friendly make_artifact_name_safe"},
+    "wandb.util": {
+        "tracker.wandb_names": "generate_id get_module json_dumps_safer json_friendly make_artifact_name_safe"
+    },
     "wandb.wandb_agent": {"tracker.wandb_names": "agent"},
     "wandb.wandb_run": {"tracker": "Run"},
     "wandb.xgboost": _XGBOOST,

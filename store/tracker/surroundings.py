@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
+from tracker.layout import CHILDREN
 from tracker.machine import Linux, names_in, read_text, usable_cpus
 from tracker.programs import output_of
 
@@ -73,7 +74,7 @@ def packages() -> tuple[str, ...]:
     """
     found: dict[str, str] = {}
     for folder in dict.fromkeys(sys.path):
-        for name in names_in(folder or "."):
+        for name in names_in(folder or ".") if folder != CHILDREN else ():
             match = _DIST.fullmatch(name)
             if match is not None:  # what is found first is what is imported
                 found.setdefault(match["name"].lower().replace("_", "-"), f"{match['name']}=={match['version']}")

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import string
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NoReturn
 
@@ -30,7 +31,10 @@ def init(
 ) -> Run:
     """`tracker.init`, but for `dir`: where W&B makes a folder `wandb`, it makes `runs`, unless `TRACKER_DIR` is set."""
     root = None if dir is None or os.environ.get("TRACKER_DIR") else os.path.join(dir, "runs")
-    return starting.init(entity, project, root, *arguments, **others)
+    run = starting.init(entity, project, root, *arguments, **others)
+    for name in ("run", "config", "summary"):  # some scripts set `wandb.config`: W&B's `init` sets it anew
+        vars(sys.modules["wandb"]).pop(name, None)
+    return run
 
 
 def attach(attach_id: str | None = None, run_id: str | None = None, **_: Any) -> Run:
@@ -146,8 +150,8 @@ agent = controller = sweep
 
 # ---- small things ----
 
-ENVIRONMENT: Final = "API_KEY BASE_URL DIR DISABLED ENTITY MODE NAME NOTES PROJECT RESUME RUN_GROUP RUN_ID SILENT TAGS"
-(API_KEY, BASE_URL, DIR, DISABLED, ENTITY, MODE, NAME, NOTES, PROJECT, RESUME, RUN_GROUP, RUN_ID, SILENT, TAGS) = (
+ENVIRONMENT: Final = "API_KEY BASE_URL DIR ENTITY MODE NAME NOTES PROJECT RESUME RUN_GROUP RUN_ID SILENT TAGS"
+(API_KEY, BASE_URL, DIR, ENTITY, MODE, NAME, NOTES, PROJECT, RESUME, RUN_GROUP, RUN_ID, SILENT, TAGS) = (
     f"WANDB_{name}" for name in ENVIRONMENT.split()
 )
 
@@ -213,6 +217,11 @@ def json_friendly(value: Any) -> tuple[Any, bool]:
     """A value as JSON has it, and whether that is something else than the value itself."""
     made = records.plain(value)[0]
     return made, type(made) is not type(value)
+
+
+def json_dumps_safer(value: Any, **_: Any) -> str:
+    """A value as JSON; what JSON does not have becomes text."""
+    return records.encode(records.plain(value)[0]).decode().rstrip("\n")
 
 
 def make_artifact_name_safe(name: str) -> str:
