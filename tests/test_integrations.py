@@ -54,7 +54,7 @@ def test_xgboost(native: bool, tmp_path: Path) -> None:
     """The booster's settings, metrics, best score, importance of features, the model; by W&B's name or ours."""
     module = "tracker.integration.xgboost" if native else "wandb.integration.xgboost"
     name = "TrackerCallback" if native else "WandbCallback"
-    (run,) = trained(
+    runs = trained(
         tmp_path,
         f"""{DATA}
 import xgboost
@@ -64,9 +64,14 @@ w.init(project="trees")
 train, test = xgboost.DMatrix(x[:90], y[:90]), xgboost.DMatrix(x[90:], y[90:])
 xgboost.train({{"objective": "binary:logistic", "max_depth": 2, "nthread": 1}}, train, 4, evals=[(test, "test")],
     early_stopping_rounds=3, callbacks=[{name}(log_model=True)], verbose_eval=False)
+w.finish()
+w.init(project="folds")
+xgboost.cv({{"objective": "binary:logistic", "max_depth": 2, "nthread": 1}}, train, 3, nfold=2, callbacks=[{name}()])
 """,
         native=native,
     )
+    run, folds = sorted(runs, key=lambda run: run.project, reverse=True)
+    assert len(column(folds, "test-logloss")) == 3
     assert run.config["learner"]["objective"]["name"] == "binary:logistic"
     assert column(run, "epoch") == [0, 1, 2, 3]
     assert run.summary["test-logloss"] == {"min": min(column(run, "test-logloss"))}

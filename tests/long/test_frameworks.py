@@ -126,6 +126,27 @@ trainer.train()
     assert [name for name, _, _ in artifacts(run)] == [f"model-{run.id}:v0", f"model-{run.id}:v1"]
 
 
+@pytest.mark.parametrize("native", [False, True])
+def test_huggingface_search(native: bool, tmp_path: Path) -> None:
+    """Each trial of a search for hyperparameters is a run."""
+    source = f"""{HUGGINGFACE}
+def make():
+    return BertForSequenceClassification(model.config)
+callbacks = []
+if {native}:
+    from tracker.integration.huggingface import TrackerCallback
+    callbacks.append(TrackerCallback())
+trainer = Trainer(model_init=make, args=TrainingArguments(report_to="none" if {native} else "wandb", **arguments),
+    train_dataset=data, eval_dataset=data, callbacks=callbacks)
+trainer.hyperparameter_search(backend="optuna", n_trials=2, hp_name=lambda trial: f"trial {{trial.number}}",
+    hp_space=lambda trial: {{"learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2)}})
+"""
+    runs = trained(tmp_path, source, native=native)
+    assert [(run.name, run.group) for run in runs] == [("trial 0", "out"), ("trial 1", "out")]
+    assert runs[0].config["learning_rate"] != runs[1].config["learning_rate"]
+    assert [len(column(run, "train/loss")) for run in runs] == [8, 8]
+
+
 # ---- Lightning ----
 
 LIGHTNING = """

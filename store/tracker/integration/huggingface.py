@@ -23,19 +23,24 @@ class TrackerCallback(TrainerCallback):
     Args:
         log_model: keep every checkpoint as a version of the artifact `model-<id>`.
         arguments: those of `tracker.init` for that run; `project` is `huggingface` and `name` the Trainer's `run_name`
-            where they do not say.
+            where they do not say. Of a search for
+            hyperparameters every trial is a run.
     """
 
     def __init__(self, log_model: bool = False, **arguments: Any) -> None:
         self._log_model = log_model
         self._arguments = arguments
         self._known: _run.Run | None = None
+        self._is_ours = False
 
     def _run(self, args: Any, state: Any, model: Any = None) -> _run.Run | None:
         if not state.is_world_process_zero:
             return None
         if self._known is None or self._known.is_over:
             given = {"project": os.environ.get("TRACKER_PROJECT") or "huggingface", "name": args.run_name}
+            if state.is_hyper_param_search:
+                given |= {"name": state.trial_name, "group": args.run_name or args.output_dir}
+            self._is_ours = _run.current is None
             self._known = _run.current or starting.init(**{**given, **self._arguments})
             config = model.config.to_dict() if hasattr(getattr(model, "config", None), "to_dict") else {}
             self._known.config.update({**config, **args.to_dict()}, allow_val_change=True)
@@ -44,6 +49,8 @@ class TrackerCallback(TrainerCallback):
         return self._known
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        if state.is_hyper_param_search and self._is_ours and self._known is not None:
+            self._known.finish()  # of the trial before
         self._run(args, state, model)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, model: Any = None, **_: Any) -> None:

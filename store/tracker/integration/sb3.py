@@ -8,6 +8,7 @@ from typing import Any
 from tracker import integration
 
 try:
+    from numpy import generic
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.logger import KVWriter
 except ImportError:
@@ -78,8 +79,8 @@ class _Writer(KVWriter):
     """Where stable-baselines3's logger writes to the current run."""
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0) -> None:
-        numbers = {key: value for key, value in key_values.items() if isinstance(value, (int, float, str))}
-        integration.current("learn()").log(numbers, step=step)
+        kept = {key: value for key, value in key_values.items() if isinstance(value, (int, float, str, generic))}
+        integration.current("learn()").log(kept, step=step)
 
     def close(self) -> None:
         """Nothing: the run goes on."""

@@ -44,7 +44,8 @@ class TrackerCallback(TrainingCallback):
         integration.current("TrackerCallback()")
 
     def before_training(self, model: Any) -> Any:
-        integration.current("training").config.update(json.loads(model.save_config()), allow_val_change=True)
+        if hasattr(model, "save_config"):  # in `cv` there are several
+            integration.current("training").config.update(json.loads(model.save_config()), allow_val_change=True)
         return model
 
     def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[Any]]]) -> bool:
@@ -62,7 +63,7 @@ class TrackerCallback(TrainingCallback):
 
     def after_training(self, model: Any) -> Any:
         run = integration.current("training")
-        if self.log_model:
+        if self.log_model and hasattr(model, "save_model"):
             path = os.path.join(run.dir, f"{run.id}_model.json")
             model.save_model(path)
             artifact = Artifact(os.path.basename(path), "model")
