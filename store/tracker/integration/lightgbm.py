@@ -11,8 +11,8 @@ from tracker.table import Table
 
 try:
     from lightgbm import Booster
-except ImportError:
-    raise integration.lacks("lightgbm", "lightgbm") from None
+except (ImportError, OSError) as error:  # it needs the system's OpenMP too
+    raise integration.lacks("lightgbm", "lightgbm") from error
 
 
 class _Callback:
