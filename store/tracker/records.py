@@ -52,6 +52,8 @@ SIGNAL: Final = "signal"
 """The job was asked to stop (`signal` names how) and its own handler was called."""
 CHECKPOINT: Final = "checkpoint"
 """The run's small state repeated, so that the tail of a journal is enough to list it."""
+CONVERTED: Final = "converted"
+"""How far the files of another tool were read, of which this journal is made (`tracker.foreign.recorder`)."""
 END: Final = "end"
 """The last line: a checkpoint with `exit_code`, and `exception` or `signal` where there was one."""
 
