@@ -254,7 +254,7 @@ class TrackerApp(App[None]):
     async def on_unmount(self) -> None:
         """Let go of other machines: whoever waits for them waits no longer."""
         self._layer.clear()
-        closing = (asyncio.to_thread(catalog.files.close) for catalog in self.model.sources.catalogs.values())
+        closing = (asyncio.to_thread(catalog.files.close) for catalog in self.model.sources.all)
         await asyncio.gather(*closing)
 
     def _fatal_error(self) -> None:

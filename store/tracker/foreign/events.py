@@ -56,18 +56,23 @@ class Event(NamedTuple):
 class EventReader:
     """Turns the bytes of one event file into events, as they come.
 
+    Args:
+        offset: where to begin: that of another reader.
+        plugins: what that one had learned.
+
     Attributes:
         offset: bytes of the file whose events were given: where another reader can go on.
         bad: records that were damaged or too large.
+        plugins: which plugin draws a tag, where only its first value says so.
     """
 
-    def __init__(self, offset: int = 0) -> None:
+    def __init__(self, offset: int = 0, plugins: dict[str, str] | None = None) -> None:
         self.offset = offset
         self.bad = 0
+        self.plugins: dict[str, str] = plugins if plugins is not None else {}
         self._data = b""
         self._skip = 0
         self._is_lost = False
-        self._plugins: dict[str, str] = {}
 
     def feed(self, data: bytes) -> list[Event]:
         """What the next bytes of the file complete; half a record is kept until its rest comes."""
@@ -155,9 +160,9 @@ class EventReader:
             return event
         if how is _tensor:
             if not plugin:
-                plugin = self._plugins.get(tag, "")
-            elif len(self._plugins) < MAX_TAGS:
-                self._plugins[tag] = plugin  # a writer may name it at a tag's first value alone
+                plugin = self.plugins.get(tag, "")
+            elif len(self.plugins) < MAX_TAGS:
+                self.plugins[tag] = plugin  # a writer may name it at a tag's first value alone
             value = _shown(plugin, _tensor(data, *content))
         else:
             value = how(data, *content)

@@ -23,9 +23,10 @@ import orjson
 from tracker import host, layout, records
 from tracker.journal import decode_lines
 from tracker.lines import open_lines, record_of
-from tracker.media import Image
+from tracker.media import Medium
 from tracker.pages import FILE as CONSOLE
 from tracker.records import CONVERTED, Record
+from tracker.references import MAX_LIST, is_media_path
 from tracker.replay import MAX_STEP, RunState
 
 CHECKPOINT: Final = 32 * 1024
@@ -179,15 +180,30 @@ class Recorder:
             if time is not None:
                 row["_timestamp"] = time
         for key, value in values.items():
+            if key in records.RESERVED:
+                key = f"_{key}"
             if type(value) is float:
                 row[key] = value if value - value == 0.0 else records.non_finite(value)
             else:
-                row[key] = value if type(value) is int and -(2**63) <= value < 2**63 else _value(value)
+                row[key] = value if type(value) is int and -(2**63) <= value < 2**63 else self._value(value)
 
-    def own(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values by names that none of ours has, few enough for one row."""
-        few = list(values.items())[:MAX_COLUMNS]
-        return {f"_{key}" if key in records.RESERVED else _sound(key): value for key, value in few}
+    def _value(self, value: Any) -> Any:
+        if type(value) is str:
+            return _sound(value[:MAX_TEXT])
+        if isinstance(value, Medium):
+            return self._keep(value)
+        if type(value) is list and value and isinstance(value[0], Medium):
+            return [self._keep(each) for each in value[:MAX_LIST] if isinstance(each, Medium)]
+        return records.plain(value)[0]
+
+    def _keep(self, medium: Medium) -> Record:
+        """Put a medium into the run's folder; what is to be written of it."""
+        if self._media > MAX_MEDIA:
+            return {"_type": f"{medium.kind}-file", "trouble": "left out: there are more than 1 GiB of them"}
+        kept = medium.keep(self.folder, lambda _: None)
+        self._media += kept.get("size", 0)
+        plain: Record = records.plain(kept)[0]
+        return plain
 
     def config(self, values: Mapping[str, Any]) -> None:
         """Config that came after the start."""
@@ -196,6 +212,7 @@ class Recorder:
 
     def summary(self, values: Mapping[str, Any]) -> None:
         """Summary values that were set."""
+        self._end_row()
         if values:
             self._add({"_type": records.UPDATE, "summary": records.plain(values)[0]})
 
@@ -209,42 +226,31 @@ class Recorder:
         self._console.append(orjson.dumps({**line, "text": _sound(records.clean(text, MAX_TEXT))}) + b"\n")
         self._lines += 1
 
-    def image(self, content: bytes, kind: str, facts: Mapping[str, Any] = {}) -> Record:  # noqa: B006 - not changed
-        """The value of a row for an image; it is put into the run's folder.
-
-        Args:
-            content: of the file.
-            kind: its suffix, e.g. `png`.
-            facts: what else is known: width, height, caption.
-        """
-        if len(content) > MAX_MEDIUM or self._media + len(content) > MAX_MEDIA:
-            return {"_type": "image-file", "trouble": "too large to be kept here"}
-        self._media += len(content)
-        return {**facts, **Image(content, file_type=kind).keep(self.folder, lambda _: None)}
-
-    def file(self, kind: str, path: str, name: str, facts: Mapping[str, Any]) -> Record:
+    def file(self, kind: str, folder: str, path: str, name: str, facts: Mapping[str, Any]) -> Record:
         """The value of a row for a medium that lies in a file: it is copied below the run's `media/`.
 
         Args:
             kind: its `_type`.
-            path: where it is, which is looked at with distrust.
+            folder: that it must lie in, whatever the path says.
+            path: where it is, below that folder.
             name: where it goes, below the run's folder; it begins with `media/`.
             facts: what else is known.
         """
-        size = host.size_of(path)
+        found = os.path.realpath(os.path.join(folder, path))
+        is_within = found.startswith(os.path.realpath(folder) + os.sep) and is_media_path(name)
+        size = host.size_of(found) if is_within else None
         if size is None or size > MAX_MEDIUM or self._media + size > MAX_MEDIA:
             return {**facts, "_type": kind, "trouble": "not there" if size is None else "too large to be kept here"}
         self._media += size
         target = os.path.join(self.folder, *name.split("/"))
-        data = host.read(path, 0, MAX_MEDIUM) or b""
         try:
             os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
             with open(f"{target}.part", "wb") as file:
-                file.write(data)
+                file.write(host.read(found, 0, MAX_MEDIUM) or b"")
             os.replace(f"{target}.part", target)
         except OSError as error:
             return {**facts, "_type": kind, "trouble": str(error.strerror)}
-        return {**facts, "_type": kind, "path": name, "size": len(data)}
+        return {**facts, "_type": kind, "path": name, "size": size}
 
     def bad(self, what: str, count: int = 1) -> None:
         """Something there was damaged and is passed over."""
@@ -317,7 +323,7 @@ class Recorder:
         self.state.apply(record)
 
     def _state_line(self, record: Record, time: float | None = None) -> bytes:
-        state = self.state.checkpoint(self.state.updated if time is None else time)
+        state = self.state.checkpoint(max(self.state.updated, time or 0.0))
         return orjson.dumps(records.plain({**state, **record})[0]) + b"\n"
 
 
@@ -360,10 +366,3 @@ def _append(path: str, data: bytes) -> None:
 def _sound(text: str) -> str:
     """Without what UTF-8 cannot hold."""
     return text.encode("utf-8", "replace").decode()
-
-
-def _value(value: Any) -> Any:
-    if type(value) is str:
-        return _sound(value[:MAX_TEXT])
-    return records.plain(value)[0]
-

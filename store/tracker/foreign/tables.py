@@ -1,5 +1,5 @@
-"""Tables of metrics: JSON lines and CSV, the logs of Lightning, Keras, ultralytics and stable-baselines3 among them, and
-the `trainer_state.json` of Hugging Face's `Trainer`.
+"""Tables of metrics: JSON lines and CSV, the logs of Lightning, Keras, ultralytics and stable-baselines3 among them,
+and the `trainer_state.json` of Hugging Face's `Trainer`.
 
 A column is taken for the step, and one for the time, by its name. Some of these files are written anew as a whole, with
 the old rows at their beginning: what was read is told by its number and a checksum, and only what follows is new.
@@ -43,6 +43,10 @@ MAX_SIDE: Final = 1 << 18
 """Bytes of a file with hyperparameters beside a table."""
 MARK: Final = 1024
 """Bytes before the place that was reached, by which a file is known again."""
+HEAD: Final = 1 << 16
+"""Bytes of a file by which it is told whether it is a table of metrics."""
+MAX_WORD: Final = 200
+"""Characters of a text in such a table; a dataset has longer ones."""
 SIDES: Final = ("hparams.yaml", "args.yaml", "config.yaml", "hparams.json", "config.json", "args.json")
 
 Row = dict[str, Any]
@@ -103,9 +107,9 @@ class TableReader:
             rows, _ = _document(self._path)
         else:
             data = data[: data.rfind(b"\n") + 1]
-            rows = [row for row in self._parse(data, is_head=True) if row]
+            rows = list(self._parse(data, is_head=True))
         if rows:
-            yield rows
+            yield [row for row in rows if row]
 
     def read(self, to: Recorder) -> bool:
         """As `reading.Reader`."""
@@ -185,7 +189,7 @@ class TableReader:
             self._sum = zlib.crc32(orjson.dumps(sorted(row.items())), self._sum)
             step = self._step_of(row)
             if self._rows > reach:
-                to.row(step, _time(row), to.own(_but(row, (self._step, *TIMES[:2]))))
+                to.row(step, _time(row), _but(row, (self._step, *TIMES[:2])))
             elif self._rows == reach and self._sum != known:
                 raise Replaced
 
@@ -198,6 +202,34 @@ class TableReader:
             step = self._last + (self._step == "-")
         self._last = max(step, self._last)
         return step
+
+
+def kind_of(path: str) -> str | None:
+    """What kind of table a file is, `lightning`, `csv` or `jsonl`; empty: none; None: too little is there to tell."""
+    head = host.read(path, 0, HEAD) or b""
+    data = head[: head.rfind(b"\n") + 1]
+    if not data.count(b"\n") > path.endswith(".csv"):
+        return None if len(head) < HEAD else ""
+    first, rest = data[: data.find(b"\n") + 1], data[data.find(b"\n") + 1 :]
+    is_csv = path.endswith(".csv")
+    if is_csv and b"\0" in data:
+        return ""
+    rows = _csv_rows(rest, _columns(first)) if is_csv else map(_json_row, filter(bytes.strip, data.split(b"\n")))
+    found = [row for row in rows if row]
+    if not found or not all(map(_is_metrics, found[:20])):
+        return ""
+    beside = os.path.join(os.path.dirname(path), "hparams.yaml")
+    is_lightning = os.path.basename(path) == "metrics.csv" and (os.path.exists(beside) or "step" in found[0])
+    return "lightning" if is_csv and is_lightning else "csv" if is_csv else "jsonl"
+
+
+def _is_metrics(row: Row) -> bool:
+    """Whether a row has a step and a number besides, or several numbers and little else."""
+    numbers = [name for name, value in row.items() if type(value) in (int, float)]
+    texts = [value for value in row.values() if isinstance(value, str)]
+    if any(len(text) > MAX_WORD for text in texts):
+        return False
+    return len(numbers) >= 2 and (any(name in STEPS for name in numbers) or len(numbers) > 2 * len(texts))
 
 
 BEST: Final = ("best_metric", "best_model_checkpoint", "best_global_step")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
+from tracker import layout
 from tracker.catalog import Catalog
+from tracker.foreign.mirror import Mirror
 from tracker_tui.hosts.address import Address, parse
 from tracker_tui.hosts.ssh import PLAIN, Ssh
 from tracker_tui.sources import Sources
@@ -32,12 +35,15 @@ def open_sources(
         ValueError: the options are of no use.
     """
     wanted = list({address.text if address else "": address for address in addresses or [None]}.values())
-    catalogs = []
+    catalogs, mirrors = [], []
     links = []
     for address in wanted:
         source = address.text if address is not None and len(wanted) > 1 else ""
         if address is None or not address.host:
             catalogs.append(Catalog(address.path if address else None, is_project=is_project, source=source))
+            path = layout.resolve_root(address.path if address else None)
+            if not is_project and not os.path.isfile(path):  # a folder may come later
+                mirrors.append(Catalog(files=Mirror(path), source=source))
             continue
         from tracker_tui.hosts.link import Link  # costly: only where there is another machine
 
@@ -57,7 +63,7 @@ def open_sources(
         for link in links:
             link.close()
         raise failed[0]
-    return Sources(catalogs)
+    return Sources(catalogs, mirrors)
 
 
 __all__ = ["PLAIN", "Address", "Ssh", "open_sources", "parse"]

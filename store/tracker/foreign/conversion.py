@@ -1,0 +1,174 @@
+"""One run of another format on its way into journals of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from tracker.foreign.finder import Found
+from tracker.foreign.offline import OfflineReader
+from tracker.foreign.reading import Reader, Replaced
+from tracker.foreign.recorder import Files, Identity, Origin, Recorder, remove
+from tracker.foreign.tables import TableReader
+from tracker.foreign.tensorboard import EventsReader
+from tracker.foreign.trackio import TrackioReader
+
+QUIET: Final = 180.0
+"""Seconds without growth after which a run counts as finished: a SummaryWriter flushes every two minutes."""
+BEAT: Final = 20.0
+"""Seconds between two signs of life in a journal, while its run is not quiet."""
+
+READERS: Final[dict[str, Callable[[Origin, Sequence[str], Any, str, str], Reader]]] = {
+    "tensorboard": EventsReader,
+    "wandb": OfflineReader,
+    "trackio": TrackioReader,
+    "huggingface": TableReader,
+    "lightning": TableReader,
+    "csv": TableReader,
+    "jsonl": TableReader,
+}
+
+
+class Conversion:
+    """Reads one run piece by piece, and writes what is new into its journal.
+
+    Args:
+        root: the folder of projects to write to.
+        found: the run.
+        path: the journal that it was written to before; empty: none.
+        files: what was read then.
+        has_ended: whether that journal has an end.
+    """
+
+    def __init__(self, root: str, found: Found, path: str = "", files: Files | None = None, has_ended: bool = False):
+        self.found = found
+        self.path = path
+        self.files = files
+        """Of what was read wholly: as they were before that."""
+        self.has_ended = has_ended
+        self.rows = 0
+        self.damaged = 0
+        self.bytes = 0
+        """Written."""
+        self._root = root
+        self._reader: Reader | None = None
+        self._recorder: Recorder | None = None
+        self._old = ""
+        self._beat_at = 0.0
+        self._grew = 0.0
+
+    def is_due(self, stamps: Files) -> bool:
+        """Whether there is something to read.
+
+        Args:
+            stamps: of its files now.
+        """
+        return bool(stamps) and stamps != self.files
+
+    def go_on(self, stamps: Files) -> bool:
+        """Read a piece and write it; whether more is there at once.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        try:
+            return self._go_on(stamps)
+        except Replaced:  # what is there now is another run, or the same written anew
+            self._old, self.path, self.has_ended = self.path, "", False
+            self._reader = self._recorder = None
+            self.files = None
+            try:
+                return self._go_on(stamps)
+            except Replaced:  # in this very moment
+                self._reader = self._recorder = None
+                return False
+
+    def _go_on(self, stamps: Files) -> bool:
+        position, handed_on = None, None
+        if self._recorder is None and self.path:
+            reopened = Recorder.reopen(self.path)
+            if reopened is None:
+                raise Replaced
+            self._recorder, converted = reopened
+            position = converted.get("position")
+        found = self.found
+        if self._reader is None:
+            self._reader = READERS[found.origin.kind](found.origin, found.files, position, found.project, found.name)
+        recorder = self._recorder
+        if recorder is None or recorder.has_ended:
+            identity = self._reader.identify()
+            if identity is None:
+                self.files = stamps
+                return False
+            if recorder is not None:
+                handed_on = recorder.state
+                identity = Identity(identity.id, identity.project, identity.name, newest(stamps), identity.facts)
+            recorder = self._recorder = Recorder.create(self._root, identity, found.origin, handed_on)
+        before = recorder.rows, recorder.damaged
+        is_behind = self._reader.read(recorder)
+        self.bytes += recorder.flush(self._reader.position, [] if is_behind else stamps, newest(stamps))
+        self.rows += recorder.rows - before[0]
+        self.damaged += recorder.damaged - before[1]
+        self.path, self.has_ended = recorder.path, recorder.has_ended
+        self.files = None if is_behind else stamps
+        if self._old and self._old != self.path:
+            remove(self._old)
+            self._old = ""
+        return is_behind
+
+    def settle(self, now: float, is_over: bool = False) -> None:
+        """Say that the run may be going on or, once its files are quiet, that it is over.
+
+        Args:
+            now: seconds since the epoch.
+            is_over: it is, as far as anybody can know.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        if self.has_ended or self.files is None or not self.path:
+            self._let_go()
+            return
+        age = now - newest(self.files)
+        if 0 <= age < QUIET and not is_over:
+            if now - self._beat_at > BEAT:
+                self._beat_at = now
+                self._take_up().beat()
+            return
+        recorder = self._take_up()
+        code = getattr(self._reader, "exit_code", 0)
+        recorder.end(max(newest(self.files), recorder.state.updated), exit_code=code)
+        position = self._reader.position if self._reader is not None else self._position
+        recorder.flush(position, self.files, newest(self.files))
+        self.has_ended = True
+        self._let_go()
+
+    def _take_up(self) -> Recorder:
+        if self._recorder is None:
+            reopened = Recorder.reopen(self.path)
+            if reopened is None:
+                raise OSError(f"{self.path} is damaged")
+            self._recorder, converted = reopened
+            self._position = converted.get("position")
+        return self._recorder
+
+    def _let_go(self) -> None:
+        """Keep nothing in memory of a run that is over."""
+        if self.has_ended:
+            self._reader = self._recorder = None
+
+
+def newest(files: Files) -> float:
+    """The newest mtime, in seconds since the epoch."""
+    return max((mtime for _, mtime, _ in files), default=0) / 1e9
+
+
+def forget(path: str) -> None:
+    """Remove a journal whose origin is gone."""
+    remove(path)
+    folder = os.path.dirname(path)
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return

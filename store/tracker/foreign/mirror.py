@@ -1,0 +1,272 @@
+"""Journals of runs that other tools log below a folder, kept in the user's cache folder and brought up to date at each
+look, so that a catalog shows those runs like any other.
+
+    <cache folder>/mirrors/<hash of version and root>/<project>/run-*.jsonl
+
+Nothing is written anywhere near the foreign files, no mirror is made where there are none, and every mirror may be
+deleted at any time. Of several dashboards that look at one folder one converts, which a lock tells; the others read.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any, Final
+
+from tracker import __version__, cache, host
+from tracker.foreign.conversion import Conversion, forget
+from tracker.foreign.finder import Finder, Found
+from tracker.foreign.recorder import Files, Origin, last_converted
+from tracker.lines import first_line, record_of
+from tracker.lookout import Edit, Lookout, Sight
+
+KINDS: Final = {
+    "tensorboard": "a TensorBoard log",
+    "wandb": "an offline run of wandb",
+    "lightning": "a CSV log of Lightning",
+    "huggingface": "a log of Hugging Face's Trainer",
+    "trackio": "a run of trackio",
+    "csv": "a CSV log",
+    "jsonl": "a JSON lines log",
+}
+"""What an origin is, in words."""
+FIND: Final = 1.0
+"""Seconds between two searches for new runs, at least..."""
+REST: Final = 50
+"""...and so many times as long as the last one took. Files that are known are asked as often as that."""
+MOST: Final = 4 << 30
+"""Bytes of all mirrors together."""
+UNUSED: Final = 30 * 86400.0
+"""Seconds after which a mirror that nobody looked at goes."""
+LOCK: Final = ".lock"
+"""Held by whoever converts; tells the bytes of a mirror, and by its mtime when it was used."""
+
+
+def folder() -> str:
+    """Where mirrors are; it may not exist."""
+    return os.path.join(cache.folder(), "mirrors")
+
+
+class Mirror(Lookout):
+    """The runs of other tools below a folder, as a `Lookout` at journals that are made of them.
+
+    Args:
+        path: the folder; an absolute path.
+    """
+
+    def __init__(self, path: str) -> None:
+        digest = sha256(os.fsencode("\0".join((__version__, os.path.realpath(path))))).hexdigest()[:20]
+        super().__init__(os.path.join(folder(), digest))
+        self.only_project = None
+        self._finder = Finder(path)
+        self._rounds = -1
+        self._find_due = self._ask_due = 0.0
+        self._lock: int | None = None
+        self._runs: dict[Origin, Conversion] = {}
+        self._behind: list[Conversion] = []
+        self._bytes = 0
+        self.trouble_writing = ""
+        """Why journals cannot be written."""
+
+    @property
+    def left_out(self) -> str:
+        """What is not shown, in words; else empty."""
+        return self.trouble_writing or self._finder.left_out
+
+    def look(self, seconds: float | None = None, pause: float = 0.0) -> Iterator[Sight]:
+        """As `Lookout.look`, of what there is after the time has been spent on reading foreign files."""
+        start = time.monotonic()
+        until = start + seconds if seconds is not None else float("inf")
+        is_done = True
+        if seconds is None or start >= self._find_due:
+            is_done = self._finder.look(until)
+            if is_done:
+                self._find_due = time.monotonic() + max(FIND, REST * (time.monotonic() - start))
+        has_more = False
+        if (self._finder.found or self._runs or os.path.isdir(self.root)) and self._finder.rounds and self._is_ours():
+            has_more = self._convert(until, pause, is_asking=seconds is None or start >= self._ask_due)
+        yield from super().look(seconds, pause)
+        self.is_behind = self.is_behind or not is_done or has_more
+
+    # ---- converting ----
+
+    def _convert(self, until: float, pause: float, is_asking: bool) -> bool:
+        """Bring journals up to date; whether something is left to do."""
+        if self._rounds != self._finder.rounds:
+            self._rounds = self._finder.rounds
+            self._learn()
+        try:
+            if is_asking:
+                self._ask()
+            while self._behind and time.monotonic() < until and self._bytes < MOST:
+                conversion = self._behind[-1]
+                before = conversion.bytes
+                if not conversion.go_on(conversion.found.stamps()):
+                    self._behind.pop()
+                    conversion.settle(time.time())
+                self._bytes += conversion.bytes - before
+                if pause:
+                    time.sleep(pause)
+        except OSError as error:
+            self.trouble_writing = f"runs of other tools cannot be shown: {error.strerror or error}: {self.root}"
+            self._behind.clear()
+            return False
+        if self._bytes >= MOST:
+            self.trouble_writing = f"runs of other tools are shown in part: they are more than {MOST >> 30} GiB"
+            return False
+        return bool(self._behind)
+
+    def _learn(self) -> None:
+        """Take in what was found, and remove what is gone."""
+        found = self._finder.found
+        for origin, each in found.items():
+            if origin not in self._runs:
+                self._runs[origin] = Conversion(self.root, each)
+            else:
+                self._runs[origin].found = each
+        for origin in [origin for origin in self._runs if origin not in found]:
+            if self._finder.is_sure or not os.path.lexists(origin.path):
+                forget(self._runs.pop(origin).path)
+
+    def _ask(self) -> None:
+        """Which files have grown."""
+        start = time.monotonic()
+        now = time.time()
+        waiting = set(map(id, self._behind))
+        for conversion in self._runs.values():
+            if id(conversion) in waiting or conversion.found is None:
+                continue
+            if conversion.is_due(conversion.found.stamps()):
+                self._behind.append(conversion)
+            else:
+                conversion.settle(now)
+        self._ask_due = time.monotonic() + REST * (time.monotonic() - start)
+
+    # ---- the mirror's folder ----
+
+    def _is_ours(self) -> bool:
+        """Whether this process converts."""
+        if self._lock is not None:
+            return True
+        if not self._finder.found and not os.path.isdir(self.root):
+            return False
+        try:
+            os.makedirs(self.root, 0o700, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            lock = os.open(os.path.join(self.root, LOCK), flags, 0o600)
+        except OSError as error:
+            self.trouble_writing = f"runs of other tools cannot be shown: {error.strerror}: {self.root}"
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            return False
+        self._lock = lock
+        self._take_up()
+        _tidy(self.root)
+        return True
+
+    def _take_up(self) -> None:
+        """Learn from the journals that are there what they were made of."""
+        known: dict[Origin, tuple[str, str]] = {}
+        stale: list[str] = []
+        for project in host.list_projects(self.root) or ():
+            for name in host.list_files(self.root, project, ("run-",)) or ():
+                path = os.path.join(self.root, project, name)
+                origin = origin_of(path)
+                if origin is None:
+                    stale.append(path)
+                else:
+                    known[origin] = max(known.get(origin, ("", "")), (name, path))
+                self._bytes += host.size_of(path) or 0
+        for path in stale:
+            forget(path)
+        for origin, (_, path) in known.items():
+            self._runs[origin] = taken_up(self.root, origin, path)
+
+    def close(self) -> None:
+        """Let another dashboard convert."""
+        if self._lock is not None:
+            with suppress(OSError):
+                os.ftruncate(self._lock, 0)
+                os.pwrite(self._lock, b"%d" % self._bytes, 0)
+            os.close(self._lock)
+            self._lock = None
+
+    # ---- what is not done to runs of others ----
+
+    def append_edits(self, edits: Sequence[Edit]) -> list[tuple[dict[str, Any] | None, str]]:
+        """None: these runs are somebody else's."""
+        return [(None, self.why_not_editable(project)) for project, *_ in edits]
+
+    def why_not_editable(self, project: str) -> str:
+        """Whose they are, and how they become one's own."""
+        kinds = {
+            origin.kind for origin, run in self._runs.items() if os.path.basename(os.path.dirname(run.path)) == project
+        }
+        what = KINDS[kinds.pop()] if len(kinds) == 1 else "a log of another tool"
+        return f"read-only: it is {what}; `tracker-tui import {self._finder.root}` makes it a run of your own"
+
+    def stop(self, project: str, name: str) -> str:
+        """Nothing is known of its process."""
+        return "it was logged by another tool, which does not say by which process"
+
+    def remove(self, project: str, names: Sequence[str]) -> str:
+        """None: these runs are somebody else's."""
+        return self.why_not_editable(project)
+
+    def sweep(self, project: str, going: list[list[str]], is_rehearsal: bool) -> tuple[int, int, str]:
+        """Nothing: there are no artifacts."""
+        return 0, 0, ""
+
+
+def origin_of(path: str) -> Origin | None:
+    """What a journal was made of; None of one that was logged by ourselves, or is damaged."""
+    origin = record_of(first_line(path)).get("origin")
+    if not isinstance(origin, dict):
+        return None
+    words = [origin.get(name, "") for name in Origin._fields]
+    return Origin(*words) if all(isinstance(word, str) for word in words) and words[0] in KINDS else None
+
+
+def taken_up(root: str, origin: Origin, path: str) -> Conversion:
+    """The conversion that a journal comes from, as far as it got."""
+    size = host.size_of(path) or 0
+    place, converted = last_converted(path, size)
+    files: Files | None = converted.get("files") if converted is not None else None
+    tail = host.read(path, place, 64) or b""
+    has_ended = tail.startswith(b'{"_type":"end"')
+    return Conversion(root, Found(origin, (), "", ""), path, files, has_ended)
+
+
+def _tidy(own: str) -> None:
+    """Remove mirrors that were not used for long, the oldest first while all together are too large."""
+    found = []
+    with suppress(OSError):
+        for name in os.listdir(folder()):
+            path = os.path.join(folder(), name)
+            lock = os.path.join(path, LOCK)
+            if path != own and (text := host.read(lock, 0, 20)) is not None:
+                found.append((os.stat(lock).st_mtime, int(text) if text.isdigit() else 0, path))
+    total = sum(size for _, size, _ in found)
+    for used, size, path in sorted(found):
+        if total <= MOST and time.time() - used < UNUSED:
+            return
+        try:
+            lock_of = os.open(os.path.join(path, LOCK), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock_of, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+            total -= size
+        except OSError:
+            continue  # somebody looks at it
+        finally:
+            os.close(lock_of)
