@@ -24,7 +24,7 @@ LEAST: Final = 300
 """Runs that have ended below which opening them is quick enough."""
 MOST: Final = 64 << 20
 """Bytes; runs for which there is no room are opened each time."""
-VERSION: Final = f"1 {__version__}"
+VERSION: Final = f"2 {__version__}"
 
 
 class Entry(NamedTuple):

@@ -93,12 +93,14 @@ class RunState:
         "group",
         "id",
         "is_pending",
+        "is_read_only",
         "is_resumed",
         "job_type",
         "last_steps",
         "metrics",
         "name",
         "notes",
+        "origin",
         "pace",
         "project",
         "signal",
@@ -138,6 +140,10 @@ class RunState:
         """The `start` record as written: host, pid, command, python, git and the rest. Clean it before showing."""
         self.began = created
         """When the newest journal was begun: of a run that was resumed, that was last."""
+        self.origin = ""
+        """Of a run that another tool has logged: which, e.g. `tensorboard`."""
+        self.is_read_only = False
+        """Whether it is shown as it lies there; else it was imported, and is one's own."""
         self.is_pending = False
         """Whether it was put down to be started later."""
         self.is_resumed = False
@@ -360,6 +366,10 @@ class RunState:
         self.began = self.updated if time is not None else self.created
         self.is_pending = record.get("pending") is True
         self.is_resumed = record.get("resumed") is True
+        origin = record.get("origin")
+        if isinstance(origin, dict):
+            self.origin = clean(_text(origin.get("kind")), 40)
+            self.is_read_only = origin.get("imported") is None
         self.edit(record, (self.updated, ""))
         if isinstance(record.get("state"), dict):  # what an earlier segment hands on
             self._carry(record["state"])

@@ -39,7 +39,7 @@ HELD: Final = ("config", "state", "tags", "notes")
 KEPT: Final = (
     "id", "project", "created", "updated", "began", "name", "entity", "group", "job_type", "tags", "notes", "archived",
     "deleted", "step", "exit_code", "signal", "exception", "is_pending", "is_resumed", "ended", "bad_lines", "size",
-    "_last_line",
+    "_last_line", "origin", "is_read_only",
 )  # fmt: skip
 """What `dump` tells as it is."""
 
@@ -221,7 +221,7 @@ class StoredRun(RunState):
     def silence(self, now: float) -> float:
         """Seconds without a step of a run that stands still; 0 of one that goes on or has ended."""
         silence = now + self.clock - self.pace.last
-        if self.ended or silence < LEAST or self.state != "running":
+        if self.ended or self.is_read_only or silence < LEAST or self.state != "running":
             return 0.0
         limit = self.pace.limit(self.row_count)
         return silence if limit is not None and silence > limit else 0.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tracker import __version__
 from tracker.records import clean
 from tracker_tui import terminal
-from tracker_tui.commands import changing, completing, exporting, keeping, logs, purging, reading
+from tracker_tui.commands import changing, completing, exporting, importing, keeping, logs, purging, reading
 from tracker_tui.commands.shell import (
     FOLDER_HELP,
     SIGNALLED,
@@ -37,6 +37,7 @@ commands (each has its own --help):
   events [PATH ...]        what happened: alerts, NaN, stalls, ends
   compare RUN RUN ...      what differs between runs
   artifacts [NAME]         versions of files that runs made and used
+  import PATH ...          make runs of TensorBoard, wandb ... your own
   export [RUN ...]         histories as CSV, JSON lines or Parquet: -o FILE
   rename RUN NAME          give a run another name, even while its job runs
   tag RUN ...              --add tags, or --remove them
@@ -217,6 +218,7 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "events": reading.events,
     "compare": reading.compare,
     "artifacts": keeping.artifacts,
+    "import": importing.import_,
     "export": exporting.export,
     "rename": changing.rename,
     "tag": changing.tag,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
+from tracker.foreign.origin import KINDS
 from tracker.manifests import LATEST
 from tracker.records import FORMAT, clean
 from tracker.report import format_value, short_path
@@ -53,11 +54,24 @@ def facts_of(run: StoredRun) -> Iterable[tuple[str, str]]:
     named = (f"{word} {value}" for word, value in zip(("pid", "user"), rest, strict=True) if value)
     yield "host", " ".join(part for part in (host, *named) if part)
     yield "command", with_tilde(clean(start.get("command") or ""))
-    yield "file", with_tilde(short_path(run.path))
+    if run.origin:
+        yield "origin", with_tilde(origin_of(run))
+    if not run.is_read_only:
+        yield "file", with_tilde(short_path(run.path))
     if run.bad_lines:
         yield "bad lines", f"{run.bad_lines} skipped"
     if isinstance(start.get("format"), int) and start["format"] > FORMAT:
         yield "format", f"{start['format']}: newer than this program, which may not show everything"
+
+
+def origin_of(run: StoredRun) -> str:
+    """What another tool has logged the run as, and where; empty for one's own."""
+    origin = run.start.get("origin")
+    if not run.origin or not isinstance(origin, dict):
+        return ""
+    words = [clean(origin.get(name) or "", 4096) for name in ("kind", "path", "part")]
+    how = "read-only" if run.is_read_only else "imported"
+    return f"{KINDS.get(words[0], words[0])}, {how}: {words[1]}{f' ({words[2]})' if words[2] else ''}"
 
 
 def _interval(seconds: float) -> str:

@@ -19,6 +19,18 @@ BEST: Final = "★"
 """Stands beside the best value of several runs."""
 
 
+ORIGINS: Final = {
+    "tensorboard": "tb",
+    "wandb": "wb",
+    "lightning": "pl",
+    "huggingface": "hf",
+    "trackio": "tr",
+    "csv": "csv",
+    "jsonl": "jl",
+}
+"""What tells where a run comes from that another tool has logged, beside its name."""
+
+
 def some_runs(count: int) -> str:
     """How many runs, in words."""
     return f"{count} run{'s' * (count != 1)}"

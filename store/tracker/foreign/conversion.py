@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
+from tracker import host
 from tracker.foreign.finder import Found
 from tracker.foreign.offline import OfflineReader
+from tracker.foreign.origin import Files, Origin
 from tracker.foreign.reading import Reader, Replaced
-from tracker.foreign.recorder import Files, Identity, Origin, Recorder, remove
+from tracker.foreign.recorder import Identity, Recorder, last_converted
 from tracker.foreign.tables import TableReader
 from tracker.foreign.tensorboard import EventsReader
 from tracker.foreign.trackio import TrackioReader
@@ -37,13 +41,18 @@ class Conversion:
         root: the folder of projects to write to.
         found: the run.
         path: the journal that it was written to before; empty: none.
-        files: what was read then.
-        has_ended: whether that journal has an end.
+        imported: when it was made a run of one's own; None: it is to be looked at alone.
+        project: that it goes to, whatever it says itself.
     """
 
-    def __init__(self, root: str, found: Found, path: str = "", files: Files | None = None, has_ended: bool = False):
+    def __init__(
+        self, root: str, found: Found, path: str = "", imported: float | None = None, project: str | None = None
+    ) -> None:
         self.found = found
         self.path = path
+        self.replaced = ""
+        """The journal that was written before, where what is there now is no longer what it was made of."""
+        files, has_ended = _known(path)
         self.files = files
         """Of what was read wholly: as they were before that."""
         self.has_ended = has_ended
@@ -52,11 +61,11 @@ class Conversion:
         self.bytes = 0
         """Written."""
         self._root = root
+        self._imported = imported
+        self._project = project
         self._reader: Reader | None = None
         self._recorder: Recorder | None = None
-        self._old = ""
         self._beat_at = 0.0
-        self._grew = 0.0
 
     def is_due(self, stamps: Files) -> bool:
         """Whether there is something to read.
@@ -75,7 +84,7 @@ class Conversion:
         try:
             return self._go_on(stamps)
         except Replaced:  # what is there now is another run, or the same written anew
-            self._old, self.path, self.has_ended = self.path, "", False
+            self.replaced, self.path, self.has_ended = self.path, "", False
             self._reader = self._recorder = None
             self.files = None
             try:
@@ -83,6 +92,19 @@ class Conversion:
             except Replaced:  # in this very moment
                 self._reader = self._recorder = None
                 return False
+
+    def identify(self) -> Identity | None:
+        """Who it is, as its beginning tells; None while there is too little."""
+        return self._named(self._read_from(None).identify())
+
+    def _named(self, identity: Identity | None) -> Identity | None:
+        if identity is not None and self._project is not None:
+            identity.project = self._project
+        return identity
+
+    def _read_from(self, position: Any) -> Reader:
+        found = self.found
+        return READERS[found.origin.kind](found.origin, found.files, position, found.project, found.name)
 
     def _go_on(self, stamps: Files) -> bool:
         position, handed_on = None, None
@@ -92,19 +114,20 @@ class Conversion:
                 raise Replaced
             self._recorder, converted = reopened
             position = converted.get("position")
-        found = self.found
         if self._reader is None:
-            self._reader = READERS[found.origin.kind](found.origin, found.files, position, found.project, found.name)
+            self._reader = self._read_from(position)
         recorder = self._recorder
         if recorder is None or recorder.has_ended:
-            identity = self._reader.identify()
+            identity = self._named(self._reader.identify())
             if identity is None:
                 self.files = stamps
                 return False
             if recorder is not None:
                 handed_on = recorder.state
                 identity = Identity(identity.id, identity.project, identity.name, newest(stamps), identity.facts)
-            recorder = self._recorder = Recorder.create(self._root, identity, found.origin, handed_on)
+            recorder = self._recorder = Recorder.create(
+                self._root, identity, self.found.origin, handed_on, self._imported
+            )
         before = recorder.rows, recorder.damaged
         is_behind = self._reader.read(recorder)
         self.bytes += recorder.flush(self._reader.position, [] if is_behind else stamps, newest(stamps))
@@ -112,9 +135,6 @@ class Conversion:
         self.damaged += recorder.damaged - before[1]
         self.path, self.has_ended = recorder.path, recorder.has_ended
         self.files = None if is_behind else stamps
-        if self._old and self._old != self.path:
-            remove(self._old)
-            self._old = ""
         return is_behind
 
     def settle(self, now: float, is_over: bool = False) -> None:
@@ -164,11 +184,20 @@ def newest(files: Files) -> float:
     return max((mtime for _, mtime, _ in files), default=0) / 1e9
 
 
-def forget(path: str) -> None:
-    """Remove a journal whose origin is gone."""
-    remove(path)
-    folder = os.path.dirname(path)
-    try:
-        os.rmdir(folder)
-    except OSError:
-        return
+def _known(path: str) -> tuple[Files | None, bool]:
+    """The files that a journal was made of, as they were then, and whether it has an end."""
+    if not path:
+        return None, False
+    place, converted = last_converted(path, host.size_of(path) or 0)
+    if converted is None:
+        return None, False
+    return converted.get("files"), (host.read(path, place, 64) or b"").startswith(b'{"_type":"end"')
+
+
+def remove(path: str) -> None:
+    """Take a journal of a mirror away, with its folder, and that of the project if it was the last."""
+    with suppress(OSError):
+        os.remove(path)
+    shutil.rmtree(path.removesuffix(".jsonl"), ignore_errors=True)
+    with suppress(OSError):
+        os.rmdir(os.path.dirname(path))

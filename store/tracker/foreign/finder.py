@@ -15,8 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 from tracker import host
-from tracker.foreign import tables, trackio
-from tracker.foreign.recorder import Files, Origin
+from tracker.foreign.origin import Files, Origin
 
 MAX_DEPTH: Final = 8
 MAX_FOLDERS: Final = 5000
@@ -155,6 +154,16 @@ class Finder:
         found, unsure = self._runs_in(folder, sorted(files))
         return _Folder(stamp, inner, found, unsure)
 
+    def of_file(self, path: str) -> list[Found]:
+        """The runs of one file that a user names; a table may be called as it likes."""
+        from tracker.foreign import tables
+
+        folder, name = os.path.split(path)
+        found, _ = self._runs_in(folder, [name])
+        if not found and name.endswith((".csv", ".json", ".jsonl")) and (kind := tables.kind_of(path)):
+            found = [self._found(kind, path, [path])]
+        return found
+
     def _runs_in(self, folder: str, names: list[str]) -> tuple[list[Found], list[str]]:
         found: list[Found] = []
         unsure: list[str] = []
@@ -168,11 +177,15 @@ class Finder:
             elif name == "trainer_state.json":
                 found.append(self._found("huggingface", folder, [path]))
             elif name.endswith(".db"):
+                from tracker.foreign import trackio  # with sqlite3: where there is a database
+
                 found += (
                     Found(Origin("trackio", path, part), (path, f"{path}-wal"), project, run)
                     for part, project, run in trackio.runs_in(path)
                 )
             elif name[0] != "." and any(fnmatchcase(name, pattern) for pattern in TABLES):
+                from tracker.foreign import tables
+
                 kind = tables.kind_of(path)
                 if kind:
                     found.append(self._found(kind, path, [path]))

@@ -16,29 +16,22 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracker import __version__, cache, host
-from tracker.foreign.conversion import Conversion, forget
 from tracker.foreign.finder import Finder, Found
-from tracker.foreign.recorder import Files, Origin, last_converted
-from tracker.lines import first_line, record_of
+from tracker.foreign.origin import KINDS, Origin, origin_of
 from tracker.lookout import Edit, Lookout, Sight
 
-KINDS: Final = {
-    "tensorboard": "a TensorBoard log",
-    "wandb": "an offline run of wandb",
-    "lightning": "a CSV log of Lightning",
-    "huggingface": "a log of Hugging Face's Trainer",
-    "trackio": "a run of trackio",
-    "csv": "a CSV log",
-    "jsonl": "a JSON lines log",
-}
-"""What an origin is, in words."""
+if TYPE_CHECKING:
+    from tracker.foreign.conversion import Conversion
+
 FIND: Final = 1.0
 """Seconds between two searches for new runs, at least..."""
-REST: Final = 50
-"""...and so many times as long as the last one took. Files that are known are asked as often as that."""
+REST: Final = 200
+"""...and so many times as long as the last one took, but..."""
+MOST_REST: Final = 20.0
+"""...no more seconds. So are files that are known left alone before they are asked again whether they have grown."""
 MOST: Final = 4 << 30
 """Bytes of all mirrors together."""
 UNUSED: Final = 30 * 86400.0
@@ -65,11 +58,12 @@ class Mirror(Lookout):
         self.only_project = None
         self._finder = Finder(path)
         self._rounds = -1
-        self._find_due = self._ask_due = 0.0
+        self._find_due = self._ask_due = self._ask_all_due = 0.0
         self._lock: int | None = None
         self._runs: dict[Origin, Conversion] = {}
         self._behind: list[Conversion] = []
         self._bytes = 0
+        self._told = -1
         self.trouble_writing = ""
         """Why journals cannot be written."""
 
@@ -86,10 +80,10 @@ class Mirror(Lookout):
         if seconds is None or start >= self._find_due:
             is_done = self._finder.look(until)
             if is_done:
-                self._find_due = time.monotonic() + max(FIND, REST * (time.monotonic() - start))
+                self._find_due = time.monotonic() + max(FIND, _rest(start))
         has_more = False
         if (self._finder.found or self._runs or os.path.isdir(self.root)) and self._finder.rounds and self._is_ours():
-            has_more = self._convert(until, pause, is_asking=seconds is None or start >= self._ask_due)
+            has_more = self._convert(until, pause, is_asking=seconds is None)
         yield from super().look(seconds, pause)
         self.is_behind = self.is_behind or not is_done or has_more
 
@@ -101,13 +95,13 @@ class Mirror(Lookout):
             self._rounds = self._finder.rounds
             self._learn()
         try:
-            if is_asking:
-                self._ask()
+            self._ask(is_asking)
             while self._behind and time.monotonic() < until and self._bytes < MOST:
                 conversion = self._behind[-1]
                 before = conversion.bytes
                 if not conversion.go_on(conversion.found.stamps()):
                     self._behind.pop()
+                    self._replace(conversion)
                     conversion.settle(time.time())
                 self._bytes += conversion.bytes - before
                 if pause:
@@ -116,13 +110,31 @@ class Mirror(Lookout):
             self.trouble_writing = f"runs of other tools cannot be shown: {error.strerror or error}: {self.root}"
             self._behind.clear()
             return False
+        self._tell_size()
         if self._bytes >= MOST:
             self.trouble_writing = f"runs of other tools are shown in part: they are more than {MOST >> 30} GiB"
             return False
         return bool(self._behind)
 
+    def _replace(self, conversion: Conversion) -> None:
+        """Remove the journal that was written anew."""
+        from tracker.foreign.conversion import remove
+
+        if conversion.replaced and conversion.path:
+            remove(conversion.replaced)
+            conversion.replaced = ""
+
+    def _tell_size(self) -> None:
+        """For whoever looks which mirrors may go."""
+        if self._lock is not None and self._bytes != self._told:
+            self._told = self._bytes
+            with suppress(OSError):
+                os.pwrite(self._lock, b"%-20d" % self._bytes, 0)
+
     def _learn(self) -> None:
         """Take in what was found, and remove what is gone."""
+        from tracker.foreign.conversion import Conversion, remove  # with all readers: only where something was found
+
         found = self._finder.found
         for origin, each in found.items():
             if origin not in self._runs:
@@ -131,21 +143,26 @@ class Mirror(Lookout):
                 self._runs[origin].found = each
         for origin in [origin for origin in self._runs if origin not in found]:
             if self._finder.is_sure or not os.path.lexists(origin.path):
-                forget(self._runs.pop(origin).path)
+                remove(self._runs.pop(origin).path)
 
-    def _ask(self) -> None:
-        """Which files have grown."""
+    def _ask(self, is_at_once: bool) -> None:
+        """Which files have grown; those of runs that are over are asked less often."""
         start = time.monotonic()
+        are_all = is_at_once or start >= self._ask_all_due
+        if not are_all and start < self._ask_due:
+            return
         now = time.time()
         waiting = set(map(id, self._behind))
         for conversion in self._runs.values():
-            if id(conversion) in waiting or conversion.found is None:
+            if id(conversion) in waiting or (conversion.has_ended and not are_all):
                 continue
             if conversion.is_due(conversion.found.stamps()):
                 self._behind.append(conversion)
             else:
                 conversion.settle(now)
-        self._ask_due = time.monotonic() + REST * (time.monotonic() - start)
+        self._ask_due = time.monotonic() + _rest(start)
+        if are_all:
+            self._ask_all_due = time.monotonic() + max(FIND, _rest(start))
 
     # ---- the mirror's folder ----
 
@@ -174,6 +191,8 @@ class Mirror(Lookout):
 
     def _take_up(self) -> None:
         """Learn from the journals that are there what they were made of."""
+        from tracker.foreign.conversion import Conversion, remove
+
         known: dict[Origin, tuple[str, str]] = {}
         stale: list[str] = []
         for project in host.list_projects(self.root) or ():
@@ -186,16 +205,13 @@ class Mirror(Lookout):
                     known[origin] = max(known.get(origin, ("", "")), (name, path))
                 self._bytes += host.size_of(path) or 0
         for path in stale:
-            forget(path)
+            remove(path)
         for origin, (_, path) in known.items():
-            self._runs[origin] = taken_up(self.root, origin, path)
+            self._runs[origin] = Conversion(self.root, Found(origin, (), "", ""), path)
 
     def close(self) -> None:
         """Let another dashboard convert."""
         if self._lock is not None:
-            with suppress(OSError):
-                os.ftruncate(self._lock, 0)
-                os.pwrite(self._lock, b"%d" % self._bytes, 0)
             os.close(self._lock)
             self._lock = None
 
@@ -210,8 +226,8 @@ class Mirror(Lookout):
         kinds = {
             origin.kind for origin, run in self._runs.items() if os.path.basename(os.path.dirname(run.path)) == project
         }
-        what = KINDS[kinds.pop()] if len(kinds) == 1 else "a log of another tool"
-        return f"read-only: it is {what}; `tracker-tui import {self._finder.root}` makes it a run of your own"
+        what = KINDS[kinds.pop()] if len(kinds) == 1 else "log of another tool"
+        return f"read-only: it is a {what}; `tracker-tui import {self._finder.root}` makes it a run of your own"
 
     def stop(self, project: str, name: str) -> str:
         """Nothing is known of its process."""
@@ -226,23 +242,9 @@ class Mirror(Lookout):
         return 0, 0, ""
 
 
-def origin_of(path: str) -> Origin | None:
-    """What a journal was made of; None of one that was logged by ourselves, or is damaged."""
-    origin = record_of(first_line(path)).get("origin")
-    if not isinstance(origin, dict):
-        return None
-    words = [origin.get(name, "") for name in Origin._fields]
-    return Origin(*words) if all(isinstance(word, str) for word in words) and words[0] in KINDS else None
-
-
-def taken_up(root: str, origin: Origin, path: str) -> Conversion:
-    """The conversion that a journal comes from, as far as it got."""
-    size = host.size_of(path) or 0
-    place, converted = last_converted(path, size)
-    files: Files | None = converted.get("files") if converted is not None else None
-    tail = host.read(path, place, 64) or b""
-    has_ended = tail.startswith(b'{"_type":"end"')
-    return Conversion(root, Found(origin, (), "", ""), path, files, has_ended)
+def _rest(start: float) -> float:
+    """Seconds to leave alone what was begun at a time by the monotonic clock and is done now."""
+    return min(MOST_REST, REST * (time.monotonic() - start))
 
 
 def _tidy(own: str) -> None:
@@ -253,7 +255,7 @@ def _tidy(own: str) -> None:
             path = os.path.join(folder(), name)
             lock = os.path.join(path, LOCK)
             if path != own and (text := host.read(lock, 0, 20)) is not None:
-                found.append((os.stat(lock).st_mtime, int(text) if text.isdigit() else 0, path))
+                found.append((os.stat(lock).st_mtime, int(text) if text.strip().isdigit() else 0, path))
     total = sum(size for _, size, _ in found)
     for used, size, path in sorted(found):
         if total <= MOST and time.time() - used < UNUSED:

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from tracker import host
+from tracker.foreign.origin import Origin
 from tracker.foreign.reading import CHUNK, MAX_DEPTH, Replaced, decode, flat
-from tracker.foreign.recorder import Identity, Origin, Recorder
+from tracker.foreign.recorder import Identity, Recorder
 from tracker.records import Record
 
 BLOCK: Final = 32768
@@ -274,6 +275,7 @@ class OfflineReader:
     def _identity(self, run: Fields) -> Identity:
         facts: Record = {name: text for name, number in START_TEXTS if (text := _text(run, number))}
         facts["tags"] = [tag.decode("utf-8", "replace") for tag in run.get(10, ()) if isinstance(tag, bytes)]
+        facts["joins"] = True  # a run that was resumed has another such file
         facts["config"] = self._config(run, 4)
         for git in _inner(run, 21):
             facts["git"] = _text(git, 2)

@@ -11,16 +11,15 @@ say something else. A line that is no record stands for what was damaged there: 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
 from tracker import host, layout, records
+from tracker.foreign.origin import Files, Origin, sound
 from tracker.journal import decode_lines
 from tracker.lines import open_lines, record_of
 from tracker.media import Medium
@@ -40,30 +39,6 @@ MAX_MEDIA: Final = 1 << 30
 MAX_COLUMNS: Final = 10_000
 """Metrics of one row."""
 TAIL: Final = 64 * 1024
-
-Files = list[list[int]]
-"""Size, mtime in ns and inode of each file of a run, as they were when it was read."""
-
-
-class Origin(NamedTuple):
-    """Where a run comes from."""
-
-    kind: str
-    """tensorboard, wandb, lightning, huggingface, trackio, csv, jsonl."""
-    path: str
-    """An absolute path: of a file, or of the folder whose files it is read from."""
-    part: str = ""
-    """Which of several runs in that file."""
-
-    def record(self) -> Record:
-        """As `start` has it."""
-        return {name: _sound(text) for name, text in self._asdict().items() if text}
-
-    @property
-    def id(self) -> str:
-        """An id for a run that has none: always the same for the same place."""
-        digest = int.from_bytes(sha256("\0".join(self).encode("utf-8", "surrogateescape")).digest()[:8], "big")
-        return "".join("abcdefghijklmnopqrstuvwxyz0123456789"[digest // 36**place % 36] for place in range(10))
 
 
 @dataclass
@@ -106,7 +81,14 @@ class Recorder:
         self._media = 0
 
     @classmethod
-    def create(cls, root: str, identity: Identity, origin: Origin, handed_on: RunState | None = None) -> Recorder:
+    def create(
+        cls,
+        root: str,
+        identity: Identity,
+        origin: Origin,
+        handed_on: RunState | None = None,
+        imported: float | None = None,
+    ) -> Recorder:
         """Begin a journal; nothing is on disk before `flush`.
 
         Args:
@@ -114,6 +96,7 @@ class Recorder:
             identity: who it is.
             origin: where it is from.
             handed_on: the state of the journal that this one goes on from.
+            imported: when it was made a run of one's own; None: it is to be looked at alone.
 
         Raises:
             OSError: its folder cannot be made.
@@ -126,14 +109,15 @@ class Recorder:
             "_type": records.START,
             "_timestamp": identity.created,
             "format": records.FORMAT,
-            "id": _sound(identity.id),
-            "project": _sound(identity.project),
+            "id": sound(identity.id),
+            "project": sound(identity.project),
             "name": records.clean(identity.name),
             **records.plain(identity.facts)[0],
-            "origin": origin.record(),
+            "origin": {**origin.record(), **({"imported": imported} if imported is not None else {})},
         }
         if handed_on is not None:
-            start |= {"resumed": True, "state": records.plain(handed_on.handed_on())[0]}
+            start |= {"resumed": True, "created": handed_on.created}
+            start["state"] = records.plain(handed_on.handed_on())[0]
         recorder = cls(path, RunState(identity.id, identity.project, identity.created))
         recorder._add(start)
         return recorder
@@ -154,7 +138,8 @@ class Recorder:
         where, position = last_converted(path, size)
         if position is None:
             return None
-        if where < size and not state.ended:  # its writer was killed; what follows is read once more
+        rest = (host.read(path, where, TAIL) or b"").replace(_BEAT, b"")
+        if rest and not state.ended:  # its writer was killed; what follows is read once more
             with suppress(OSError):
                 os.truncate(path, where)
         lines = position.get("lines")
@@ -189,7 +174,7 @@ class Recorder:
 
     def _value(self, value: Any) -> Any:
         if type(value) is str:
-            return _sound(value[:MAX_TEXT])
+            return sound(value[:MAX_TEXT])
         if isinstance(value, Medium):
             return self._keep(value)
         if type(value) is list and value and isinstance(value[0], Medium):
@@ -207,8 +192,9 @@ class Recorder:
 
     def config(self, values: Mapping[str, Any]) -> None:
         """Config that came after the start."""
-        if values:
-            self._add({"_type": records.CONFIG, "config": records.plain(values)[0]})
+        new = {key: value for key, value in values.items() if self.state.config.get(key) != value}
+        if new:
+            self._add({"_type": records.CONFIG, "config": records.plain(new)[0]})
 
     def summary(self, values: Mapping[str, Any]) -> None:
         """Summary values that were set."""
@@ -223,7 +209,7 @@ class Recorder:
     def say(self, stream: str, time: float | None, text: str) -> None:
         """A line that was printed."""
         line = {"_timestamp": time, "_step": self.state.step, "line": self._lines, "stream": stream}
-        self._console.append(orjson.dumps({**line, "text": _sound(records.clean(text, MAX_TEXT))}) + b"\n")
+        self._console.append(orjson.dumps({**line, "text": sound(records.clean(text, MAX_TEXT))}) + b"\n")
         self._lines += 1
 
     def file(self, kind: str, folder: str, path: str, name: str, facts: Mapping[str, Any]) -> Record:
@@ -303,7 +289,7 @@ class Recorder:
         Raises:
             OSError: the disk does not take it.
         """
-        _append(self.path, orjson.dumps({"_type": records.HEARTBEAT}) + b"\n")
+        _append(self.path, _BEAT)
 
     def _end_row(self) -> None:
         if self._row:
@@ -342,13 +328,7 @@ def last_converted(path: str, size: int) -> tuple[int, Record | None]:
         length *= 8
 
 
-def remove(path: str) -> None:
-    """Take a journal of a mirror away, with its folder."""
-    with suppress(OSError):
-        os.remove(path)
-    shutil.rmtree(path.removesuffix(".jsonl"), ignore_errors=True)
-
-
+_BEAT: Final = b'{"_type":"heartbeat"}\n'
 _CONVERTED: Final = b'\n{"_type":"converted"'
 MAX_TAIL: Final = 32 << 20
 
@@ -361,8 +341,3 @@ def _append(path: str, data: bytes) -> None:
             view = view[os.write(descriptor, view) :]
     finally:
         os.close(descriptor)
-
-
-def _sound(text: str) -> str:
-    """Without what UTF-8 cannot hold."""
-    return text.encode("utf-8", "replace").decode()

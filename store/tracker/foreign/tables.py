@@ -16,8 +16,9 @@ from typing import Any, Final
 import orjson
 
 from tracker import host
+from tracker.foreign.origin import Origin
 from tracker.foreign.reading import CHUNK, Replaced, decode, flat, moment, whole
-from tracker.foreign.recorder import Identity, Origin, Recorder
+from tracker.foreign.recorder import Identity, Recorder
 from tracker.lines import Lines
 
 STEPS: Final = (

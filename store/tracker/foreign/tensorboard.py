@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from tracker import host
 from tracker.foreign.events import Event, EventReader
+from tracker.foreign.origin import Origin
 from tracker.foreign.reading import CHUNK, Replaced
-from tracker.foreign.recorder import Identity, Origin, Recorder
+from tracker.foreign.recorder import Identity, Recorder
 
 FIRST: Final = 16
 """Pieces of the files in which the first value is looked for: a graph may come before it."""

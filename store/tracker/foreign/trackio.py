@@ -10,8 +10,9 @@ from contextlib import closing, contextmanager, suppress
 from typing import Any, Final
 
 from tracker import host
+from tracker.foreign.origin import Origin
 from tracker.foreign.reading import decode, flat, moment
-from tracker.foreign.recorder import Identity, Origin, Recorder
+from tracker.foreign.recorder import Identity, Recorder
 from tracker.records import Record
 
 MAGIC: Final = b"SQLite format 3\0"

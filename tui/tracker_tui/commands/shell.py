@@ -296,6 +296,7 @@ def describe(run: StoredRun) -> dict[str, Any]:
         "exception": run.exception,
         "signal": run.signal or run.deadly_signal,
         "path": run.path,
+        "origin": _origin(run),
         "alerts": run.alerts,
         "artifacts": run.artifacts,
         "host": clean(run.start.get("host") or ""),
@@ -303,6 +304,15 @@ def describe(run: StoredRun) -> dict[str, Any]:
         "bad_lines": run.bad_lines,
         "metadata": run.metadata,
     }
+
+
+def _origin(run: StoredRun) -> dict[str, Any] | None:
+    """Where a run comes from that another tool has logged."""
+    origin = run.start.get("origin") if run.origin else None
+    if not isinstance(origin, dict):
+        return None
+    texts = {name: clean(text, 4096) for name in ("kind", "path", "part") if isinstance(text := origin.get(name), str)}
+    return {**texts, "read_only": run.is_read_only}
 
 
 def print_json(value: Any) -> None:

@@ -10,7 +10,7 @@ from tracker.sparkline import blocks
 from tracker.stored import StoredRun
 from tracker_tui.facts import is_troubled
 from tracker_tui.kinds import main_metric
-from tracker_tui.look import GLYPHS, age, fit, last_value, metric_value, right
+from tracker_tui.look import GLYPHS, ORIGINS, age, fit, last_value, metric_value, right
 from tracker_tui.model import Model
 from tracker_tui.tree import Branch, Node, Place, around
 from tracker_tui.widgets.lines import Line, Lines
@@ -20,6 +20,8 @@ WIDE = 60
 """Cells from which on a run's line also tells the value of its main metric, and its course in twice the width."""
 VALUE_WIDTH = 24
 AGE_WIDTH = 4
+NAMED = 14
+"""Cells of a name from which on it is also told which tool a run is of."""
 
 
 class RunTree(Lines):
@@ -70,11 +72,13 @@ class RunTree(Lines):
         spark = blocks(sketch.values(spark_width)) if sketch is not None else ""
         sign, style = self._model.sign_of(run.key)
         room = width - 2 * depth - 4 - value_width - (spark_width + 1 if spark_width else 0) - AGE_WIDTH - 1
+        origin = f" {ORIGINS.get(run.origin, '')}" if run.is_read_only and room > NAMED else ""
         return (
             ("  " * depth, ""),
             (sign, style),
             (GLYPHS[run.state] + " ", run.state),
-            (fit(run.label, room), "strong" if run.key in self._model.marked else ""),
+            (fit(run.label, room - len(origin)), "strong" if run.key in self._model.marked else ""),
+            (origin, "dim"),
             (right(value, value_width), "dim"),
             (" " + spark.ljust(spark_width) if spark_width else "", "spark"),
             (age(run, now).rjust(AGE_WIDTH), "dim"),
