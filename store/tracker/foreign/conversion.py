@@ -65,6 +65,8 @@ class Conversion:
         self._project = project
         self._reader: Reader | None = None
         self._recorder: Recorder | None = None
+        self._read: tuple[str, ...] = ()
+        self._position: Any = None
         self._beat_at = 0.0
 
     def is_due(self, stamps: Files) -> bool:
@@ -114,8 +116,10 @@ class Conversion:
                 raise Replaced
             self._recorder, converted = reopened
             position = converted.get("position")
+        if self._reader is not None and self._read != self.found.files:  # others belong to it now
+            position, self._reader = self._reader.position, None
         if self._reader is None:
-            self._reader = self._read_from(position)
+            self._reader, self._read = self._read_from(position), self.found.files
         recorder = self._recorder
         if recorder is None or recorder.has_ended:
             identity = self._named(self._reader.identify())

@@ -38,8 +38,6 @@ TABLES: Final = (
 )
 """Names that a table of metrics may have."""
 CHECKPOINT: Final = re.compile(r"checkpoint-(\d+)")
-OWN_FOLDER: Final = re.compile(r"run-\d{8}_\d{6}-[A-Za-z0-9_%~.-]+")
-"""A folder of one of our runs."""
 
 
 class Found(NamedTuple):
@@ -144,14 +142,15 @@ class Finder:
                         files.append(entry.name)
         except OSError:
             return None
-        if "pyvenv.cfg" in files:
+        if "pyvenv.cfg" in files:  # a virtual environment
             return _Folder(stamp, [], [], [])
+        own = set(filter(host.JOURNAL.fullmatch, files))
         inner = [
             os.path.join(folder, name)
             for name in sorted(folders)
-            if not name.startswith(".") and name not in LEFT_OUT and not OWN_FOLDER.fullmatch(name)
+            if not name.startswith(".") and name not in LEFT_OUT and f"{name}.jsonl" not in own
         ]
-        found, unsure = self._runs_in(folder, sorted(files))
+        found, unsure = self._runs_in(folder, sorted(name for name in files if name not in own))
         return _Folder(stamp, inner, found, unsure)
 
     def of_file(self, path: str) -> list[Found]:
@@ -183,7 +182,7 @@ class Finder:
                     Found(Origin("trackio", path, part), (path, f"{path}-wal"), project, run)
                     for part, project, run in trackio.runs_in(path)
                 )
-            elif name[0] != "." and any(fnmatchcase(name, pattern) for pattern in TABLES):
+            elif not name.startswith((".", "edits-")) and any(fnmatchcase(name, pattern) for pattern in TABLES):
                 from tracker.foreign import tables
 
                 kind = tables.kind_of(path)

@@ -65,7 +65,6 @@ class TableReader:
     def __init__(self, origin: Origin, files: Sequence[str], position: Any, project: str, name: str) -> None:
         self._origin, self._path, self._project, self._name = origin, files[0], project, name
         known = position if isinstance(position, dict) else {}
-        self._offset: int = known.get("offset", 0)
         self._mark: int = known.get("mark", 0)
         self._head: int = known.get("head", 0)
         self._rows: int = known.get("rows", 0)
@@ -75,14 +74,14 @@ class TableReader:
         self._reach = self._rows, self._sum
         self._columns: list[str] = []
         self._is_checked = not known
-        self._lines = Lines(self._path, self._offset)
+        self._lines = Lines(self._path, known.get("offset", 0))
 
     @property
     def position(self) -> Any:
         """As `reading.Reader`."""
         return {
             "offset": self._lines.offset,
-            "mark": self._mark_at(self._lines.offset),
+            "mark": self._mark,
             "head": self._head,
             "rows": self._rows,
             "sum": self._sum,
@@ -116,7 +115,7 @@ class TableReader:
         """As `reading.Reader`."""
         if self._origin.kind == "huggingface":
             return self._read_document(to)
-        if not self._is_checked:
+        if self._lines.is_whole or not self._is_checked:
             self._check()
         is_head = not self._lines.offset
         data = self._lines.read(CHUNK)
@@ -126,6 +125,7 @@ class TableReader:
             to.bad("a line that is too long", self._lines.skipped)
             self._lines.skipped = 0
         self._take(self._parse(data, is_head), to)
+        self._mark = self._mark_at(self._lines.offset)
         if self._lines.is_whole and self._rows < self._reach[0]:
             raise Replaced
         return not self._lines.is_whole
@@ -133,13 +133,15 @@ class TableReader:
     def _check(self) -> None:
         """Whether the file goes on where it was left; else it is read from its beginning, past what is known."""
         self._is_checked = True
-        head = host.read(self._path, 0, MARK) or b""
+        self._reach = self._rows, self._sum
+        is_same = self._mark_at(self._lines.offset) == self._mark
         if not self._is_csv:
-            if self._mark_at(self._offset) != self._mark:
+            if not is_same:
                 raise Replaced
             return
+        head = host.read(self._path, 0, MAX_SIDE) or b""
         first = head[: head.find(b"\n") + 1]
-        if zlib.crc32(first) == self._head and self._mark_at(self._offset) == self._mark:
+        if is_same and zlib.crc32(first) == self._head:
             self._columns = _columns(first)
             return
         self._lines, self._rows, self._sum, self._last, self._step = Lines(self._path), 0, 0, -1, ""
