@@ -152,7 +152,7 @@ def test_rename_is_seen_everywhere(root: Path) -> None:
     [
         (
             ["nonsense"],
-            "no folder 'nonsense' (commands: ls, show, logs, events, compare, artifacts, export, rename, tag, note",
+            "no folder 'nonsense' (commands: ls, show, logs, events, compare, artifacts, import, export, rename, tag",
         ),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
         (["ls", "--nonsense"], "unrecognized arguments: --nonsense"),

@@ -20,7 +20,7 @@ WIDE = 60
 """Cells from which on a run's line also tells the value of its main metric, and its course in twice the width."""
 VALUE_WIDTH = 24
 AGE_WIDTH = 4
-NAMED = 14
+NAMED = 11
 """Cells of a name from which on it is also told which tool a run is of."""
 
 
