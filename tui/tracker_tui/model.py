@@ -436,7 +436,9 @@ class Model:
         So neighbours look different, and a run looks the same after every start.
         """
         run = self.runs.get(key)  # it may be gone
-        return (run.number if run is not None else 0) + SHIFT * list(self.sources.catalogs).index(key.source)
+        roots = list(self.sources.catalogs)
+        place = roots.index(key.source) + (len(roots) if run is not None and run.is_read_only else 0)
+        return (run.number if run is not None else 0) + SHIFT * place
 
     # ---- the tree ----
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
 
 FIND: Final = 1.0
 """Seconds between two searches for new runs, at least..."""
-REST: Final = 200
+FIRST: Final = 0.02
+"""Seconds that the first looks take at most, so that one's own runs need not wait for those of others."""
+REST: Final = 400
 """...and so many times as long as the last one took, but..."""
 MOST_REST: Final = 20.0
 """...no more seconds. So are files that are known left alone before they are asked again whether they have grown."""
@@ -72,9 +73,16 @@ class Mirror(Lookout):
         """What is not shown, in words; else empty."""
         return self.trouble_writing or self._finder.left_out
 
+    @property
+    def left(self) -> int:
+        """Files that wait to be opened, and runs that wait to be read."""
+        return super().left + len(self._behind)
+
     def look(self, seconds: float | None = None, pause: float = 0.0) -> Iterator[Sight]:
         """As `Lookout.look`, of what there is after the time has been spent on reading foreign files."""
         start = time.monotonic()
+        if seconds is not None and not self._finder.rounds:
+            seconds = min(seconds, FIRST)
         until = start + seconds if seconds is not None else float("inf")
         is_done = True
         if seconds is None or start >= self._find_due:
@@ -249,6 +257,8 @@ def _rest(start: float) -> float:
 
 def _tidy(own: str) -> None:
     """Remove mirrors that were not used for long, the oldest first while all together are too large."""
+    import shutil  # costly, and seldom needed
+
     found = []
     with suppress(OSError):
         for name in os.listdir(folder()):

@@ -39,7 +39,7 @@ def import_(words: list[str]) -> int:
         " grown.",
         epilog=EXAMPLES,
     )
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="a folder, in which they are searched for, or a file")
+    parser.add_argument("places", metavar="PATH", nargs="+", help="a folder, in which they are searched for, or a file")
     parser.add_argument("--dir", metavar="PATH", help="where to: a folder of runs; default: TRACKER_DIR, else ./runs")
     parser.add_argument("--project", metavar="NAME", help="put all of them into this project")
     parser.add_argument("--dry-run", action="store_true", help="only say what there is")
@@ -51,9 +51,9 @@ def import_(words: list[str]) -> int:
             layout.check_project(project)
         except ValueError as error:
             fail(str(error))
-    found = list({each.origin: each for path in given.paths for each in _found(path)}.values())
+    found = list({each.origin: each for path in given.places for each in _found(path)}.values())
     if not found:
-        fail(f"no runs of other tools in {', '.join(map(clean, given.paths))}", code=1)
+        fail(f"no runs of other tools in {', '.join(map(clean, given.places))}", code=1)
     root = layout.resolve_root(given.dir)
     leave_cleanly()
     done = []

@@ -98,6 +98,8 @@ def ls(words: list[str]) -> int:
         _print_runs(runs, given.columns or _usual(runs, given.sort))
         if bad := sum(run.bad_lines for run in runs):
             warn(f"at least {bad} lines of the journals are no records and were left out (--columns name,bad_lines)")
+        for text in sources.left_out:
+            warn(text)
         if bad := sources.bad_edits:
             warn(f"{bad} lines of the edits are no records and were left out")
     elif not given.query:

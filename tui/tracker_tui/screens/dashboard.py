@@ -232,6 +232,8 @@ class Dashboard(Editing):
         if not self._has_looked and self.model.sources.is_complete:
             self._has_looked = True
             self._tell_missed()
+            for text in self.model.sources.left_out:
+                self.notify(clean(text), severity="warning", markup=False)
         return bool(change)
 
     def _tell_news(self, news: Iterable[Event]) -> None:
