@@ -21,7 +21,20 @@ from pathlib import Path
 
 from measuring import Options, asked, put, say, table
 
-FILES = ("store", "peers", "dashboard", "charts", "console", "scale", "media", "reading", "artifacts", "opening", "far")
+FILES = (
+    "store",
+    "peers",
+    "dashboard",
+    "charts",
+    "console",
+    "scale",
+    "media",
+    "reading",
+    "artifacts",
+    "opening",
+    "foreign",
+    "far",
+)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ STEPS: Final = (
     "epoch",
 )
 """Columns that may be the step, the best first."""
-TIMES: Final = ("_timestamp", "timestamp", "time", "wall_time", "datetime", "date", "created_at")
+TIMES: Final = ("_timestamp", "timestamp", "_ts", "time", "wall_time", "datetime", "date", "created_at")
 MAX_DOCUMENT: Final = 64 << 20
 """Bytes of a file that is one JSON value."""
 MAX_SIDE: Final = 1 << 18
@@ -98,7 +98,12 @@ class TableReader:
         config, age = _beside(os.path.dirname(self._path))
         if created is None:
             created = min(_mtime(self._path), age or _mtime(self._path))
-        return Identity(self._origin.id, self._project, self._name, created, {"config": config})
+        facts: Row = {"config": config}
+        about = _about(os.path.dirname(self._path))
+        if about.get("group"):
+            facts["group"] = about["group"]
+        name, project = about.get("name", self._name), about.get("project", self._project)
+        return Identity(self._origin.id, project, name, moment(about.get("created_at")) or created, facts)
 
     def _first_rows(self) -> Iterator[list[Row]]:
         """The rows that are there first, in one list, if there are any."""
@@ -192,7 +197,7 @@ class TableReader:
             self._sum = zlib.crc32(orjson.dumps(sorted(row.items())), self._sum)
             step = self._step_of(row)
             if self._rows > reach:
-                to.row(step, _time(row), _but(row, (self._step, *TIMES[:2])))
+                to.row(step, _time(row), _but(row, (self._step, *TIMES[:3])))
             elif self._rows == reach and self._sum != known:
                 raise Replaced
 
@@ -321,6 +326,13 @@ def _beside(folder: str) -> tuple[Row, float | None]:
         if data:
             return _parsers[name[-4:]](data), _mtime(path)
     return {}, None
+
+
+def _about(folder: str) -> Row:
+    """What tlog writes beside its table: who the run is."""
+    found = _json_config(host.read(os.path.join(folder, "meta.json"), 0, MAX_SIDE) or b"{}")
+    texts = all(isinstance(found.get(name), str) and found[name] for name in ("id", "name", "project"))
+    return found if texts and moment(found.get("created_at")) else {}
 
 
 def _json_config(data: bytes) -> Row:
