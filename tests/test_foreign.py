@@ -551,3 +551,34 @@ def test_commands_load_no_reader_where_there_is_nothing(root: Path) -> None:
 
     assert done.stdout.endswith("[]\n"), done.stdout + done.stderr
     assert not Path(cache.folder(), "mirrors").exists()
+
+
+def test_a_cache_that_cannot_be_written_is_told(logs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One's own runs are shown all the same."""
+    log_scalars(logs / "exp" / "train").close()
+    run = tracker.init(project="exp", name="own", dir=logs)
+    run.finish()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+
+    sources = open_sources([Address(str(logs), str(logs))])
+    sources.refresh()
+
+    assert [run.name for run in sources.runs.values()] == ["own"]
+    (told,) = sources.left_out
+    assert "runs of other tools cannot be shown" in told
+
+
+def test_an_import_into_a_project_and_of_one_file(logs: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is named may be called as it likes; what cannot be imported is one line and code 1 or 2."""
+    (logs / "odd-name.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n")
+    (logs / "text.csv").write_text("a,b\nc,d\n")
+
+    assert main(["import", str(logs / "odd-name.csv"), "--project", "tables", "--dir", str(root)]) == 0
+    (run,) = tracker.Api(root).runs("tables")
+    assert [row["loss"] for row in run.scan_history()] == [0.5, 0.25]
+    for words, code in (([str(logs / "text.csv")], 1), ([str(logs / "no")], 2), ([str(logs), "--project", "a/b"], 2)):
+        with pytest.raises(SystemExit) as ended:
+            main(["import", *words])
+        assert ended.value.code == code
+    assert capsys.readouterr().err.count("\n") == 3

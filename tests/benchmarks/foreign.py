@@ -92,6 +92,7 @@ def bench_many(folder: Path, count: int) -> None:
         run = folder / "many" / f"group{number // 100}" / f"run{number:04}"
         run.mkdir(parents=True)
         (run / path.name).write_bytes(path.read_bytes())
+        os.utime(run / path.name, (0, 0))
     first = Mirror(str(folder / "many"))
     put(f"{count:,} event files: listed the first time", took(Catalog(files=first).refresh), "s")
     first.close()

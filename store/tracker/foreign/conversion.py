@@ -141,6 +141,11 @@ class Conversion:
         self.files = None if is_behind else stamps
         return is_behind
 
+    def give_up(self, stamps: Files) -> None:
+        """Let the run be as far as it was read, until its files change."""
+        self._reader = self._recorder = None
+        self.files = stamps
+
     def settle(self, now: float, is_over: bool = False) -> None:
         """Say that the run may be going on or, once its files are quiet, that it is over.
 

@@ -65,13 +65,13 @@ class Mirror(Lookout):
         self._behind: list[Conversion] = []
         self._bytes = 0
         self._told = -1
-        self.trouble_writing = ""
-        """Why journals cannot be written."""
+        self._trouble = ""
+        """Why runs are missing, or journals cannot be written."""
 
     @property
     def left_out(self) -> str:
         """What is not shown, in words; else empty."""
-        return self.trouble_writing or self._finder.left_out
+        return self._trouble or self._finder.left_out
 
     @property
     def left(self) -> int:
@@ -107,7 +107,7 @@ class Mirror(Lookout):
             while self._behind and time.monotonic() < until and self._bytes < MOST:
                 conversion = self._behind[-1]
                 before = conversion.bytes
-                if not conversion.go_on(conversion.found.stamps()):
+                if not self._go_on(conversion):
                     self._behind.pop()
                     self._replace(conversion)
                     conversion.settle(time.time())
@@ -115,14 +115,26 @@ class Mirror(Lookout):
                 if pause:
                     time.sleep(pause)
         except OSError as error:
-            self.trouble_writing = f"runs of other tools cannot be shown: {error.strerror or error}: {self.root}"
+            self._trouble = f"runs of other tools cannot be shown: {error.strerror or error}: {self.root}"
             self._behind.clear()
             return False
         self._tell_size()
         if self._bytes >= MOST:
-            self.trouble_writing = f"runs of other tools are shown in part: they are more than {MOST >> 30} GiB"
+            self._trouble = f"runs of other tools are shown in part: they are more than {MOST >> 30} GiB"
             return False
         return bool(self._behind)
+
+    def _go_on(self, conversion: Conversion) -> bool:
+        """Read a piece of a run; whether more is there at once."""
+        stamps = conversion.found.stamps()
+        try:
+            return conversion.go_on(stamps)
+        except OSError:
+            raise
+        except Exception as error:  # an oversight in a reader must not end a dashboard that looks at other runs
+            self._trouble = f"not all of {conversion.found.origin.path} can be read: {error!r}"
+            conversion.give_up(stamps)
+            return False
 
     def _replace(self, conversion: Conversion) -> None:
         """Remove the journal that was written anew."""
@@ -185,7 +197,7 @@ class Mirror(Lookout):
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             lock = os.open(os.path.join(self.root, LOCK), flags, 0o600)
         except OSError as error:
-            self.trouble_writing = f"runs of other tools cannot be shown: {error.strerror}: {self.root}"
+            self._trouble = f"runs of other tools cannot be shown: {error.strerror}: {self.root}"
             return False
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
