@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -582,3 +583,21 @@ def test_an_import_into_a_project_and_of_one_file(logs: Path, root: Path, capsys
             main(["import", *words])
         assert ended.value.code == code
     assert capsys.readouterr().err.count("\n") == 3
+
+
+def test_a_database_that_is_being_written(logs: Path, catalog: Catalog) -> None:
+    """What a writer in WAL mode has committed is there, a run that came later too."""
+    database = sqlite3.connect(put_trackio(logs), isolation_level=None)
+    assert database.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
+    insert = "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics) VALUES (?, ?, ?, ?, ?)"
+    when = "2026-11-23T21:15:31+00:00"
+    database.execute(insert, ("one", when, "late-3", 0, '{"loss": 0.5}'))
+    assert seen(catalog)["shapes/late-3"].step == 0
+
+    database.execute(insert, ("one", when, "late-3", 1, '{"loss": 0.25}'))
+    database.execute(insert, ("two", when, "later-4", 0, '{"loss": 0.5}'))
+    runs = seen(catalog)
+
+    assert rows_of(catalog, runs["shapes/late-3"], "loss") == [(0, 0.5), (1, 0.25)]
+    assert runs["shapes/later-4"].step == 0
+    database.close()

@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Final, NamedTuple
 
 from tracker import host
@@ -37,7 +37,12 @@ TABLES: Final = (
     "progress.json",
 )
 """Names that a table of metrics may have."""
+_TABLE: Final = re.compile(rf"(?!\.|edits-)(?:{'|'.join(map(translate, TABLES))})")
 CHECKPOINT: Final = re.compile(r"checkpoint-(\d+)")
+
+
+Stamps = dict[str, list[int]]
+"""Files, with size, mtime and inode."""
 
 
 class Found(NamedTuple):
@@ -52,14 +57,16 @@ class Found(NamedTuple):
 
     def stamps(self) -> Files:
         """The sizes, mtimes and inodes of its files; of one that is gone nothing."""
-        found = []
-        for path in self.files:
-            try:
-                status = os.stat(path, follow_symlinks=False)
-            except OSError:
-                continue
-            found.append([status.st_size, status.st_mtime_ns, status.st_ino])
-        return found
+        return [stamp for path in self.files if (stamp := _stamp(path))]
+
+
+def _stamp(path: str) -> list[int]:
+    """Size, mtime and inode of a file; empty where there is none."""
+    try:
+        status = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
 class _Folder(NamedTuple):
@@ -68,8 +75,12 @@ class _Folder(NamedTuple):
     stamp: int
     folders: list[str]
     found: list[Found]
-    unsure: list[str]
-    """Files that may yet become tables: they are looked into again."""
+    looked_into: Stamps
+    """Files that may yet become tables, or get more runs, as they were: when they change the folder is listed again."""
+
+    def is_outdated(self) -> bool:
+        """Whether one of those has changed."""
+        return any(_stamp(path) != stamp for path, stamp in self.looked_into.items())
 
 
 class Finder:
@@ -116,7 +127,7 @@ class Finder:
                 is_sure = is_sure and stamp == -1 and depth > 0
                 continue
             known = self._folders.get(folder)
-            if known is None or known.stamp != stamp or known.unsure or time.time_ns() - stamp < SETTLED_NS:
+            if known is None or known.stamp != stamp or known.is_outdated() or time.time_ns() - stamp < SETTLED_NS:
                 known = self._list(folder, stamp)
             if known is None:
                 is_sure = False
@@ -143,15 +154,15 @@ class Finder:
         except OSError:
             return None
         if "pyvenv.cfg" in files:  # a virtual environment
-            return _Folder(stamp, [], [], [])
+            return _Folder(stamp, [], [], {})
         own = set(filter(host.JOURNAL.fullmatch, files))
         inner = [
             os.path.join(folder, name)
             for name in sorted(folders)
             if not name.startswith(".") and name not in LEFT_OUT and f"{name}.jsonl" not in own
         ]
-        found, unsure = self._runs_in(folder, sorted(name for name in files if name not in own))
-        return _Folder(stamp, inner, found, unsure)
+        found, looked_into = self._runs_in(folder, sorted(name for name in files if name not in own))
+        return _Folder(stamp, inner, found, looked_into)
 
     def of_file(self, path: str) -> list[Found]:
         """The runs of one file that a user names; a table may be called as it likes."""
@@ -163,9 +174,9 @@ class Finder:
             found = [self._found(kind, path, [path])]
         return found
 
-    def _runs_in(self, folder: str, names: list[str]) -> tuple[list[Found], list[str]]:
+    def _runs_in(self, folder: str, names: list[str]) -> tuple[list[Found], Stamps]:
         found: list[Found] = []
-        unsure: list[str] = []
+        looked_into: Stamps = {}
         events = [os.path.join(folder, name) for name in names if ".tfevents." in name]
         if events:
             found.append(self._found("tensorboard", folder, events[-1000:]))
@@ -178,19 +189,21 @@ class Finder:
             elif name.endswith(".db"):
                 from tracker.foreign import trackio  # with sqlite3: where there is a database
 
+                looked_into |= {each: _stamp(each) for each in (path, f"{path}-wal")}
                 found += (
                     Found(Origin("trackio", path, part), (path, f"{path}-wal"), project, run)
                     for part, project, run in trackio.runs_in(path)
                 )
-            elif not name.startswith((".", "edits-")) and any(fnmatchcase(name, pattern) for pattern in TABLES):
+            elif _TABLE.fullmatch(name):
                 from tracker.foreign import tables
 
+                stamp = _stamp(path)
                 kind = tables.kind_of(path)
                 if kind:
                     found.append(self._found(kind, path, [path]))
                 elif kind is None:
-                    unsure.append(path)
-        return found, unsure
+                    looked_into[path] = stamp
+        return found, looked_into
 
     def _found(self, kind: str, path: str, files: list[str]) -> Found:
         """A run whose project and name are told by its place: the first folder below the root, and the path in it."""

@@ -12,7 +12,7 @@ import orjson
 
 from tracker.foreign.recorder import Identity, Recorder
 
-CHUNK: Final = 1 << 20
+CHUNK: Final = 1 << 18
 """Bytes that are read at a time."""
 MAX_DEPTH: Final = 8
 

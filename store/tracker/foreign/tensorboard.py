@@ -54,7 +54,7 @@ class EventsReader:
     def identify(self) -> Identity | None:
         """As `reading.Reader`: a folder is a run from its first value on."""
         for _ in range(FIRST):
-            if self._first or not self._feed(self._first):
+            if not self._feed(self._first) or self._first:
                 break
         if not self._first:
             return None
@@ -80,22 +80,26 @@ class EventsReader:
         return is_behind
 
     def _feed(self, events: list[Event]) -> bool:
-        """Read a piece of the first file that has more; whether there was one.
+        """Read a piece of the first file that has more; whether there is more behind it.
 
         Raises:
             Replaced: a file is shorter than what was read of it.
         """
+        is_read = False
         for path, reader in self._files.items():
             size = host.size_of(path)
             if size is not None and size < self._fed[path]:
                 raise Replaced
             if size is None or size == self._fed[path]:
                 continue
-            data = host.read(path, self._fed[path], CHUNK)
-            if data:
-                self._fed[path] += len(data)
-                events += reader.feed(data)
+            if is_read:
                 return True
+            data = host.read(path, self._fed[path], CHUNK) or b""
+            self._fed[path] += len(data)
+            events += reader.feed(data)
+            if len(data) == CHUNK:
+                return True
+            is_read = True
         return False
 
 

@@ -235,6 +235,9 @@ class Editing(Paced, Screen[object]):
 
     def action_stop(self) -> None:
         targets = self._targets("stop")
+        if any(run.is_read_only for run in targets):
+            self._can_edit(targets)
+            return
         runs = [run for run in targets if run.state == "running"]
         if not runs:
             if targets:
