@@ -601,3 +601,22 @@ def test_a_database_that_is_being_written(logs: Path, catalog: Catalog) -> None:
     assert rows_of(catalog, runs["shapes/late-3"], "loss") == [(0, 0.5), (1, 0.25)]
     assert runs["shapes/later-4"].step == 0
     database.close()
+
+
+def test_a_run_that_came_back_and_is_removed_is_gone(logs: Path, catalog: Catalog) -> None:
+    """With all journals that were made of it; and a mirror that is deleted meanwhile is made anew."""
+    writer = log_scalars(logs / "a")
+    seen(catalog)
+    make_old(logs)
+    seen(catalog)
+    log_scalars(logs / "a", 5, 8, writer)
+    assert seen(catalog)["logs/a"].step == 7
+    assert len(list(Path(catalog.root).rglob("run-*.jsonl"))) == 2
+
+    shutil.rmtree(catalog.root)
+    log_scalars(logs / "a", 8, 10, writer)
+    assert [step for step, _ in rows_of(catalog, seen(catalog)["logs/a"], "loss")] == list(range(10))
+
+    shutil.rmtree(logs / "a")
+    assert seen(catalog) == {}
+    assert not list(Path(catalog.root).rglob("run-*.jsonl"))

@@ -115,8 +115,13 @@ class Mirror(Lookout):
                 if pause:
                     time.sleep(pause)
         except OSError as error:
-            self._trouble = f"runs of other tools cannot be shown: {error.strerror or error}: {self.root}"
             self._behind.clear()
+            if not os.path.isdir(self.root):  # somebody has deleted it: begin anew
+                self._runs.clear()
+                self._rounds = -1
+                self.close()
+                return True
+            self._trouble = f"runs of other tools cannot be shown: {error.strerror or error}: {self.root}"
             return False
         self._tell_size()
         if self._bytes >= MOST:
@@ -137,12 +142,22 @@ class Mirror(Lookout):
             return False
 
     def _replace(self, conversion: Conversion) -> None:
-        """Remove the journal that was written anew."""
+        """Remove the journals of what was written anew."""
+        if conversion.replaced and conversion.path:
+            self._remove(conversion.replaced, conversion.found.origin, conversion.path)
+            conversion.replaced = ""
+
+    def _remove(self, path: str, origin: Origin, but: str = "") -> None:
+        """Remove the journals that were made of a run, of which this is one."""
         from tracker.foreign.conversion import remove
 
-        if conversion.replaced and conversion.path:
-            remove(conversion.replaced)
-            conversion.replaced = ""
+        folder, name = os.path.split(path)
+        wanted = host.JOURNAL.fullmatch(name)
+        for other in host.list_files(*os.path.split(folder), ("run-",)) or () if wanted is not None else ():
+            found = host.JOURNAL.fullmatch(other)
+            each = os.path.join(folder, other)
+            if found and wanted and found[2] == wanted[2] and each != but and origin_of(each) == origin:
+                remove(each)
 
     def _tell_size(self) -> None:
         """For whoever looks which mirrors may go."""
@@ -153,7 +168,7 @@ class Mirror(Lookout):
 
     def _learn(self) -> None:
         """Take in what was found, and remove what is gone."""
-        from tracker.foreign.conversion import Conversion, remove  # with all readers: only where something was found
+        from tracker.foreign.conversion import Conversion  # with all readers: only where something was found
 
         found = self._finder.found
         for origin, each in found.items():
@@ -163,7 +178,8 @@ class Mirror(Lookout):
                 self._runs[origin].found = each
         for origin in [origin for origin in self._runs if origin not in found]:
             if self._finder.is_sure or not os.path.lexists(origin.path):
-                remove(self._runs.pop(origin).path)
+                self._remove(self._runs.pop(origin).path, origin)
+        self._behind = [conversion for conversion in self._behind if conversion.found.origin in self._runs]
 
     def _ask(self, is_at_once: bool) -> None:
         """Which files have grown; those of runs that are over are asked less often."""
