@@ -178,11 +178,17 @@ def summary_names(runs: Iterable[StoredRun]) -> list[str]:
     ]
 
 
+def offered(names: Iterable[str], runs: Iterable[StoredRun]) -> list[str]:
+    """Properties that are worth a choice: not where runs come from, if all are one's own."""
+    has_origins = any(run.origin for run in runs)
+    return [name for name in names if name != "origin" or has_origins]
+
+
 def to_type(runs: Iterable[StoredRun]) -> list[str]:
     """Fields as a query would name them, the usual ones with `:`."""
     runs = list(runs)
     spoken = [f"{name}:" for name in SPOKEN]
-    rest = [name for name in PROPERTIES if name not in SPOKEN and f"{name.rstrip('s')}:" not in spoken]
+    rest = [name for name in offered(PROPERTIES, runs) if name not in SPOKEN and f"{name.rstrip('s')}:" not in spoken]
     rest = [f"{name}:yes" if name in ("archived", "deleted") else name for name in rest]
     return [*spoken, *map(quoted, metric_names(runs)), *map(quoted, config_names(runs)), *rest]
 

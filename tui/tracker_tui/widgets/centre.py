@@ -361,7 +361,7 @@ class Centre(Vertical):
             "age",
             *fields.summary_names(runs),
             *fields.config_names(runs),
-            *(n for n in fields.PROPERTIES if n != "age"),
+            *(n for n in fields.offered(fields.PROPERTIES, runs) if n != "age"),
         ]
         labels = {name: _label(name) for name in names}
 
@@ -375,13 +375,18 @@ class Centre(Vertical):
 
     def choose_groups(self, back: Callable[[], None]) -> None:
         """Group the table by config keys or properties; `back` as for `choose_sort`."""
-        self._pick("Group by", "group_by", NO_GROUPS, back, [*fields.config_names(self._runs()), *fields.GROUPABLE])
+        runs = self._runs()
+        names = [*fields.config_names(runs), *fields.offered(fields.GROUPABLE, runs)]
+        self._pick("Group by", "group_by", NO_GROUPS, back, names)
 
     def choose_columns(self, back: Callable[[], None]) -> None:
         """Choose what the table shows of its runs; `back` as for `choose_sort`."""
         runs = self._runs()
         names = [*fields.summary_names(runs), *(fields.HISTORY + name for name in fields.metric_names(runs))]
-        names += [*fields.config_names(runs), *(name for name in fields.PROPERTIES if name != "name")]
+        names += [
+            *fields.config_names(runs),
+            *(name for name in fields.offered(fields.PROPERTIES, runs) if name != "name"),
+        ]
         self._pick("Columns", "columns", AUTOMATIC, back, names)
 
     def _runs(self) -> list[StoredRun]:
