@@ -620,3 +620,21 @@ def test_a_run_that_came_back_and_is_removed_is_gone(logs: Path, catalog: Catalo
     shutil.rmtree(logs / "a")
     assert seen(catalog) == {}
     assert not list(Path(catalog.root).rglob("run-*.jsonl"))
+
+
+def test_what_a_run_of_ours_has_of_a_log_is_not_shown_twice(logs: Path, catalog: Catalog) -> None:
+    """Until that run is removed."""
+    script = (
+        "import sys, tracker; from tensorboardX import SummaryWriter\n"
+        "run = tracker.init(project='p', dir='.', sync_tensorboard=True)\n"
+        "writer = SummaryWriter('tb/one')\n"
+        "writer.add_scalar('loss', 0.5, 0)\n"
+        "writer.close(); run.finish(); print(run.file)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], env=environment(), cwd=logs, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    log_scalars(logs / "tb" / "other").close()
+    assert set(seen(catalog)) == {"tb/other"}
+
+    (logs / done.stdout.split()[-1]).unlink()
+    assert set(seen(catalog)) == {"tb/other", "tb/one"}

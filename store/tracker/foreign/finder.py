@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from tracker import host
 from tracker.foreign.origin import Files, Origin
+from tracker.layout import SYNCED
 
 MAX_DEPTH: Final = 8
 MAX_FOLDERS: Final = 5000
@@ -24,6 +25,8 @@ MAX_ENTRIES: Final = 50_000
 MAX_RUNS: Final = 2000
 SETTLED_NS: Final = 3 * 10**9
 """How long a folder must have stood still for its mtime to be trusted."""
+MAX_SYNCED: Final = 1 << 20
+"""Bytes of such a file."""
 LEFT_OUT: Final = frozenset({"node_modules", "__pycache__", "site-packages", "venv", "env", "lost+found"})
 """Folders that have no runs, besides those whose names begin with a dot."""
 TABLES: Final = (
@@ -60,6 +63,13 @@ class Found(NamedTuple):
         return [stamp for path in self.files if (stamp := _stamp(path))]
 
 
+def _synced(path: str, journals: set[str]) -> frozenset[str]:
+    """The folders that a file names of which the journal is there."""
+    data = (host.read(path, 0, MAX_SYNCED) or b"").decode("utf-8", "surrogateescape")
+    named = (line.partition("\t") for line in data.split("\n")[:-1])
+    return frozenset(os.path.realpath(folder) for journal, _, folder in named if journal in journals and folder)
+
+
 def _stamp(path: str) -> list[int]:
     """Size, mtime and inode of a file; empty where there is none."""
     try:
@@ -75,6 +85,8 @@ class _Folder(NamedTuple):
     stamp: int
     folders: list[str]
     found: list[Found]
+    synced: frozenset[str]
+    """Folders of event files whose values runs of ours in this folder have logged."""
     looked_into: Stamps
     """Files that may yet become tables, or get more runs, as they were: when they change the folder is listed again."""
 
@@ -137,6 +149,9 @@ class Finder:
             if depth < MAX_DEPTH:
                 todo += ((inner, depth + 1) for inner in known.folders)
             yield
+        synced = frozenset[str]().union(*(each.synced for each in folders.values()))
+        if synced:  # what our own runs have of a log is not shown once more
+            found = [each for each in found if os.path.realpath(each.origin.path) not in synced]
         self._folders, self.left_out, self.is_sure = folders, left_out, is_sure and not left_out
         self.found = {each.origin: each for each in self._newest_checkpoints(found)}
         self.rounds += 1
@@ -154,7 +169,7 @@ class Finder:
         except OSError:
             return None
         if "pyvenv.cfg" in files:  # a virtual environment
-            return _Folder(stamp, [], [], {})
+            return _Folder(stamp, [], [], frozenset(), {})
         own = set(filter(host.JOURNAL.fullmatch, files))
         inner = [
             os.path.join(folder, name)
@@ -162,7 +177,12 @@ class Finder:
             if not name.startswith(".") and name not in LEFT_OUT and f"{name}.jsonl" not in own
         ]
         found, looked_into = self._runs_in(folder, sorted(name for name in files if name not in own))
-        return _Folder(stamp, inner, found, looked_into)
+        synced: frozenset[str] = frozenset()
+        if SYNCED in files:
+            path = os.path.join(folder, SYNCED)
+            looked_into[path] = _stamp(path)
+            synced = _synced(path, own)
+        return _Folder(stamp, inner, found, synced, looked_into)
 
     def of_file(self, path: str) -> list[Found]:
         """The runs of one file that a user names; a table may be called as it likes."""
