@@ -526,7 +526,7 @@ class Run:
             return []
         if self._saver is None:
             self._saver = Saver(lambda: self._files, self._warn)
-            self.at_end(self._saver.finish)
+            self._at_end(self._saver.finish)
         return self._saver.save(glob_str, base_path, policy, glob)
 
     def restore(
@@ -555,7 +555,7 @@ class Run:
         run = Api(os.path.dirname(os.path.dirname(self._path))).run(path if "/" in path else f"{self.project}/{path}")
         return run.file(name).download(root or self.dir, replace=replace, exist_ok=True)
 
-    def at_end(self, act: Callable[[], None]) -> None:
+    def _at_end(self, act: Callable[[], None]) -> None:
         """Have something done when the run ends, while it still can be logged to; it must not raise."""
         self._last_acts.append(act)
 

@@ -274,7 +274,7 @@ class _Patch:
             return None
         if self._log is None or self._log.run is not run:
             self._log = RowLog(run, self.root)
-            run.at_end(self._finish)
+            run._at_end(self._finish)
         return self._log
 
     def take(self, folder: str, data: bytes) -> None:
