@@ -638,3 +638,27 @@ def test_what_a_run_of_ours_has_of_a_log_is_not_shown_twice(logs: Path, catalog:
 
     (logs / done.stdout.split()[-1]).unlink()
     assert set(seen(catalog)) == {"tb/other", "tb/one"}
+
+
+def test_what_was_left_running_has_ended_at_the_next_look(logs: Path) -> None:
+    """Whose dashboard was closed before its files were quiet: it never counts as crashed."""
+    log_scalars(logs / "a")
+    first = Mirror(str(logs))
+    path = Path(seen(Catalog(files=first))["logs/a"].path)
+    first.close()
+    make_old(logs)
+    os.utime(path, (time.time() - 3600, time.time() - 3600))
+
+    second = Mirror(str(logs))
+    catalog = Catalog(files=second)
+    states: list[str] = []
+
+    def look() -> bool:
+        catalog.apply(catalog.collect(0.01))
+        states.extend(run.state for run in catalog.runs.values())
+        return states[-1:] == ["finished"]
+
+    assert wait_for(look)
+    second.close()
+
+    assert set(states) <= {"running", "finished"}

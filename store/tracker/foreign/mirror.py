@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tracker import __version__, cache, host
 from tracker.foreign.finder import Finder, Found
 from tracker.foreign.origin import KINDS, Origin, origin_of
-from tracker.lookout import Edit, Lookout, Sight
+from tracker.lookout import Edit, Lookout, Place, Sight
 
 if TYPE_CHECKING:
     from tracker.foreign.conversion import Conversion
@@ -63,6 +63,8 @@ class Mirror(Lookout):
         self._lock: int | None = None
         self._runs: dict[Origin, Conversion] = {}
         self._behind: list[Conversion] = []
+        self._written: set[Place] = set()
+        """Journals that something was written to since the last look at them."""
         self._bytes = 0
         self._told = -1
         self._trouble = ""
@@ -92,8 +94,20 @@ class Mirror(Lookout):
         has_more = False
         if (self._finder.found or self._runs or os.path.isdir(self.root)) and self._finder.rounds and self._is_ours():
             has_more = self._convert(until, pause, is_asking=seconds is None)
-        yield from super().look(seconds, pause)
+        self._hurry()
+        for sight in super().look(seconds, pause):
+            is_open = sight.alive is False and not sight.ended  # it is not known to be over before its files were asked
+            yield sight._replace(alive=True) if is_open else sight
         self.is_behind = self.is_behind or not is_done or has_more
+
+    def _hurry(self) -> None:
+        """Let journals that counted as dead be looked at now that something was written to them."""
+        if self._written:
+            written, self._written = self._written, set()
+            for file in [file for file in self._dead if file.place in written]:
+                self._dead.remove(file)
+                file.due = 0.0
+                self._dead.appendleft(file)
 
     # ---- converting ----
 
@@ -111,6 +125,7 @@ class Mirror(Lookout):
                     self._behind.pop()
                     self._replace(conversion)
                     conversion.settle(time.time())
+                self._written.add(_place(conversion.path))
                 self._bytes += conversion.bytes - before
                 if pause:
                     time.sleep(pause)
@@ -194,8 +209,9 @@ class Mirror(Lookout):
                 continue
             if conversion.is_due(conversion.found.stamps()):
                 self._behind.append(conversion)
-            else:
+            elif not conversion.has_ended:
                 conversion.settle(now)
+                self._written.add(_place(conversion.path))
         self._ask_due = time.monotonic() + _rest(start)
         if are_all:
             self._ask_all_due = time.monotonic() + max(FIND, _rest(start))
@@ -276,6 +292,11 @@ class Mirror(Lookout):
     def sweep(self, project: str, going: list[list[str]], is_rehearsal: bool) -> tuple[int, int, str]:
         """Nothing: there are no artifacts."""
         return 0, 0, ""
+
+
+def _place(path: str) -> Place:
+    folder, name = os.path.split(path)
+    return os.path.basename(folder), name
 
 
 def _rest(start: float) -> float:
