@@ -95,6 +95,15 @@ def test_ls_of_nothing(tmp_path: Path) -> None:
     assert command("ls", "missing", cwd=tmp_path).returncode == 2
 
 
+def test_a_folder_that_is_called_like_a_command(tmp_path: Path) -> None:
+    """`logs` is what TensorBoard's folder is called in many a project."""
+    (tmp_path / "logs").mkdir()
+    done = command("logs", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "RUN (try tracker-tui logs --help; the folder is ./logs)" in done.stderr
+    assert "the folder" not in command("logs", cwd=tmp_path / "logs").stderr
+
+
 def test_bad_lines_are_counted(root: Path) -> None:
     """A torn or foreign line is skipped and counted."""
     journal = next((root / "suns").glob("run-*.jsonl"))

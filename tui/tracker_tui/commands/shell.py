@@ -74,7 +74,9 @@ class Parser(argparse.ArgumentParser):
         return super().parse_args(words)
 
     def error(self, message: str) -> NoReturn:
-        fail(f"{message} (try {self.prog} --help)")
+        name = self.prog.split()[-1]
+        is_folder = len(sys.argv) == 2 and os.path.isdir(name)  # `logs` is what TensorBoard's folders are called
+        fail(f"{message} (try {self.prog} --help{f'; the folder is ./{name}' if is_folder else ''})")
 
     def add_runs(self, several: bool = True, may_be_none: bool = False) -> None:
         """Let the user say which runs."""
