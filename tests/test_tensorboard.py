@@ -255,6 +255,17 @@ def test_what_cannot_be_read_does_not_stop_training(
     assert capsys.readouterr().err.count("not all of what TensorBoard is told is logged") == 1
 
 
+def test_odd_tags(root: Path, tmp_path: Path) -> None:
+    """A tag that is called like the step leaves the step alone; one without a name gets one."""
+    run = tracker.init(project="p", dir=root, sync_tensorboard=True)
+    with SummaryWriter(str(tmp_path / "tb")) as tb:
+        tb.add_scalar("global_step", 5.0, 1)
+        tb.add_scalar("", 6.0, 1)
+    run.finish()
+    (row,) = rows(run)
+    assert row == {"_step": 0, "global_step": 1, "_global_step": 5.0, "value": 6.0}
+
+
 def test_a_project_knows_which_folders_its_runs_have_logged(root: Path, tmp_path: Path) -> None:
     """So that a dashboard that finds the event files does not show the same values twice."""
     run = tracker.init(project="p", dir=root, sync_tensorboard=True)

@@ -95,6 +95,8 @@ class RowLog:
                 self.run.config.update(event.config, allow_val_change=True)
             prefix = self._prefix(os.path.abspath(folder))
             values = {prefix + tag: value for tag, value in event.values.items()}
+            if STEP in values:  # which the row has of its own
+                values[f"_{STEP}"] = values.pop(STEP)
             if not values:
                 return
             for name in values.keys() - self._defined:

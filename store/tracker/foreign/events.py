@@ -23,6 +23,8 @@ FRAME: Final = 16
 """Bytes of a record besides the event."""
 MAX_EVENT: Final = 64 << 20
 """Bytes of an event above which it is passed over."""
+UNNAMED: Final = "value"
+"""What a value is called whose writer gave it an empty tag."""
 MAX_TAGS: Final = 100_000
 """Of how many tags it is remembered what draws them."""
 MAX_DEPTH: Final = 20
@@ -167,7 +169,7 @@ class EventReader:
         else:
             value = how(data, *content)
         if value is not None:
-            event.values[tag] = value
+            event.values[tag or UNNAMED] = value
         return event
 
 
