@@ -135,8 +135,7 @@ class Conversion:
         before = recorder.rows, recorder.damaged
         is_behind = self._reader.read(recorder)
         self.bytes += recorder.flush(self._reader.position, [] if is_behind else stamps, newest(stamps))
-        self.rows += recorder.rows - before[0]
-        self.damaged += recorder.damaged - before[1]
+        self._count(recorder, *before)
         self.path, self.has_ended = recorder.path, recorder.has_ended
         self.files = None if is_behind else stamps
         return is_behind
@@ -145,6 +144,11 @@ class Conversion:
         """Let the run be as far as it was read, until its files change."""
         self._reader = self._recorder = None
         self.files = stamps
+
+    def _count(self, recorder: Recorder, rows: int, damaged: int) -> None:
+        """Add what has come since there were so many."""
+        self.rows += recorder.rows - rows
+        self.damaged += recorder.damaged - damaged
 
     def settle(self, now: float, is_over: bool = False) -> None:
         """Say that the run may be going on or, once its files are quiet, that it is over.
@@ -167,8 +171,12 @@ class Conversion:
             return
         recorder = self._take_up()
         code = getattr(self._reader, "exit_code", 0)
+        reader = self._reader or self._read_from(self._position)
+        position, before = reader.position, (recorder.rows, recorder.damaged)
+        with suppress(Replaced):
+            reader.rest(recorder)
         recorder.end(max(newest(self.files), recorder.state.updated), exit_code=code)
-        position = self._reader.position if self._reader is not None else self._position
+        self._count(recorder, *before)
         recorder.flush(position, self.files, newest(self.files))
         self.has_ended = True
         self._let_go()

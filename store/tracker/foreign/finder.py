@@ -89,6 +89,8 @@ class _Folder(NamedTuple):
     """Folders of event files whose values runs of ours in this folder have logged."""
     looked_into: Stamps
     """Files that may yet become tables, or get more runs, as they were: when they change the folder is listed again."""
+    trouble: str = ""
+    """Why one of them could not be looked into."""
 
     def is_outdated(self) -> bool:
         """Whether one of those has changed."""
@@ -146,6 +148,7 @@ class Finder:
                 continue
             folders[folder] = known
             found += known.found
+            left_out = left_out or known.trouble
             if depth < MAX_DEPTH:
                 todo += ((inner, depth + 1) for inner in known.folders)
             yield
@@ -176,27 +179,28 @@ class Finder:
             for name in sorted(folders)
             if not name.startswith(".") and name not in LEFT_OUT and f"{name}.jsonl" not in own
         ]
-        found, looked_into = self._runs_in(folder, sorted(name for name in files if name not in own))
+        found, looked_into, trouble = self._runs_in(folder, sorted(name for name in files if name not in own))
         synced: frozenset[str] = frozenset()
         if SYNCED in files:
             path = os.path.join(folder, SYNCED)
             looked_into[path] = _stamp(path)
             synced = _synced(path, own)
-        return _Folder(stamp, inner, found, synced, looked_into)
+        return _Folder(stamp, inner, found, synced, looked_into, trouble)
 
     def of_file(self, path: str) -> list[Found]:
         """The runs of one file that a user names; a table may be called as it likes."""
         from tracker.foreign import tables
 
         folder, name = os.path.split(path)
-        found, _ = self._runs_in(folder, [name])
+        found, _, self.left_out = self._runs_in(folder, [name])
         if not found and name.endswith((".csv", ".json", ".jsonl")) and (kind := tables.kind_of(path)):
             found = [self._found(kind, path, [path])]
         return found
 
-    def _runs_in(self, folder: str, names: list[str]) -> tuple[list[Found], Stamps]:
+    def _runs_in(self, folder: str, names: list[str]) -> tuple[list[Found], Stamps, str]:
         found: list[Found] = []
         looked_into: Stamps = {}
+        trouble = ""
         events = [os.path.join(folder, name) for name in names if ".tfevents." in name]
         if events:
             found.append(self._found("tensorboard", folder, events[-1000:]))
@@ -210,10 +214,14 @@ class Finder:
                 from tracker.foreign import trackio  # with sqlite3: where there is a database
 
                 looked_into |= {each: _stamp(each) for each in (path, f"{path}-wal")}
-                found += (
-                    Found(Origin("trackio", path, part), (path, f"{path}-wal"), project, run)
-                    for part, project, run in trackio.runs_in(path)
-                )
+                try:
+                    found += (
+                        Found(Origin("trackio", path, part), (path, f"{path}-wal"), project, run)
+                        for part, project, run in trackio.runs_in(path)
+                    )
+                except OSError as error:  # what was there is there still
+                    found += (each for each in self.found.values() if each.origin.path == path)
+                    looked_into[path], trouble = [], f"{path} cannot be looked into now: {error.strerror}"
             elif _TABLE.fullmatch(name):
                 from tracker.foreign import tables
 
@@ -223,7 +231,7 @@ class Finder:
                     found.append(self._found(kind, path, [path]))
                 elif kind is None:
                     looked_into[path] = stamp
-        return found, looked_into
+        return found, looked_into, trouble
 
     def _found(self, kind: str, path: str, files: list[str]) -> Found:
         """A run whose project and name are told by its place: the first folder below the root, and the path in it."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tracker import host
 from tracker.foreign.origin import Origin
-from tracker.foreign.reading import CHUNK, MAX_DEPTH, Replaced, decode, flat
+from tracker.foreign.reading import CHUNK, MAX_DEPTH, Reader, Replaced, decode, flat
 from tracker.foreign.recorder import Identity, Recorder
 from tracker.records import Record
 
@@ -234,7 +234,7 @@ FLAGS: Final = (("min", 1), ("max", 2), ("mean", 3), ("best", 4), ("last", 5), (
 KEPT_OUT: Final = frozenset({"_wandb", "_runtime", "_step", "_timestamp"})
 
 
-class OfflineReader:
+class OfflineReader(Reader):
     """One such file.
 
     Args:

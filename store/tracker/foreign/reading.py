@@ -34,6 +34,10 @@ class Reader(Protocol):
             Replaced: what was read before has changed.
         """
 
+    def rest(self, to: Recorder) -> None:
+        """Write what may be whole though its end is missing: nothing more is expected. The position stays."""
+        return  # most formats tell what is whole
+
     @property
     def position(self) -> Any:
         """How far it is, as JSON; with that, and for the same files, another reader goes on."""

@@ -17,7 +17,7 @@ import orjson
 
 from tracker import host
 from tracker.foreign.origin import Origin
-from tracker.foreign.reading import CHUNK, Replaced, decode, flat, moment, whole
+from tracker.foreign.reading import CHUNK, Reader, Replaced, decode, flat, moment, whole
 from tracker.foreign.recorder import Identity, Recorder
 from tracker.lines import Lines
 
@@ -46,6 +46,8 @@ MARK: Final = 1024
 """Bytes before the place that was reached, by which a file is known again."""
 HEAD: Final = 1 << 16
 """Bytes of a file by which it is told whether it is a table of metrics."""
+FIRST: Final = 20
+"""Rows at the beginning of a table that tell what it is."""
 MAX_WORD: Final = 200
 """Characters of a text in such a table; a dataset has longer ones."""
 SIDES: Final = ("hparams.yaml", "args.yaml", "config.yaml", "hparams.json", "config.json", "args.json")
@@ -53,7 +55,7 @@ SIDES: Final = ("hparams.yaml", "args.yaml", "config.yaml", "hparams.json", "con
 Row = dict[str, Any]
 
 
-class TableReader:
+class TableReader(Reader):
     """One table.
 
     Args:
@@ -135,6 +137,18 @@ class TableReader:
             raise Replaced
         return not self._lines.is_whole
 
+    def rest(self, to: Recorder) -> None:
+        """As `reading.Reader`: the last row of a file that does not end with a line's end."""
+        if self._origin.kind == "huggingface":
+            return
+        if not self._is_checked:
+            self._check()
+        last = host.read(self._path, self._lines.offset, CHUNK) or b""
+        if last and b"\n" not in last and self._lines.offset:
+            before = self._rows, self._sum, self._last
+            self._take(self._parse(last, is_head=False), to)
+            self._rows, self._sum, self._last = before
+
     def _check(self) -> None:
         """Whether the file goes on where it was left; else it is read from its beginning, past what is known."""
         self._is_checked = True
@@ -188,6 +202,9 @@ class TableReader:
             Replaced: those that are known are others now.
         """
         reach, known = self._reach
+        rows = list(rows)
+        if not self._step:
+            self._step = _step_column(filter(None, rows))
         for row in rows:
             self._rows += 1
             if row is None:
@@ -202,14 +219,21 @@ class TableReader:
                 raise Replaced
 
     def _step_of(self, row: Row) -> int:
-        """A row's step: the column that is one in the first row, else one more than the last."""
-        if not self._step:
-            self._step = next((name for name in STEPS if whole(row.get(name)) is not None), "-")
+        """A row's step: what its column for that says, else one more than the last."""
         step = whole(row.get(self._step))
         if step is None:
-            step = self._last + (self._step == "-")
+            step = max(0, self._last + (self._step == "-"))
         self._last = max(step, self._last)
         return step
+
+
+def _step_column(rows: Iterable[Row]) -> str:
+    """The column that is the step in most of the first rows; `-`: none."""
+    first = [row for row, _ in zip(rows, range(FIRST), strict=False)]
+    if not first:
+        return ""
+    counts = {name: sum(whole(row.get(name)) is not None for row in first) for name in STEPS}
+    return next((name for name in STEPS if counts[name] * 2 > len(first)), "-")
 
 
 def kind_of(path: str) -> str | None:
@@ -224,7 +248,7 @@ def kind_of(path: str) -> str | None:
         return ""
     rows = _csv_rows(rest, _columns(first)) if is_csv else map(_json_row, filter(bytes.strip, data.split(b"\n")))
     found = [row for row in rows if row]
-    if not found or not all(map(_is_metrics, found[:20])):
+    if not found or sum(map(_is_metrics, found[:FIRST])) * 2 <= len(found[:FIRST]):  # a few may be odd, or messages
         return ""
     beside = os.path.join(os.path.dirname(path), "hparams.yaml")
     is_lightning = os.path.basename(path) == "metrics.csv" and (os.path.exists(beside) or "step" in found[0])

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tracker import host
 from tracker.foreign.events import Event, EventReader
 from tracker.foreign.origin import Origin
-from tracker.foreign.reading import CHUNK, Replaced
+from tracker.foreign.reading import CHUNK, Reader, Replaced
 from tracker.foreign.recorder import Identity, Recorder
 
 FIRST: Final = 16
@@ -20,7 +20,7 @@ MAX_PLUGINS: Final = 1000
 _TIME: Final = re.compile(r"tfevents\.(\d{9,11})\.")
 
 
-class EventsReader:
+class EventsReader(Reader):
     """The event files of one folder, the oldest first; each goes on where it was left.
 
     Args:

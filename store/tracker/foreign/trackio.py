@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import urllib.parse
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from tracker import host
 from tracker.foreign.origin import Origin
-from tracker.foreign.reading import decode, flat, moment
+from tracker.foreign.reading import Reader, decode, flat, moment
 from tracker.foreign.recorder import Identity, Recorder
 from tracker.records import Record
 
@@ -27,18 +28,40 @@ MAX_STEPS: Final = 2000
 """Thousands of SQLite's own instructions after which a question is given up."""
 
 
+ORDER: Final[dict[str, tuple[str, Any]]] = {"metrics": ("step", -(2**63)), "system_metrics": ("timestamp", "")}
+"""The tables that are read; of each the column that its index is ordered by for each run, and what comes before all."""
+Place = list[Any]
+"""How far a table was read: the value in that order, or None when all is read that was there at first; the last row's
+number; and the highest number that belongs to this pass."""
+
+
 def runs_in(path: str) -> list[tuple[str, str, str]]:
-    """The runs of a database: what tells one from the others, its project and its name; none of any other file."""
+    """The runs of a database: what tells one from the others, its project and its name; none of any other file.
+
+    Raises:
+        OSError: it cannot be read now: somebody has locked it, or it takes too long.
+    """
     if (host.read(path, 0, len(MAGIC)) or b"") != MAGIC:
         return []
-    with suppress(sqlite3.Error, OSError), _opened(path) as database:
-        column = _key(database)
-        if not column:
-            return []
-        question = f"SELECT {column}, max(run_name) FROM metrics GROUP BY {column} LIMIT {MAX_RUNS}"
-        project = os.path.basename(path)[:-3]
-        return [(key, project, str(name)) for key, name in database.execute(question) if isinstance(key, str)]
-    return []
+    project = os.path.basename(path)[:-3]
+    found: list[tuple[str, str, str]] = []
+    try:
+        with _opened(path) as database:
+            column = _key(database)
+            next_key = f"SELECT min({column}) FROM metrics WHERE {column} > ?"  # by the index, past all rows of one run
+            key = ""
+            while (
+                column
+                and len(found) < MAX_RUNS
+                and isinstance(key := database.execute(next_key, (key,)).fetchone()[0], str)
+            ):
+                name = database.execute(f"SELECT run_name FROM metrics WHERE {column} = ? LIMIT 1", (key,)).fetchone()
+                found.append((key, project, str(name[0])))
+    except sqlite3.OperationalError as error:
+        raise OSError(errno.EAGAIN, str(error)) from None
+    except sqlite3.Error:
+        return []
+    return found
 
 
 @contextmanager
@@ -71,7 +94,7 @@ def _key(database: sqlite3.Connection) -> str:
     return "run_id" if "run_id" in columns else "run_name"
 
 
-class TrackioReader:
+class TrackioReader(Reader):
     """One run of a database.
 
     Args:
@@ -83,12 +106,12 @@ class TrackioReader:
     def __init__(self, origin: Origin, files: Sequence[str], position: Any, project: str, name: str) -> None:
         self._origin, self._path, self._project, self._name = origin, files[0], project, name
         known = position if isinstance(position, dict) else {}
-        self._last: dict[str, int] = {table: known.get(table, 0) for table in TABLES}
+        self._place: dict[str, Place] = {table: known.get(table) or [ORDER[table][1], 0, None] for table in ORDER}
 
     @property
     def position(self) -> Any:
         """As `reading.Reader`."""
-        return self._last
+        return self._place
 
     def identify(self) -> Identity | None:
         """As `reading.Reader`."""
@@ -113,33 +136,54 @@ class TrackioReader:
         try:
             with _opened(self._path) as database:
                 column = _key(database)
-                return any(self._read(database, table, column, to) for table in TABLES)
+                return any(self._read(database, table, column, to) for table in ORDER)
         except (sqlite3.Error, OSError) as error:
             to.bad(f"the database: {error}")
             return False
 
     def _read(self, database: sqlite3.Connection, table: str, column: str, to: Recorder) -> bool:
-        """What is new in a table; whether there may be more."""
-        has_step = table == "metrics"
-        columns = f"id, timestamp, metrics{', step' if has_step else ''}"
-        question = f"SELECT {columns} FROM {table} WHERE {column} = ? AND id > ? ORDER BY id LIMIT {PAGE}"
+        """What is new in a table; whether there may be more.
+
+        At first in the order of an index, so that a page costs a page however many rows there are; then what has been
+        added to the table since.
+        """
+        order, _ = ORDER[table]
+        after, last, top = self._place[table]
+        columns = f"id, {order}, timestamp, metrics"
         try:
-            found = database.execute(question, (self._origin.part, self._last[table])).fetchall()
-        except sqlite3.Error:
+            ((newest,),) = database.execute(f"SELECT coalesce(max(id), 0) FROM {table}")
+            if after is not None:
+                top = newest if top is None else top
+                which = f"{column} = ? AND ({order}, id) > (?, ?) AND id <= ? ORDER BY {order}, id"
+                values: tuple[Any, ...] = (self._origin.part, after, last, top)
+            else:
+                top = newest
+                which, values = f"id > ? AND id <= ? AND +{column} = ? ORDER BY id", (last, top, self._origin.part)
+            found = database.execute(f"SELECT {columns} FROM {table} WHERE {which} LIMIT {PAGE}", values).fetchall()
+        except sqlite3.OperationalError:
             if table == "metrics":
                 raise
             return False  # an older trackio has no such table
         for row in found:
-            self._last[table] = row[0]
-            values, time = _object(row[2]), moment(row[1])
-            if not values:
-                to.bad(f"row {row[0]} of {table}")
-            elif has_step:
-                step = row[3] if type(row[3]) is int else 0
-                to.row(step, time, {name: self._value(value, to) for name, value in _parts(values)})
-            else:
-                to.add({"_type": "system", "_timestamp": time, **flat(values)})
-        return len(found) == PAGE
+            self._take(table, row, to)
+        is_all = len(found) < PAGE
+        self._place[table] = [
+            None if is_all or after is None else found[-1][1],
+            top if is_all else found[-1][0],
+            top,
+        ]
+        return not is_all
+
+    def _take(self, table: str, row: tuple[Any, ...], to: Recorder) -> None:
+        number, step, time, cell = row
+        values, at = _object(cell), moment(time)
+        if not values:
+            to.bad(f"row {number} of {table}")
+        elif table == "metrics":
+            step = step if type(step) is int else 0
+            to.row(step, at, {name: self._value(value, to) for name, value in _parts(values)})
+        else:
+            to.add({"_type": "system", "_timestamp": at, **flat(values)})
 
     def _value(self, value: Any, to: Recorder) -> Any:
         if not isinstance(value, dict):
@@ -153,7 +197,6 @@ class TrackioReader:
         return to.file(f"{kind}-file", folder, path, name, caption)
 
 
-TABLES: Final = ("metrics", "system_metrics")
 MEDIA: Final = {"image": "images", "video": "videos", "audio": "audio"}
 
 

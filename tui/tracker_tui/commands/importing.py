@@ -74,14 +74,17 @@ def _found(text: str) -> list[Found]:
     """What is at a path that the user names."""
     path = os.path.abspath(os.path.expanduser(text))
     if os.path.isfile(path):
-        return Finder(os.path.dirname(path)).of_file(path)
-    if not os.path.isdir(path):
+        finder = Finder(os.path.dirname(path))
+        found = finder.of_file(path)
+    elif os.path.isdir(path):
+        finder = Finder(path)
+        finder.look(float("inf"))
+        found = list(finder.found.values())
+    else:
         fail(f"there is no file or folder {text!r}")
-    finder = Finder(path)
-    finder.look(float("inf"))
     if finder.left_out:
         warn(finder.left_out)
-    return list(finder.found.values())
+    return found
 
 
 @contextmanager
