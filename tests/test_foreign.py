@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ import pytest
 from tensorboardX import SummaryWriter
 
 import tracker
-from support import wait_for
+from support import PATIENCE, wait_for
 from terminal import environment
 from tracker import cache
 from tracker.catalog import Catalog
+from tracker.foreign import trackio
 from tracker.foreign.events import EventReader
 from tracker.foreign.mirror import Mirror
 from tracker.rows import Rows
@@ -583,6 +585,70 @@ def test_an_import_into_a_project_and_of_one_file(logs: Path, root: Path, capsys
             main(["import", *words])
         assert ended.value.code == code
     assert capsys.readouterr().err.count("\n") == 3
+
+
+def test_a_database_of_any_size(logs: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its runs are found, and each page of rows costs a page; one that cannot be asked is told, and not gone."""
+    database = put_trackio(logs)
+    with closing(sqlite3.connect(database)) as written, written:
+        rows = ((f"id{i % 3}", f"run{i % 3}", i // 3, json.dumps({"loss": i})) for i in range(30_000))
+        written.executemany(
+            "INSERT INTO metrics (timestamp, run_id, run_name, step, metrics) VALUES ('2026-01-01', ?, ?, ?, ?)",
+            rows,
+        )
+    monkeypatch.setattr(trackio, "MAX_STEPS", 200)
+
+    runs = seen(catalog)
+
+    assert {run.step for name, run in runs.items() if name.startswith("shapes/run")} == {9999}
+    assert sum(run.bad_lines for run in runs.values()) == 0
+    with closing(sqlite3.connect(database)) as written, written:
+        for index in ("step", "timestamp", "record"):
+            written.execute(f"DROP INDEX idx_metrics_run_{index}")
+    monkeypatch.setattr(trackio, "MAX_STEPS", 5)
+    assert seen(catalog).keys() == runs.keys()
+    assert isinstance(catalog.files, Mirror)
+    assert "cannot be looked into now" in catalog.files.left_out
+
+
+def test_the_last_row_without_an_end(logs: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is waited for while the table may grow, and taken when nothing more is expected."""
+    table = logs / "a" / "metrics.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("step,loss\n1,0.5\n2,0.25")
+    assert main(["import", str(logs), "--dir", str(root)]) == 0
+    assert "2 rows" in capsys.readouterr().out
+    (run,) = tracker.Api(root).runs("logs")
+    assert (run.step, run.summary["loss"]) == (2, 0.25)
+    table.write_text("step,loss\n1,0.5\n2,0.255\n3,0.125\n")
+    assert main(["import", str(logs), "--dir", str(root)]) == 0
+    (run,) = tracker.Api(root).runs("logs")
+    assert (run.step, run.summary["loss"]) == (3, 0.125)
+
+
+def test_a_table_with_some_odd_rows(logs: Path, catalog: Catalog) -> None:
+    """Is a table all the same: a message or the config at its beginning, a broken cell; a date is the time alone."""
+    for name, text in {
+        "messages/log.jsonl": '{"msg": "start"}\n' + "".join(f'{{"step": {n}, "loss": {0.5**n}}}\n' for n in (1, 2, 3)),
+        "broken/metrics.csv": "step,loss,date\n1,0.5,2026-01-02\n2,abc,2026-01-03\n3,0.125,2026-01-04\n",
+    }.items():
+        (logs / name).parent.mkdir(parents=True)
+        (logs / name).write_text(text)
+    runs = seen(catalog)
+    assert {run.step for run in runs.values()} == {3}
+    assert {run.summary["loss"] for run in runs.values()} == {0.125}
+    assert all("date" not in run.summary for run in runs.values())
+
+
+def test_two_imports_at_once(logs: Path, root: Path) -> None:
+    """Each run is imported once: the second waits for the first."""
+    for number in range(12):
+        log_scalars(logs / "exp" / f"run{number}").close()
+    code = "import sys; from tracker_tui.cli import main; raise SystemExit(main(['import', *sys.argv[1:]]))"
+    words = [sys.executable, "-c", code, str(logs), "--dir", str(root)]
+    both = [subprocess.Popen(words, env=environment(), stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(PATIENCE) for process in both] == [0, 0]
+    assert len(list(root.glob("*/run-*.jsonl"))) == 12
 
 
 def test_a_database_that_is_being_written(logs: Path, catalog: Catalog) -> None:

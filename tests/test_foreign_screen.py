@@ -42,5 +42,5 @@ def test_a_tensorboard_log_is_watched_as_it_grows(tmp_path: Path, columns: int, 
         if columns >= 120:
             terminal.wait_for("TensorBoard log")
             terminal.press("r")
-            terminal.wait_for("Nothing can be changed here: read-only: it is a")
+            terminal.wait_for("Nothing can be changed here: it is a TensorBoard log")
     assert not list((logs / "exp").glob("*.jsonl"))

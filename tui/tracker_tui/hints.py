@@ -28,6 +28,8 @@ class Situation(NamedTuple):
     """Whether there is a crosshair."""
     has_words: bool = False
     """Whether words were looked for in the console."""
+    is_read_only: bool = False
+    """Whether the run is another tool's."""
 
 
 def hints(now: Situation) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -43,10 +45,12 @@ def hints(now: Situation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     here = HERE.get(now.pane, ())
     if now.pane in ("tree", "table"):
         compare = ["run.compare"] if now.can_compare else []
-        stop = ["edit.stop"] if now.is_running else []
+        stop = ["edit.stop"] if now.is_running and not now.is_read_only else []
         here = ("lines.open", "run.mark", *compare, *stop, *(OF_RUN if now.is_run else OF_MANY))
     elif now.pane == "console" and now.has_words:
         here = ("console.next", *here)
+    if now.is_read_only:
+        here = tuple(name for name in here if not name.startswith("edit.") or name == "edit.copy")
     return tuple(dict.fromkeys((*back, *undo, *here, *ANYWHERE))), ALWAYS
 
 

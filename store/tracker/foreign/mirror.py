@@ -279,7 +279,7 @@ class Mirror(Lookout):
             origin.kind for origin, run in self._runs.items() if os.path.basename(os.path.dirname(run.path)) == project
         }
         what = KINDS[kinds.pop()] if len(kinds) == 1 else "log of another tool"
-        return f"read-only: it is a {what}; `tracker-tui import {self._finder.root}` makes it a run of your own"
+        return f"it is a {what}, and read-only; `tracker-tui import {self._finder.root}` makes it a run of your own"
 
     def stop(self, project: str, name: str) -> str:
         """Nothing is known of its process."""

@@ -214,7 +214,7 @@ class TableReader(Reader):
             self._sum = zlib.crc32(orjson.dumps(sorted(row.items())), self._sum)
             step = self._step_of(row)
             if self._rows > reach:
-                to.row(step, _time(row), _but(row, (self._step, *TIMES[:3])))
+                to.row(step, _time(row), _but(row, (self._step, *TIMES[:3], _time_column(row))))
             elif self._rows == reach and self._sum != known:
                 raise Replaced
 
@@ -327,8 +327,12 @@ def cell(text: str) -> Any:
     return text if text and text.lower() not in ("null", "none", "~") else None
 
 
+def _time_column(row: Row) -> str:
+    return next((name for name in TIMES if moment(row.get(name)) is not None), "")
+
+
 def _time(row: Row) -> float | None:
-    return next((time for name in TIMES if (time := moment(row.get(name))) is not None), None)
+    return moment(row.get(_time_column(row)))
 
 
 def _but(row: Row, names: Sequence[str]) -> Row:

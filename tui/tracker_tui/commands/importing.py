@@ -53,7 +53,10 @@ def import_(words: list[str]) -> int:
             fail(str(error))
     found = list({each.origin: each for path in given.places for each in _found(path)}.values())
     if not found:
-        fail(f"no runs of other tools in {', '.join(map(clean, given.places))}", code=1)
+        trouble = f"no runs of other tools in {', '.join(map(clean, given.places))}"
+        if any(os.path.isfile(os.path.expanduser(path)) for path in given.places):
+            trouble += " (a table has a line of names, commas between, and in most rows a step and a number)"
+        fail(trouble, code=1)
     root = layout.resolve_root(given.dir)
     leave_cleanly()
     done = []
@@ -103,6 +106,9 @@ def _stage(root: str, is_rehearsal: bool) -> Iterator[str]:
         for name in os.listdir(root):
             if name.startswith(STAGE):
                 _remove_abandoned(os.path.join(root, name))
+        turn = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with suppress(OSError):  # not on every network file system
+            fcntl.flock(turn, fcntl.LOCK_EX)  # two at once would import each run twice
         stage = mkdtemp(prefix=STAGE, dir=root)
         lock = os.open(stage, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_SH)
@@ -113,6 +119,7 @@ def _stage(root: str, is_rehearsal: bool) -> Iterator[str]:
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         os.close(lock)
+        os.close(turn)
 
 
 def _remove_abandoned(stage: str) -> None:
@@ -134,7 +141,7 @@ def _import(found: Found, project: str | None, root: str, stage: str) -> dict[st
     conversion = Conversion(stage, found, imported=time.time(), project=project)
     identity = conversion.identify()
     if identity is None:
-        return told | {"outcome": "empty"}
+        return told | {"outcome": "empty", "trouble": "nothing in it can be read"}
     told |= {"id": identity.id, "project": identity.project, "name": identity.name}
     before, is_taken = _before(root, identity.project, identity.id, found)
     if is_taken:

@@ -402,6 +402,7 @@ class Dashboard(Editing):
             self.model.edits.can_undo,
             self.charts.is_inspecting and pane == "charts",
             bool(self.console.printout.words),
+            run is not None and run.is_read_only,
         )
         self.key_bar.show(*([BY_ID[name] for name in names] for names in hints(now)))
 

@@ -11,7 +11,9 @@ from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from tracker.foreign.origin import KINDS
 from tracker_tui import query
+from tracker_tui.look import ORIGINS
 from tracker_tui.screens.dialog import Dialog, titled
 from tracker_tui.widgets.key_bar import keys_of, shown_key
 
@@ -95,7 +97,10 @@ class HelpScreen(Dialog[None]):
             with Container(id="keys"):
                 for column in columns:
                     yield Keys(column)
-            yield Static(Content.assemble(("Queries\n", "bold $text-accent"), query.HOW_TO_ASK))
+            yield Static(Content.assemble(("Queries\n", "bold $text-accent"), query.HOW_TO_ASK, "\n"))
+            signs = [(f"{sign:<{KEY_WIDTH}}", KINDS[kind]) for kind, sign in ORIGINS.items()]
+            told = (part for sign, kind in signs for part in ((sign, "bold"), f"{kind}\n"))
+            yield Static(Content.assemble(("Runs of other tools, read-only\n", "bold $text-accent"), *told))
 
     def _of(self, group: str) -> list[Binding]:
         return [binding for binding in self._shown if (binding.id or "").partition(".")[0] == group]
