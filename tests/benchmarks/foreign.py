@@ -3,6 +3,7 @@
 read      event files of a SummaryWriter: our reader and the whole way into a journal, beside TensorBoard's own
 many      1,000 folders of event files: listed the first time, and later; left alone
 own       what looking for other tools' runs adds where there are only our own
+sync      what `sync_tensorboard=True` adds to a call of `add_scalar`
 """
 
 from __future__ import annotations
@@ -18,6 +19,22 @@ from pathlib import Path
 from measuring import Options, megabytes, put, run_alone, say
 from opening import READ_TENSORBOARD, TENSORBOARD, Peers
 
+SYNC = """
+import statistics, sys, time, tracker
+from tensorboardX import SummaryWriter
+def call(name):
+    writer, seconds = SummaryWriter(f"{sys.argv[1]}/{name}"), []
+    for step in range(int(sys.argv[2])):
+        start = time.perf_counter()
+        writer.add_scalar("loss", step, step)
+        seconds.append(time.perf_counter() - start)
+    writer.close()
+    return statistics.median(seconds)
+alone = call("alone")
+with tracker.init(dir=sys.argv[1] + "/runs", sync_tensorboard=True):
+    print(alone, call("synced"))
+"""
+"""Medians of one process, with and without."""
 LOOK = 0.25
 """Seconds between two looks of a dashboard."""
 OWN = """
@@ -113,6 +130,15 @@ def bench_own(folder: Path, count: int) -> None:
     put("the same, left open", 100 * _share(lambda: list(mirror.look(LOOK))), "% CPU", budget=0.3)
 
 
+def bench_sync(folder: Path, calls: int) -> None:
+    """A SummaryWriter of tensorboardX, whose calls become rows."""
+    done = subprocess.run(
+        [sys.executable, "-c", SYNC, str(folder / "sync"), str(calls)], check=True, capture_output=True, text=True
+    )
+    alone, synced = map(float, done.stdout.split()[-2:])
+    put("add_scalar, logged as well", 1e6 * synced, "us", floor=1e6 * alone, floor_is="add_scalar")
+
+
 def _share(look: Callable[[], object], seconds: float = 15) -> float:
     """The share of a CPU that looking takes as often as a dashboard looks."""
     start, used = time.monotonic(), time.process_time()
@@ -129,6 +155,7 @@ def main(options: Options) -> None:
         bench_read(Path(folder), options.size(200_000), options.peers)
         bench_many(Path(folder), options.size(1000))
         bench_own(Path(folder), 200)
+        bench_sync(Path(folder), options.size(10_000))
 
 
 if __name__ == "__main__":
