@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -217,6 +218,40 @@ assert not hasattr(wandb, "magic") and hasattr(wandb, "run") and hasattr(wandb, 
     ]
 
 
+def test_what_programs_read_of_a_run_is_there(tmp_path: Path) -> None:
+    """Unguarded lines of LeRobot, TRL, simpletransformers, llama_index, Ray and scripts; what is missing is named."""
+    source = """
+import copy, os, pickle, tracker
+wandb = tracker.as_wandb()
+assert not wandb.setup({"group": "g"}).settings.sweep_id and wandb.setup().settings.mode == "offline"
+assert wandb.api.api_key and len(wandb.config) == 0 and "before" in repr(wandb.config)
+parsed = wandb.helper.parse_config({"a": 1, "b": 2}, exclude=("b",))
+from wandb import wandb_sdk
+assert wandb_sdk.wandb_helper is wandb.sdk.helper
+run = wandb.init(project="p", config=parsed, settings=wandb.Settings(x_disable_stats=True, strict=True))
+assert run.get_url() == run.url and run.project_name() == "p" and run.group == "g"
+assert run.url.startswith(run.get_project_url() + "/") and run.get_sweep_url() is run.sweep_url is None
+told = run.settings
+assert (told.mode, told._offline, told.run_id, told.project, told.run_url) == ("offline", True, run.id, "p", run.url)
+assert told.strict and told.x_disable_stats and told.silent is None and os.path.isdir(told.files_dir)
+assert run._settings.files_dir == run.dir and run.offline and run.starting_step == 0 and run.sync_dir == run.folder
+assert copy.deepcopy(told).run_id == pickle.loads(pickle.dumps(told)).run_id == run.id
+run.log({"loss": 1}, sync=True)
+wandb.log({"loss": 2}, sync=False)
+assert run.config._as_dict() == {"a": 1} and run.summary._as_dict()["loss"] == 2
+assert wandb.Table.MAX_ROWS > 0 and wandb.Image.MAX_ITEMS > 0 and wandb.plot.custom_chart.CustomChart
+assert not hasattr(run, "magic") and not hasattr(told, "magic") and getattr(run, "history", 3) == 3
+for look in (lambda: run.magic, lambda: told.magic):
+    try:
+        look()
+    except AttributeError as error:
+        print(error)
+"""
+    done = run_script(tmp_path, source)
+    where = "is not here: tracker stands in for wandb (docs/integrations.md says what it has, and where to ask)"
+    assert done.stdout.splitlines() == [f"Run.magic {where}", f"Settings.magic {where}"], done.stderr
+
+
 def test_sweeps_say_what_to_use(tmp_path: Path) -> None:
     """They need a server."""
     source = """
@@ -329,6 +364,23 @@ def test_module_and_code_run_too(tmp_path: Path) -> None:
         run_module(tmp_path, "-c", "import sys, wandb; print(sys.argv, __name__)", "a").stdout
         == "['-c', 'a'] __main__\n"
     )
+
+
+def test_what_python_runs_runs(tmp_path: Path) -> None:
+    """A folder, a zip file, standard input; options of Python's own are told where to go."""
+    source = "import sys, wandb; print(sys.argv[1:], __name__, sys.path[0], wandb.__version__)"
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "__main__.py").write_text(source)
+    with zipfile.ZipFile(tmp_path / "job.zip", "w") as file:
+        file.writestr("__main__.py", source)
+    for name in ("job", "job.zip"):
+        assert run_module(tmp_path, name, "a").stdout == f"['a'] __main__ {name} {standin.VERSION}\n"
+    piped = subprocess.run(
+        [sys.executable, "-m", "tracker", "-", "a"],
+        cwd=tmp_path, env=script_environment(), input=source, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert piped.stdout == f"['a'] __main__  {standin.VERSION}\n"
+    assert "python -u -m tracker" in run_module(tmp_path, "-u", "train.py", code=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         mark_preempting,
         restore,
         save,
-        setup,
         termlog,
         termwarn,
         unwatch,
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from tracker.histogram import Histogram
     from tracker.mappings import Config, Summary
     from tracker.media import Audio, Html, Image, Object3D, Plotly, Video
-    from tracker.settings import Settings
+    from tracker.settings import Settings, setup
     from tracker.standin import as_wandb
     from tracker.starting import create_run, init
     from tracker.table import Table
@@ -132,7 +131,7 @@ _HOMES = {
     "mark_preempting": "tracker._run",
     "restore": "tracker._run",
     "save": "tracker._run",
-    "setup": "tracker._run",
+    "setup": "tracker.settings",
     "termlog": "tracker._run",
     "termwarn": "tracker._run",
     "unwatch": "tracker._run",

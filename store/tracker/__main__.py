@@ -1,10 +1,11 @@
-"""`python -m tracker [-m MODULE | -c CODE | SCRIPT] ...`: run a program as `python` would, `wandb` being tracker.
+"""`python -m tracker [-m MODULE | -c CODE | SCRIPT | -] ...`: run a program as `python` would, `wandb` being tracker.
 
     python -m tracker train.py --lr 0.1
     python -m tracker -m torch.distributed.run --nproc-per-node 2 train.py
 
-The program need not be changed, and neither it nor a framework that it uses need know of tracker. Processes that it
-starts with this environment are reached too: workers of data loaders, launchers.
+SCRIPT may be a folder or zip file with a `__main__.py`, `-` is standard input. Python's own options go before:
+`python -u -m tracker train.py`. The program need not be changed, and neither it nor a framework that it uses need know
+of tracker. Processes that it starts with this environment are reached too: workers of data loaders, launchers.
 
 Without a program it prints this.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import pkgutil
 import runpy
 import sys
 from types import CodeType, ModuleType, TracebackType
@@ -32,6 +34,9 @@ def main() -> None:
     if kind in ("", "-h", "--help") or (kind in ("-c", "-m") and not rest):
         print((__doc__ or "").strip(), file=sys.stdout if kind in ("-h", "--help") else sys.stderr)
         raise SystemExit(0 if kind in ("-h", "--help") else 2)
+    if kind.startswith("-") and kind not in ("-", "-c", "-m"):
+        print(f"{kind}: Python's own options go before: python {kind} -m tracker ...", file=sys.stderr)
+        raise SystemExit(2)
     standin.as_wandb()
     _tell_children()
     sys.excepthook = _Trimmed(sys.excepthook)
@@ -43,6 +48,14 @@ def main() -> None:
             sys.argv = ["-c", *rest[1:]]
             _set_path("")
             _run(compile(rest[0], "<string>", "exec", dont_inherit=True))
+        elif kind == "-":
+            sys.argv = ["-", *rest]
+            _set_path("")
+            _run(compile(sys.stdin.buffer.read(), "<stdin>", "exec", dont_inherit=True))
+        elif pkgutil.get_importer(kind) is not None:
+            sys.argv = [kind, *rest]
+            _set_path(kind)
+            runpy.run_path(kind, run_name="__main__")
         else:
             sys.argv = [kind, *rest]
             _set_path(os.path.dirname(os.path.realpath(kind)))

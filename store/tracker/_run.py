@@ -18,7 +18,7 @@ import orjson
 
 from tracker import capture, environment, host, layout, records, report, secrets, watching
 from tracker.console import Console
-from tracker.errors import UsageError
+from tracker.errors import UsageError, missing
 from tracker.journal import PatientWriter, Tail, Writer
 from tracker.lifecycle import Exit, exit_of, process
 from tracker.mappings import Config, Summary
@@ -30,6 +30,7 @@ from tracker.replay import RunState
 if TYPE_CHECKING:
     from tracker.artifacts import Artifact
     from tracker.saving import Saver
+    from tracker.settings import Settings
 
 CHECKPOINT_BYTES: Final = 32 * 1024
 """Bytes of rows after which the state is repeated; or 8 times the last checkpoint, if that is more. Rows are folded
@@ -115,7 +116,9 @@ class Run:
         self._state.apply(start)
         self._state.name = start["name"]
         self._summary = Summary(self._current_summary, self._save_summary)
-        self._step = 0 if self._state.step is None else self._state.step + 1
+        self._step = self._starting_step = 0 if self._state.step is None else self._state.step + 1
+        self._said: dict[str, Any] = {}
+        """What `settings=` said."""
         self._has_synced = any(m.step_sync and m.step_metric for m in self._state.metrics)
         """Whether any metric is drawn over another that rows may lack."""
         self._pending: list[Record] = []
@@ -162,7 +165,9 @@ class Run:
 
     # ---- logging ----
 
-    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+    def log(
+        self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None, sync: bool | None = None
+    ) -> None:
         """Append one history row; when this returns, the row is with the operating system.
 
         Args:
@@ -172,6 +177,7 @@ class Run:
                 one warning. Rows of one step are one row to readers, later values over earlier ones.
             commit: whether the step is complete, so that the next row goes to the next one; default True without
                 `step` and False with it (W&B's rule).
+            sync: W&B's; without effect.
 
         Raises:
             TypeError: `data` is no mapping, a name is no string, or `step` is no integer.
@@ -690,6 +696,85 @@ class Run:
 
         return "file://" + quote(self._path)
 
+    # ---- what W&B's runs have, and here says little ----
+
+    @property
+    def settings(self) -> Settings:
+        """How the run was set up, in the words of W&B's settings; a copy that changes nothing when it is set.
+
+        Reading it makes the run's folder, for `files_dir` is there.
+        """
+        from tracker.settings import Settings
+
+        try:
+            files = self.dir
+        except OSError:
+            files = self._files
+        root = os.path.dirname(os.path.dirname(self._path))
+        return Settings(
+            **{
+                **self._said, "mode": "disabled" if self.disabled else "offline",
+                "_offline": True, "_noop": self.disabled,
+                "entity": self.entity, "project": self.project, "run_id": self.id, "run_name": self.name,
+                "run_notes": self.notes, "run_tags": self.tags, "run_group": self.group, "run_job_type": self.job_type,
+                "run_url": self.url, "project_url": self.project_url, "resumed": self.resumed,
+                "program": self._state.start.get("program"), "files_dir": files, "sync_dir": self.folder,
+                "sync_file": self._path, "wandb_dir": root, "root_dir": root,
+            }
+        )  # fmt: skip
+
+    _settings = settings
+
+    @property
+    def project_url(self) -> str:
+        """The project's folder as a `file://` address."""
+        return self.url.rpartition("/")[0]
+
+    @property
+    def sweep_url(self) -> None:
+        """None: there are no sweeps."""
+        return
+
+    @property
+    def offline(self) -> bool:
+        """Always: nothing leaves this machine."""
+        return True
+
+    @property
+    def starting_step(self) -> int:
+        """The step that its first row without a `step` went to; above 0 where it goes on with an earlier run."""
+        return self._starting_step
+
+    @property
+    def sync_dir(self) -> str:
+        """`folder`."""
+        return self.folder
+
+    def project_name(self) -> str:
+        """`project`; W&B's older word, like those that follow."""
+        return self.project
+
+    def get_url(self) -> str:
+        """`url`."""
+        return self.url
+
+    def get_project_url(self) -> str:
+        """`project_url`."""
+        return self.project_url
+
+    def get_sweep_url(self) -> None:
+        """None: there are no sweeps."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            """Only for what is missing; through the stand-in, with where to ask."""
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            through_standin = "tracker.standin" in sys.modules and not name.startswith("__")
+            raise AttributeError(missing(f"Run.{name}") if through_standin else text, name=name, obj=self)
+
+    # ---- how it stands ----
+
     @property
     def resumed(self) -> bool:
         """Whether it goes on with an earlier run."""
@@ -952,13 +1037,13 @@ def _may_be_media(kind: type) -> bool:
     return kind is ModuleType or any(base.__module__.partition(".")[0] in MEDIA for base in kind.__mro__)
 
 
-def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None, sync: bool | None = None) -> None:
     """`Run.log` of the current run.
 
     Raises:
         UsageError: there is no current run.
     """
-    active("log").log(data, step, commit)
+    active("log").log(data, step, commit, sync)
 
 
 def finish(exit_code: int | None = None) -> None:
@@ -1007,10 +1092,6 @@ unwatch = _of_current("unwatch")
 use_artifact = _of_current("use_artifact")
 use_model = _of_current("use_model")
 watch = _of_current("watch")
-
-
-def setup(*_: Any, **__: Any) -> None:
-    """W&B's; there is nothing to set up."""
 
 
 def login(*_: Any, **__: Any) -> bool:

@@ -11,6 +11,11 @@ Wrong types raise TypeError and values out of range ValueError, naming the argum
 from __future__ import annotations
 
 
+def missing(name: str) -> str:
+    """What is said of a name of W&B's that tracker does not have."""
+    return f"{name} is not here: tracker stands in for wandb (docs/integrations.md says what it has, and where to ask)"
+
+
 class Error(Exception):
     """Base of all of them."""
 

@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from tracker.records import Record
 
@@ -24,6 +24,8 @@ class Histogram:
     Raises:
         ValueError: both or neither given, or bins out of range.
     """
+
+    MAX_LENGTH: ClassVar = MAX_BINS
 
     def __init__(
         self,

@@ -84,6 +84,8 @@ class Config(MutableMapping[str, Any]):
         """A plain copy."""
         return dict(self._values)
 
+    _as_dict = as_dict
+
 
 def _nowhere(_: dict[str, Any]) -> None:
     """Where a copy is written."""
@@ -162,6 +164,9 @@ class Summary(MutableMapping[str, Any]):
             return self[key]
         except KeyError:
             raise AttributeError(f"summary has no {key!r}") from None
+
+    def _as_dict(self) -> dict[str, Any]:
+        return dict(self._values())
 
     def __setattr__(self, key: str, value: Any) -> None:
         self[key] = value

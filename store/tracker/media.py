@@ -140,6 +140,8 @@ class Image(Medium):
 
     kind = "image"
     folder = "images"
+    MAX_ITEMS: ClassVar = 108
+    """W&B's number of pictures in a list, for programs that keep to it; here all are kept."""
 
     def __init__(
         self,

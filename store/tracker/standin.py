@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from tracker.errors import UsageError
+from tracker.errors import UsageError, missing
 from tracker.layout import CHILDREN
 
 VERSION: Final = "0.31.0"
@@ -52,9 +52,11 @@ OFFERS: Final[dict[str, dict[str, str]]] = {
         "join=finish log log_artifact login mark_preempting restore save setup unwatch use_artifact watch "
         f"{_ERRORS} {_MEDIA} {_TERM}",
         "tracker.plot": "plot_table",
-        "tracker.wandb_names": "Api Classes CommError Molecule agent attach _attach=attach controller "
+        "tracker.wandb_names": "Api Classes CommError Molecule agent api=account attach _attach=attach controller "
         "ensure_configured init require sweep teardown termerror",
         "tracker._run": "link_model log_model use_model",
+        "wandb": "wandb_sdk=sdk",
+        "wandb.sdk": "helper=wandb_helper",
     },
     "wandb.apis": {},
     "wandb.apis.public": {"tracker.wandb_names": "Api", "tracker.api": "File=ApiFile Run=ApiRun Runs"},
@@ -68,7 +70,7 @@ OFFERS: Final[dict[str, dict[str, str]]] = {
     },
     "wandb.env": {
         "tracker.wandb_names": "API_KEY BASE_URL DIR ENTITY MODE NAME NOTES PROJECT RESUME RUN_GROUP RUN_ID "
-        "SILENT TAGS get_dir get_entity get_project is_offline is_quiet is_silent set_entity set_project"
+        "SILENT SWEEP_ID TAGS get_dir get_entity get_project is_offline is_quiet is_silent set_entity set_project"
     },
     "wandb.errors": {"tracker": _ERRORS, "tracker.wandb_names": _NO_ERRORS},
     "wandb.errors.errors": {"tracker": _ERRORS, "tracker.wandb_names": _NO_ERRORS},
@@ -85,10 +87,12 @@ OFFERS: Final[dict[str, dict[str, str]]] = {
     "wandb.keras": _KERAS,
     "wandb.lightgbm": _LIGHTGBM,
     "wandb.plot": {"tracker.plot": f"{_PLOTS} CustomChart"},
+    "wandb.plot.custom_chart": {"tracker.plot": "CustomChart plot_table"},
     "wandb.sb3": _SB3,
     "wandb.sdk": {
         "tracker": "AlertLevel Artifact Config Settings Summary finish login setup",
         "tracker.wandb_names": "_attach=attach controller init require sweep teardown",
+        "wandb.sdk": "helper=wandb_helper",
     },
     "wandb.sdk.artifacts": {},
     "wandb.sdk.artifacts.artifact": {"tracker": "Artifact"},
@@ -116,6 +120,7 @@ OFFERS: Final[dict[str, dict[str, str]]] = {
     "wandb.sdk.lib.telemetry": {"tracker.wandb_names": "context=telemetry"},
     "wandb.sdk.wandb_alerts": {"tracker": "AlertLevel"},
     "wandb.sdk.wandb_config": {"tracker": "Config"},
+    "wandb.sdk.wandb_helper": {"tracker.wandb_names": "parse_config"},
     "wandb.sdk.wandb_init": {"tracker.wandb_names": "_attach=attach init"},
     "wandb.sdk.wandb_login": {"tracker": "login"},
     "wandb.sdk.wandb_require": {"tracker.wandb_names": "require"},
@@ -175,7 +180,7 @@ class StandIn(ModuleType):
             return value
         if whole in OFFERS:
             return importlib.import_module(whole)
-        raise AttributeError(_missing(whole), name=name, obj=self)
+        raise AttributeError(missing(whole), name=name, obj=self)
 
     def __dir__(self) -> list[str]:
         below = {module.rpartition(".")[2] for module in OFFERS if module.rpartition(".")[0] == self.__name__}
@@ -207,7 +212,7 @@ class _Finder(MetaPathFinder, Loader):
             return ModuleSpec(fullname, self, origin=__file__, is_package=True)
         if fullname.startswith("wandb.") and sys._getframe(2).f_code.co_name == "_find_and_load_unlocked":
             # An import; `importlib.util.find_spec` only asks. Without `name`, or Python would not show these words.
-            raise ModuleNotFoundError(_missing(fullname))
+            raise ModuleNotFoundError(missing(fullname))
         return None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -222,7 +227,3 @@ class _Finder(MetaPathFinder, Loader):
         """For `importlib.metadata.version("wandb")` and its like."""
         if context is None or context.name in (None, "wandb"):
             yield PathDistribution(Path(CHILDREN, f"wandb-{VERSION}.dist-info"))
-
-
-def _missing(name: str) -> str:
-    return f"{name} is not here: tracker stands in for wandb (docs/integrations.md says what it has, and where to ask)"

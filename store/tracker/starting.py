@@ -19,7 +19,7 @@ from tracker.names import next_name
 from tracker.records import Record, encode, plain
 from tracker.replay import RunState
 from tracker.secrets import MASK, mask_config
-from tracker.settings import Settings, is_yes, resolve
+from tracker.settings import Settings, is_yes, resolve, said
 from tracker.stored import Key, StoredRun
 
 Mode = Literal["online", "offline", "dryrun", "shared", "disabled"]
@@ -130,6 +130,7 @@ def init(
         report.say([f"WARNING init() does not know {', '.join(unknown)}: ignored"])
     values = _chosen(config_values(given["config"]), config_exclude_keys, config_include_keys)
     run = _start(given, values, allow_val_change)
+    run._said = said(settings)
     if reinit != "create_new":
         _run.current = run
     if is_yes(given["sync_tensorboard"]):

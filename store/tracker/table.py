@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import orjson
 
@@ -36,6 +36,9 @@ class Table(Medium):
 
     kind = "table"
     folder = "table"
+    MAX_ROWS: ClassVar = 10_000
+    """W&B's, as `MAX_ARTIFACT_ROWS` is, for programs that keep to it; here all rows are kept."""
+    MAX_ARTIFACT_ROWS: ClassVar = 200_000
 
     def __init__(
         self,

@@ -9,15 +9,16 @@ import re
 import secrets
 import string
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NoReturn
 
 from tracker import _run, api, records, report, starting
 from tracker._run import Run
 from tracker.errors import Error, UsageError
 from tracker.lifecycle import process
+from tracker.mappings import config_values
 from tracker.media import Medium, PathLike
-from tracker.settings import is_set, variable
+from tracker.settings import LOCAL, is_set, variable
 
 # ---- runs ----
 
@@ -63,6 +64,27 @@ def require(*_: Any, **__: Any) -> None:
     """Nothing: there is no other way than the one that is there."""
 
 
+class Account:
+    """`wandb.api`: programs ask it whether somebody is logged in."""
+
+    @property
+    def api_key(self) -> str:
+        """What `WANDB_API_KEY` says, else `local`: programs that find none do not log at all."""
+        return os.environ.get(API_KEY) or LOCAL
+
+    @property
+    def default_entity(self) -> str | None:
+        """What the environment names as the entity."""
+        return get_entity()
+
+    def viewer(self) -> dict[str, Any]:
+        """The same as W&B's server would tell it."""
+        return {"entity": get_entity()}
+
+
+account = Account()
+
+
 class BeforeInit:
     """`wandb.config` and `wandb.summary` before there is a run: may be passed on, raises when it is used."""
 
@@ -78,6 +100,15 @@ class BeforeInit:
         if key.startswith("__"):
             raise AttributeError(key)
         self._refuse()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return f"<wandb.{vars(self)['_name']} before wandb.init()>"
 
 
 class RunDisabled:
@@ -150,8 +181,8 @@ agent = controller = sweep
 
 # ---- small things ----
 
-ENVIRONMENT: Final = "API_KEY BASE_URL DIR ENTITY MODE NAME NOTES PROJECT RESUME RUN_GROUP RUN_ID SILENT TAGS"
-(API_KEY, BASE_URL, DIR, ENTITY, MODE, NAME, NOTES, PROJECT, RESUME, RUN_GROUP, RUN_ID, SILENT, TAGS) = (
+ENVIRONMENT: Final = "API_KEY BASE_URL DIR ENTITY MODE NAME NOTES PROJECT RESUME RUN_GROUP RUN_ID SILENT SWEEP_ID TAGS"
+(API_KEY, BASE_URL, DIR, ENTITY, MODE, NAME, NOTES, PROJECT, RESUME, RUN_GROUP, RUN_ID, SILENT, SWEEP_ID, TAGS) = (
     f"WANDB_{name}" for name in ENVIRONMENT.split()
 )
 
@@ -192,6 +223,21 @@ class _Anything:
 def generate_id(length: int = 8) -> str:
     """A random id of a-z and 0-9, fit for `init(id=...)`."""
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))
+
+
+def parse_config(
+    params: Any, exclude: Iterable[str] | None = None, include: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """Config as `init(config=...)` takes it, as a dict, without the keys `exclude` or with `include` alone.
+
+    Raises:
+        UsageError: both are given.
+        TypeError, ValueError: `params` is nothing that can be config.
+    """
+    if exclude and include:
+        raise UsageError("give at most one of exclude and include")
+    values = config_values(params)
+    return {key: value for key, value in values.items() if key not in (exclude or ()) and key in (include or values)}
 
 
 def get_module(name: str, required: str | bool | None = None, lazy: bool = True) -> Any:
