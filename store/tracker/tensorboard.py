@@ -119,11 +119,9 @@ class RowLog:
         """What the tags of a folder begin with; never another once it was used."""
         if folder not in self._prefixes:
             self._note(folder)
-            if _HPARAMS_RUN.fullmatch(os.path.basename(folder)) and os.path.dirname(folder) in self._prefixes:
-                folder, given = os.path.dirname(folder), folder
-                self._prefixes[given] = self._prefixes[folder]
-                return self._prefixes[given]
-            self._prefixes[folder] = self._path_below(folder)
+            above, name = os.path.split(folder)
+            is_hparams = above in self._prefixes and _HPARAMS_RUN.fullmatch(name)
+            self._prefixes[folder] = self._prefixes[above] if is_hparams else self._path_below(folder)
         return self._prefixes[folder]
 
     def _note(self, folder: str) -> None:

@@ -170,12 +170,11 @@ class Conversion:
                 self._take_up().beat()
             return
         recorder = self._take_up()
-        code = getattr(self._reader, "exit_code", 0)
         reader = self._reader or self._read_from(self._position)
         position, before = reader.position, (recorder.rows, recorder.damaged)
         with suppress(Replaced):
             reader.rest(recorder)
-        recorder.end(max(newest(self.files), recorder.state.updated), exit_code=code)
+        recorder.end(max(newest(self.files), recorder.state.updated), exit_code=reader.exit_code)
         self._count(recorder, *before)
         recorder.flush(position, self.files, newest(self.files))
         self.has_ended = True

@@ -24,6 +24,9 @@ class Replaced(Exception):  # noqa: N818 - a file that was written anew is no er
 class Reader(Protocol):
     """Reads one run, piece by piece."""
 
+    exit_code: int = 0
+    """How it ended, as far as was read, of a format that says so without saying when."""
+
     def identify(self) -> Identity | None:
         """Who it is; None while too little is there to tell."""
 
