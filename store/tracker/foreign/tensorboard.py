@@ -41,7 +41,6 @@ class EventsReader(Reader):
         self._told = dict.fromkeys(files, 0)
         self._first: list[Event] = []
         self._plugins: dict[str, str] = plugins
-        """What the hyperparameters' plugin was told of how the run ended."""
 
     @property
     def position(self) -> Any:
